@@ -107,6 +107,8 @@ class Failure(Record):
     message: str
     turn: int
     """Index of the model call during or after which it happened, from 0."""
+    call_id: str | None = None
+    """The call that failed; None where the model's own output did."""
 
 
 class StopReason(StrEnum):
