@@ -92,6 +92,8 @@ class Expected(Record):
 
     calls: tuple[ExpectedCall, ...] = ()
     """Empty: no tool may be called."""
+    any_call: bool = False
+    """Any call will do, at least one; `calls` is empty then."""
     order: Literal["strict", "any"] = "strict"
     answer: ExpectedAnswer | None = None
     """None: any answer that is not empty."""

@@ -1,0 +1,313 @@
+"""From templates to scenarios: divide, draw, fill, offer, shuffle.
+
+Decisions: `split_seed` divides phrasings and slot values over the parts and `seed` draws within them, each intent and
+part from its own random stream, so that the same seeds give the same scenarios byte for byte. Expected calls are really
+executed here, so that answers state what the tools return. A message occurs once in a part; where an intent has no
+further values it may recur, up to three times more, with other tools on offer; then its share goes to other intents.
+Ids end in a digest of the content: the same id is the same scenario, whatever the seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from evaluation.filling import answer_mistakes, fill, fill_value, render, result_values
+from evaluation.located import SuiteError
+from evaluation.pools import Values, shares
+from evaluation.records import Message, RecoveryStrategy, ToolCall, stable_id
+from evaluation.scenarios import (
+    Expected,
+    ExpectedAnswer,
+    ExpectedArgument,
+    ExpectedCall,
+    Kind,
+    Part,
+    Scenario,
+    ToolDef,
+)
+from evaluation.splits import Suite, normalised
+from evaluation.template_checks import read_template
+from evaluation.templates import (
+    PLACEHOLDER,
+    CallTemplate,
+    Domain,
+    Intent,
+    Template,
+    ToolTemplate,
+    as_intent,
+    slots_of,
+)
+from evaluation.tools.execute import ToolBox
+
+SUITES = Path(__file__).parent / "suites"
+"""The built-in suites, a folder each."""
+
+MESSAGE_REPEATS = 4
+"""Most scenarios of one part with the same message."""
+
+GENERAL = "general"
+"""Stands for the domain of what no tool of any domain can do."""
+
+
+def expand(
+    suite: str | Path, seed: int, split_seed: int | None = None, counts: Mapping[Part, int] | None = None
+) -> Suite:
+    """Return the scenarios of a built-in suite (by name) or of a folder of templates.
+
+    `split_seed` is `seed` where it is None; `counts` replaces the suite's own numbers for the parts it names.
+    Raises `SuiteError` for mistakes in the templates and where they hold fewer different scenarios than asked for.
+    """
+    folder = SUITES / suite if isinstance(suite, str) and (SUITES / suite).is_dir() else Path(suite)
+    template = read_template(folder)
+    divided = split_seed if split_seed is not None else seed
+    wanted = {**template.head.counts, **(counts or {})}
+    expander = _Expander(template, seed, divided)
+    scenarios = [s for part in Part if wanted.get(part, 0) > 0 for s in expander.part(part, wanted[part])]
+    return Suite(name=template.head.name, seed=seed, split_seed=divided, scenarios=tuple(scenarios))
+
+
+@dataclass
+class _Source:
+    """One intent in one part, and what was drawn of it."""
+
+    domain: Domain | None
+    intent: Intent
+    part: Part
+    phrasings: list[tuple[int, str]]
+    """Those that belong to the part, with their index in the intent."""
+    random: Random
+    messages: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+    drawn: int = 0
+    exhausted: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.domain.domain if self.domain else GENERAL}.{self.intent.id}"
+
+
+class _Expander:
+    """Expands one template for one pair of seeds."""
+
+    def __init__(self, template: Template, seed: int, split_seed: int) -> None:
+        self._template = template
+        self._seed = seed
+        self._split_seed = split_seed
+        self._values = Values(template.pools, split_seed)
+        self._tools = template.tools
+        self._defs = {
+            name: ToolDef.model_validate(tool.model_dump(include=set(ToolDef.model_fields)))
+            for name, (_, tool) in self._tools.items()
+        }
+        self._twins = _both_ways(tool for _, tool in self._tools.values())
+
+    def part(self, part: Part, count: int) -> list[Scenario]:
+        """Return `count` scenarios of `part`. Raises `SuiteError` where there are not so many."""
+        sources = [source for source in self._sources(part) if source.phrasings]
+        scenarios: list[Scenario] = []
+        while len(scenarios) < count:
+            live = [source for source in sources if not source.exhausted]
+            if not live:
+                name = self._template.head.name
+                wanted = f"suite {name}: expected {count} different scenarios for part {part.value}"
+                advice = f"lower counts.{part.value}, or add slot values or phrasings"
+                raise SuiteError([f"{wanted}, found {len(scenarios)}; {advice}"])
+            for source, quota in _quotas(live, count - len(scenarios)):
+                scenarios += self._draw(source, quota)
+        Random(stable_id("order", self._seed, part.value)).shuffle(scenarios)
+        return scenarios
+
+    def _sources(self, part: Part) -> Iterator[_Source]:
+        for index, entry in enumerate(self._template.head.no_tool):
+            yield self._source(None, as_intent(entry, index), part)
+        for domain in self._template.domains:
+            for intent in domain.intents:
+                yield self._source(domain, intent, part)
+
+    def _source(self, domain: Domain | None, intent: Intent, part: Part) -> _Source:
+        name = f"{domain.domain if domain else GENERAL}.{intent.id}"
+        phrasings = list(enumerate(intent.phrasings))
+        if self._held_out_only(intent):
+            phrasings = phrasings if part == Part.HELD_OUT else []
+        else:
+            Random(stable_id("phrasings", self._split_seed, name)).shuffle(phrasings)
+            share = shares(len(phrasings))
+            first = {
+                Part.TRAIN: 0,
+                Part.HELD_OUT: share[Part.TRAIN],
+                Part.LIVE: share[Part.TRAIN] + share[Part.HELD_OUT],
+            }
+            phrasings = phrasings[first[part] : first[part] + share[part]]
+        return _Source(domain, intent, part, phrasings, Random(stable_id("draw", self._seed, name, part.value)))
+
+    def _held_out_only(self, intent: Intent) -> bool:
+        return any(self._tools[name][1].held_out_only for name in _right_tools(intent))
+
+    def _draw(self, source: _Source, count: int) -> list[Scenario]:
+        """Return up to `count` new scenarios of one intent; fewer mark it as exhausted."""
+        out: list[Scenario] = []
+        tries = 0
+        while len(out) < count and tries < 20 + 10 * count:
+            tries += 1
+            index, phrasing = source.phrasings[(source.drawn + tries) % len(source.phrasings)]
+            # Repeated messages only once new values have become hard to draw.
+            allowed = 1 if tries < 10 + 5 * count else MESSAGE_REPEATS
+            values = self._slot_values(source, phrasing)
+            message = fill(phrasing, values)
+            if source.messages[normalised(message)] >= allowed:
+                continue
+            tools = self._offer(source)
+            key = stable_id(message, sorted(tools))
+            if key in source.seen:
+                continue
+            source.seen.add(key)
+            source.messages[normalised(message)] += 1
+            source.drawn += 1
+            out.append(self._scenario(source, index, message, values, tools))
+        source.exhausted = len(out) < count
+        return out
+
+    def _slot_values(self, source: _Source, phrasing: str) -> dict[str, Any]:
+        return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots_of(phrasing))}
+
+    def _offer(self, source: _Source) -> list[str]:
+        """Return the names of the tools on offer: the right ones, their twins where asked for, and distractors."""
+        intent, random = source.intent, source.random
+        right = list(dict.fromkeys(_right_tools(intent)))
+        twins = sorted(set().union(*(self._twins[name] for name in right))) if right else []
+        usable = {
+            name for name, (_, tool) in self._tools.items() if source.part == Part.HELD_OUT or not tool.held_out_only
+        }
+        offered = [*right, *(t for t in twins if intent.kind == Kind.NEAR_TWIN and t in usable)]
+        # A domain's own `no_tool` intent is only known to fit none of that domain's tools.
+        own_only = intent.kind == Kind.NO_TOOL and source.domain is not None
+        others = sorted(
+            name
+            for name in usable - {*offered, *twins}
+            if not own_only or (source.domain is not None and self._tools[name][0] == source.domain.domain)
+        )
+        size = random.randint(*self._template.head.offered)
+        offered += random.sample(others, max(0, min(size - len(offered), len(others))))
+        random.shuffle(offered)
+        return offered
+
+    def _scenario(
+        self, source: _Source, index: int, message: str, values: Mapping[str, Any], tools: list[str]
+    ) -> Scenario:
+        intent = source.intent
+        world = source.domain.world if source.domain else {}
+        calls, results = self._execute(source, values)
+        fields: dict[str, Any] = {
+            "group": f"{source.name}#{index}",
+            "part": source.part,
+            "kind": intent.kind,
+            "messages": (
+                Message(role="system", content=self._template.head.system),
+                Message(role="user", content=message),
+            ),
+            "tools": tuple(self._defs[name] for name in tools),
+            "world": world,
+            "faults": {intent.calls[0].tool: intent.fault} if intent.fault else {},
+            "expected": _expected(source, calls, {**result_values(results), **values}),
+            "tags": self._tags(source),
+        }
+        digest = stable_id(message, tools)[:6]
+        return Scenario(
+            id=f"{self._template.head.name}/{source.name}/{source.part.value}/{source.drawn:03d}-{digest}", **fields
+        )
+
+    def _execute(self, source: _Source, values: Mapping[str, Any]) -> tuple[list[ToolCall], list[Any]]:
+        """Return the expected calls, filled, and their results (none after a fault that stays)."""
+        intent = source.intent
+        box = ToolBox(list(self._defs.values()), source.domain.world if source.domain else {})
+        calls: list[ToolCall] = []
+        results: list[Any] = []
+        for template in intent.expects:
+            call = _filled(template, {**result_values(results), **values})
+            outcome = box.call_now(call)
+            if outcome.failure is not None:
+                raise SuiteError(
+                    [f"{source.name}: expected {call.name}({call.arguments}) to work, found: {outcome.message}"]
+                )
+            calls.append(call)
+            results.append(json.loads(outcome.content))
+        return calls, [] if intent.fault and intent.fault.times is None else results
+
+    def _tags(self, source: _Source) -> tuple[str, ...]:
+        right = list(dict.fromkeys(_right_tools(source.intent)))
+        held_out = ["held_out_tool"] if self._held_out_only(source.intent) else []
+        domain = source.domain.domain if source.domain else GENERAL
+        return (domain, source.intent.kind.value, *(f"tool:{name}" for name in right), *held_out)
+
+
+def _quotas(sources: list[_Source], count: int) -> list[tuple[_Source, int]]:
+    """Divide `count` over `sources` by weight; the largest remainders get one more."""
+    total = sum(source.intent.weight for source in sources)
+    exact = [(source, count * source.intent.weight / total) for source in sources]
+    left = count - sum(int(share) for _, share in exact)
+    extra = {
+        s.name for s, _ in sorted(exact, key=lambda pair: (int(pair[1]) - pair[1], stable_id(pair[0].name)))[:left]
+    }
+    return [(source, n) for source, share in exact if (n := int(share) + (source.name in extra))]
+
+
+def _right_tools(intent: Intent) -> tuple[str, ...]:
+    return (*(call.tool for call in intent.calls), *intent.offer)
+
+
+def _both_ways(tools: Iterator[ToolTemplate]) -> dict[str, set[str]]:
+    pairs = [(tool.name, tool.twins) for tool in tools]
+    twins: dict[str, set[str]] = {name: set() for name, _ in pairs}
+    for name, others in pairs:
+        for other in others:
+            twins[name].add(other)
+            twins[other].add(name)
+    return twins
+
+
+def _filled(template: CallTemplate, values: Mapping[str, Any]) -> ToolCall:
+    return ToolCall(id="expected", name=template.tool, arguments=fill_value(template.arguments, values))
+
+
+def _expected(source: _Source, calls: list[ToolCall], values: Mapping[str, Any]) -> Expected:
+    intent = source.intent
+    repeats = 1 + (intent.fault.times or 0) if intent.fault else 1
+    expected = tuple(
+        ExpectedCall(name=c.name, arguments={k: ExpectedArgument(any_of=(v,)) for k, v in c.arguments.items()})
+        for at, c in enumerate(calls)
+        for _ in range(repeats if at == 0 else 1)
+    )
+    recovery = intent.recovery or (RecoveryStrategy.CLARIFY if intent.kind == Kind.MISSING_ARGUMENT else None)
+    answer = ExpectedAnswer(
+        contains=tuple(dict.fromkeys(text for state in intent.states for text in _stated(source, state, values))),
+        any_of=intent.accept,
+        reference=_rendered(source, intent.answer, values),
+    )
+    broken = answer_mistakes(answer) if answer.reference else []
+    if broken:
+        raise SuiteError([f"{source.name}: expected a reference answer that says {broken}, found {answer.reference!r}"])
+    return Expected(calls=expected, answer=answer if answer != ExpectedAnswer() else None, recovery=recovery)
+
+
+def _stated(source: _Source, state: str, values: Mapping[str, Any]) -> list[str]:
+    value = _rendered_value(source, state.removeprefix("slot."), values)
+    return [render(item) for item in value] if isinstance(value, list) else [render(value)]
+
+
+def _rendered(source: _Source, text: str, values: Mapping[str, Any]) -> str:
+    return PLACEHOLDER.sub(lambda m: render(_rendered_value(source, m[1], values)), text)
+
+
+def _rendered_value(source: _Source, name: str, values: Mapping[str, Any]) -> Any:
+    if name not in values:
+        known = ", ".join(sorted(values))
+        raise SuiteError(
+            [f"{source.name}: expected {{{name}}} to be a slot or a field of a result, found only: {known}"]
+        )
+    return values[name]

@@ -1,0 +1,1 @@
+"""Suites that other projects publish, read into scenarios."""

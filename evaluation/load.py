@@ -1,0 +1,214 @@
+"""Scenario files: a built-in suite, a folder of templates, or a YAML or JSON Lines file of plain scenarios.
+
+Plain files may use the shorthand of docs/scenario-format.md. All mistakes of a file are reported together, each as
+`file:line: field: expected …, found …`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluation.expand import SUITES, expand
+from evaluation.located import Document, Location, SuiteError, parse, read_jsonl, read_yaml
+from evaluation.records import stable_id
+from evaluation.scenarios import Part, Scenario, ToolDef
+from evaluation.splits import Suite, normalised, part_of_group
+from evaluation.template_checks import read_template, tool_mistakes
+
+SCHEMA_FILE = Path(__file__).parent / "schema" / "scenario.schema.json"
+"""JSON Schema of one scenario, written out in full."""
+
+
+def load(
+    suite: str | Path, seed: int = 0, split_seed: int | None = None, counts: Mapping[Part, int] | None = None
+) -> Suite:
+    """Return the suite at `suite`: a built-in name, a folder of templates, or a .yaml, .yml or .jsonl file.
+
+    For a file, `counts` keeps the first so many scenarios of a part, and `split_seed` divides groups that name no part.
+    Raises `SuiteError` with all mistakes.
+    """
+    path = Path(suite)
+    if (isinstance(suite, str) and suite in builtin_suites()) or path.is_dir():
+        return expand(suite, seed, split_seed, counts)
+    if path.suffix not in (".yaml", ".yml", ".jsonl"):
+        names = ", ".join(builtin_suites()) or "none"
+        found = "a file of another type" if path.exists() else "no such file"
+        raise SuiteError(
+            [f"{suite}: expected a built-in suite ({names}), a folder or a .yaml or .jsonl file, found {found}"]
+        )
+    document = read_jsonl(path) if path.suffix == ".jsonl" else read_yaml(path)
+    divided = split_seed if split_seed is not None else seed
+    scenarios = _Reader(document, divided).read()
+    return Suite(name=path.stem, seed=seed, split_seed=divided, scenarios=tuple(_limited(scenarios, counts or {})))
+
+
+def builtin_suites() -> list[str]:
+    """Return the names of the built-in suites."""
+    return sorted(path.parent.name for path in SUITES.glob("*/suite.yaml"))
+
+
+@functools.cache
+def builtin_tools() -> dict[str, ToolDef]:
+    """Return the tools of the built-in suites by name."""
+    return {
+        name: ToolDef.model_validate(tool.model_dump(include=set(ToolDef.model_fields)))
+        for suite in builtin_suites()
+        for name, (_, tool) in read_template(SUITES / suite).tools.items()
+    }
+
+
+def save_jsonl(suite: Suite, path: Path) -> None:
+    """Write a suite's scenarios in full, one a line; `load` reads them back unchanged."""
+    text = "".join(scenario.model_dump_json() + "\n" for scenario in suite.scenarios)
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def scenario_schema() -> str:
+    """Return the text of `SCHEMA_FILE`, made from the record."""
+    return json.dumps(Scenario.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_schema() -> None:
+    """Write `SCHEMA_FILE`."""
+    SCHEMA_FILE.write_text(scenario_schema(), encoding="utf-8")
+
+
+def _limited(scenarios: list[Scenario], counts: Mapping[Part, int]) -> list[Scenario]:
+    left = {part: counts.get(part, len(scenarios)) for part in Part}
+    kept = []
+    for scenario in scenarios:
+        if left[scenario.part] > 0:
+            left[scenario.part] -= 1
+            kept.append(scenario)
+    return kept
+
+
+class _Reader:
+    """Reads the scenarios of one file and collects what is wrong with them."""
+
+    def __init__(self, document: Document, split_seed: int) -> None:
+        self._document = document
+        self._split_seed = split_seed
+        self._mistakes: list[str] = []
+
+    def read(self) -> list[Scenario]:
+        """Return all scenarios. Raises `SuiteError`."""
+        rows, root = self._rows()
+        known = _known_parts(rows)
+        scenarios = [self._scenario((*root, index), row, known) for index, row in enumerate(rows)]
+        seen: dict[str, int] = {}
+        for index, scenario in enumerate(scenarios):
+            if scenario is None:
+                continue
+            at = (*root, index)
+            if scenario.id in seen:
+                self._mistake(
+                    (*at, "id"), f"expected each id once, found {scenario.id!r} of line {seen[scenario.id]} again"
+                )
+            seen.setdefault(scenario.id, self._document.line(at))
+            self._check(at, scenario)
+        if self._mistakes:
+            raise SuiteError(self._mistakes)
+        return [scenario for scenario in scenarios if scenario is not None]
+
+    def _rows(self) -> tuple[list[Any], Location]:
+        data = self._document.data
+        rows, root = (
+            (data["scenarios"], ("scenarios",)) if isinstance(data, dict) and "scenarios" in data else (data, ())
+        )
+        if not isinstance(rows, list) or not rows:
+            found = f"a {type(rows).__name__}" if rows else "nothing"
+            raise SuiteError([self._document.mistake(root, f"expected a list of scenarios, found {found}")])
+        return rows, root
+
+    def _mistake(self, at: Location, text: str) -> None:
+        at_root = 1 + (at[:1] == ("scenarios",))
+        self._mistakes.append(self._document.mistake(at, text, name=at[at_root:]))
+
+    def _scenario(self, at: Location, row: Any, known: Mapping[str, str]) -> Scenario | None:
+        if not isinstance(row, dict):
+            self._mistake(at, f"expected a scenario with named fields, found {row!r}")
+            return None
+        row = dict(row)
+        if "query" in row and "messages" not in row:
+            row["messages"] = [{"role": "user", "content": row.pop("query")}]
+        row.setdefault("kind", "imported")
+        row.setdefault("expected", {})
+        row.setdefault("id", f"{self._document.path.stem}/{self._document.line(at)}")
+        group = row.setdefault("group", _own_group(row))
+        row.setdefault("part", known.get(str(group)) or part_of_group(str(group), self._split_seed).value)
+        before = len(self._mistakes)
+        row["tools"] = self._tools(at, row.get("tools", []))
+        row["expected"] = _expected_in_full(row["expected"])
+        scenario = parse(Scenario, self._document, row, at, self._mistakes)
+        return scenario if len(self._mistakes) == before else None
+
+    def _tools(self, at: Location, tools: Any) -> Any:
+        if not isinstance(tools, list):
+            return tools
+        out = []
+        for index, tool in enumerate(tools):
+            if isinstance(tool, str):
+                if tool not in builtin_tools():
+                    self._mistake((*at, "tools", index), f"expected a built-in tool or a tool in full, found {tool!r}")
+                    continue
+                tool = builtin_tools()[tool]
+            out.append(tool)
+        return out
+
+    def _check(self, at: Location, scenario: Scenario) -> None:
+        """Check what types cannot say: tools that exist, and a user who says something."""
+        for index, tool in enumerate(scenario.tools):
+            for name, text in tool_mistakes(tool):
+                self._mistake((*at, "tools", index, name), text)
+        names = [tool.name for tool in scenario.tools]
+        offered = ", ".join(names) or "none"
+        for index, call in enumerate(scenario.expected.calls):
+            if call.name not in names:
+                where = (*at, "expected", "calls", index, "name")
+                self._mistake(where, f"expected an offered tool ({offered}), found unknown tool {call.name!r}")
+        for name in scenario.faults:
+            if name not in names:
+                self._mistake(
+                    (*at, "faults", name), f"expected an offered tool ({offered}), found unknown tool {name!r}"
+                )
+        if len(set(names)) < len(names):
+            self._mistake((*at, "tools"), f"expected each tool once, found {offered}")
+        if not any(message.role == "user" for message in scenario.messages):
+            self._mistake((*at, "messages"), "expected a user message (or `query: text`), found none")
+
+
+def _known_parts(rows: list[Any]) -> dict[str, str]:
+    """Return the part of each group of which some scenario names it: the others of the group follow."""
+    named = (row for row in rows if isinstance(row, dict) and "group" in row and "part" in row)
+    return {str(row["group"]): str(row["part"]) for row in named}
+
+
+def _own_group(row: Mapping[str, Any]) -> str:
+    """Return a group for what the user says: the same words are the same group."""
+    messages = row.get("messages")
+    said = [str(m.get("content", "")) for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    return "words-" + stable_id([normalised(text) for text in said])[:12]
+
+
+def _expected_in_full(expected: Any) -> Any:
+    """Write out the shorthand for arguments: `city: Oslo` stands for `city: {any_of: [Oslo]}`."""
+    if not isinstance(expected, dict) or not isinstance(expected.get("calls"), list):
+        return expected
+    return {**expected, "calls": [_call_in_full(call) for call in expected["calls"]]}
+
+
+def _call_in_full(call: Any) -> Any:
+    if not isinstance(call, dict):
+        return call
+    arguments = call.get("arguments", {})
+    if not isinstance(arguments, dict):
+        return call
+    full = {k: v if isinstance(v, dict) and "any_of" in v else {"any_of": [v]} for k, v in arguments.items()}
+    return {**call, "arguments": full}

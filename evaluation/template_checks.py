@@ -1,0 +1,177 @@
+"""Reads a folder of templates and says everything that is wrong with it, each mistake with file, line and field.
+
+Everything is checked before anything is expanded, and all mistakes are reported together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import jsonschema
+
+from evaluation.located import Document, Location, SuiteError, parse, read_yaml
+from evaluation.records import RecoveryStrategy
+from evaluation.scenarios import Kind, ToolDef
+from evaluation.splits import normalised
+from evaluation.templates import (
+    PLACEHOLDER,
+    Domain,
+    Intent,
+    SuiteHead,
+    Template,
+    ToolTemplate,
+    as_intent,
+    slots_of,
+)
+from evaluation.tools.execute import resolve
+
+
+def read_template(folder: Path) -> Template:
+    """Read and check a folder of templates. Raises `SuiteError` with all mistakes."""
+    mistakes: list[str] = []
+    head_file = read_yaml(folder / "suite.yaml")
+    head = parse(SuiteHead, head_file, head_file.data, (), mistakes)
+    files: list[tuple[Document, Domain]] = []
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name != "suite.yaml":
+            try:
+                document = read_yaml(path)
+            except SuiteError as error:
+                mistakes += error.mistakes
+                continue
+            domain = parse(Domain, document, document.data, (), mistakes)
+            if domain is not None:
+                files.append((document, domain))
+    if head is None or mistakes:
+        raise SuiteError(mistakes)
+    template = Template(head, tuple(domain for _, domain in files))
+    mistakes = list(Checks(template, head_file, files).all())
+    if mistakes:
+        raise SuiteError(mistakes)
+    return template
+
+
+class Checks:
+    """What types alone cannot say."""
+
+    def __init__(self, template: Template, head_file: Document, files: list[tuple[Document, Domain]]) -> None:
+        self._template = template
+        self._head_file = head_file
+        self._files = files
+        self._pools = template.pools
+        self._tools = template.tools
+        self._phrasings: dict[str, str] = {}
+        self._names: set[str] = set()
+        self._slots: set[str] = set(template.head.slots)
+
+    def all(self) -> Iterator[str]:
+        """Yield every mistake."""
+        if not self._files:
+            yield self._head_file.mistake((), "expected a YAML file per domain beside suite.yaml, found none")
+        least, most = self._template.head.offered
+        if not 1 <= least <= most:
+            yield self._head_file.mistake(("offered",), f"expected 1 ≤ least ≤ most, found {[least, most]}")
+        for index, entry in enumerate(self._template.head.no_tool):
+            yield from self._texts(self._head_file, ("no_tool", index), as_intent(entry, index))
+        for document, domain in self._files:
+            for name in domain.slots:
+                if name in self._slots:
+                    yield document.mistake(("slots", name), f"expected each slot once in the suite, found {name} again")
+            self._slots |= set(domain.slots)
+            for index, tool in enumerate(domain.tools):
+                yield from self._tool(document, domain, ("tools", index), tool)
+            for index, intent in enumerate(domain.intents):
+                yield from self._intent(document, domain, ("intents", index), intent)
+
+    def _tool(self, document: Document, domain: Domain, at: Location, tool: ToolTemplate) -> Iterator[str]:
+        yield from (document.mistake((*at, name), text) for name, text in tool_mistakes(tool))
+        if tool.name in self._names:
+            yield document.mistake((*at, "name"), f"expected each tool once in the suite, found {tool.name} again")
+        self._names.add(tool.name)
+        here = {t.name for t in domain.tools} - {tool.name}
+        for twin in tool.twins:
+            if twin not in here:
+                yield document.mistake((*at, "twins"), f"expected another tool of the domain, found {twin!r}")
+
+    def _intent(self, document: Document, domain: Domain, at: Location, intent: Intent) -> Iterator[str]:
+        tools = {t.name: t for t in domain.tools}
+        if not intent.id or intent.id in [other.id for other in domain.intents[: int(at[1])]]:
+            yield document.mistake((*at, "id"), f"expected an id that no other intent has, found {intent.id!r}")
+        for name in [*(call.tool for call in intent.calls), *intent.offer]:
+            if name not in tools:
+                yield document.mistake((*at, "calls"), f"expected a tool of the domain, found {name!r}")
+        yield from self._texts(document, at, intent)
+        yield from (document.mistake((*at, name), text) for name, text in _kind_mistakes(intent, tools))
+        argument_slots = slots_of([call.arguments for call in intent.expects]) & set(self._pools)
+        if any(c.arguments for c in intent.expects) and not any(self._pools[s].divided for s in argument_slots):
+            text = "expected an argument from a slot whose values are divided (a list or a pattern), found none"
+            yield document.mistake((*at, "calls"), text)
+
+    def _texts(self, document: Document, at: Location, intent: Intent) -> Iterator[str]:
+        """Yield mistakes in phrasings, answer and states."""
+        states = {s.removeprefix("slot.") for s in intent.states if not s.startswith("result.")}
+        needed = slots_of([call.arguments for call in intent.expects]) | slots_of(intent.answer) | states
+        for index, phrasing in enumerate(intent.phrasings):
+            where = (*at, "phrasings", index)
+            given = slots_of(phrasing)
+            for slot in sorted(given - set(self._pools)):
+                yield document.mistake(where, f"expected a slot of the suite, found {{{slot}}}")
+            if needed - given:
+                yield document.mistake(where, f"expected the slots {sorted(needed)}, found {sorted(given)}")
+            if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
+                yield document.mistake(
+                    where, f"expected a slot with divided values (a list or a pattern), found {sorted(given)}"
+                )
+            plain = normalised(PLACEHOLDER.sub("_", phrasing))
+            if plain in self._phrasings:
+                yield document.mistake(
+                    where, f"expected each phrasing once, found the one of {self._phrasings[plain]} again"
+                )
+            self._phrasings[plain] = f"{document.path.name}:{document.line(where)}"
+
+
+def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:
+    """Yield field and text for what is wrong with a tool's schema and function."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(tool.parameters)
+        if tool.parameters.get("type") != "object":
+            yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
+    except jsonschema.exceptions.SchemaError as error:
+        yield "parameters", f"expected a JSON Schema, found: {error.message}"
+    try:
+        if tool.function is not None:
+            resolve(tool.function)
+    except ValueError as error:
+        yield "function", str(error)
+
+
+def _kind_mistakes(intent: Intent, tools: Mapping[str, ToolTemplate]) -> Iterator[tuple[str, str]]:
+    """Yield field and text for what does not suit the intent's kind."""
+    called = [tools[call.tool] for call in intent.calls if call.tool in tools]
+    calls = len(intent.calls)
+    match intent.kind:
+        case Kind.IMPORTED:
+            yield "kind", "expected a kind that templates can have, found imported"
+        case Kind.NO_TOOL if calls:
+            yield "calls", f"expected no calls for no_tool, found {calls}"
+        case Kind.CHAIN if calls != 2:
+            yield "calls", f"expected two calls for chain, found {calls}"
+        case Kind.MISSING_ARGUMENT if not calls and not intent.offer:
+            yield "offer", "expected the tool whose argument is missing under `offer` or `calls`, found none"
+        case Kind.ONE_CALL | Kind.NEAR_TWIN | Kind.STATED_ANSWER | Kind.TOOL_ERROR if calls != 1:
+            yield "calls", f"expected one call for {intent.kind.value}, found {calls}"
+    if intent.kind in (Kind.STATED_ANSWER, Kind.CHAIN) and not intent.states:
+        yield "states", f"expected what the answer must state for {intent.kind.value}, found nothing"
+    if (
+        intent.kind == Kind.NEAR_TWIN
+        and called
+        and not any(
+            not tools[twin].held_out_only or called[0].held_out_only for twin in called[0].twins if twin in tools
+        )
+    ):
+        yield "calls", f"expected a tool with twins for near_twin, found {called[0].name}, which has none in every part"
+    if (intent.kind == Kind.TOOL_ERROR) != (intent.fault is not None):
+        yield "fault", f"expected a fault for tool_error and for no other kind, found kind {intent.kind.value}"
+    if intent.fault is not None and (intent.fault.times is None) == (intent.recovery == RecoveryStrategy.RETRY):
+        yield "recovery", "expected retry where the fault has `times`, another strategy where it has not"

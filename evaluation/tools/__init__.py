@@ -1,0 +1,1 @@
+"""The tools of the built-in suite, and what executes them."""

@@ -1,0 +1,163 @@
+"""The Berkeley leaderboard's files as scenarios: small files written here, and the real ones where they are at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from evaluation.importers.bfcl import import_bfcl
+from evaluation.load import load, save_jsonl
+from evaluation.scenarios import ExpectedArgument, Part, Scenario
+from evaluation.splits import Suite, check_split
+from evaluation.suite import SuiteError
+
+OUTSIDE = Path(__file__).parents[3] / "shared" / "bfcl"
+
+BOOK = {
+    "name": "hotel.book",
+    "description": "Books.",
+    "parameters": {
+        "type": "dict",
+        "required": ["city", "guests"],
+        "properties": {
+            "city": {"type": "string"},
+            "type": {"type": "string", "default": "double"},
+            "price": {"type": "float", "optional": True},
+            "span": {"type": "tuple", "items": {"type": "float"}},
+            "extra": {"type": "any"},
+            "guests": {"type": "array", "items": {"type": "dict", "properties": {"age": {"type": "integer"}}}},
+            "filter": {"type": "dict", "properties": {"sea": {"type": "boolean"}, "dist": {"type": "float"}}},
+        },
+    },
+}
+
+
+def write(folder: Path, rows: list[dict[str, Any]], name: str = "questions.json") -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def question(identifier: str, said: str = "Book it", functions: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"id": identifier, "question": [[{"role": "user", "content": said}]], "function": functions or [BOOK]}
+
+
+def imported(folder: Path, identifier: str, truth: list[dict[str, Any]] | None) -> Scenario:
+    answers = [{"id": identifier, "ground_truth": truth}]
+    path = write(folder, answers, "answers.json") if truth is not None else None
+    (scenario,) = import_bfcl(write(folder, [question(identifier)]), path)
+    return scenario
+
+
+def test_types_become_json_schema_and_names_stay(tmp_path: Path) -> None:
+    scenario = imported(tmp_path, "irrelevance_1", None)
+    (tool,) = scenario.tools
+    assert tool.name == "hotel.book"
+    assert tool.function is None
+    assert tool.parameters == {
+        "type": "object",
+        "required": ["city", "guests"],
+        "properties": {
+            "city": {"type": "string"},
+            "type": {"type": "string", "default": "double"},
+            "price": {"type": "number"},
+            "span": {"type": "array", "items": {"type": "number"}},
+            "extra": {},
+            "guests": {"type": "array", "items": {"type": "object", "properties": {"age": {"type": "integer"}}}},
+            "filter": {"type": "object", "properties": {"sea": {"type": "boolean"}, "dist": {"type": "number"}}},
+        },
+    }
+    assert (scenario.stop, scenario.expected.calls, scenario.expected.any_call) == ("calls", (), False)
+
+
+def test_acceptable_values_become_expected_arguments(tmp_path: Path) -> None:
+    values = {
+        "city": ["Oslo", "Oslo, Norway"],
+        "type": ["double", ""],
+        "price": ["", 9.5],
+        "span": [[1.0, 2.0]],
+        "guests": [[{"age": [3, 4]}, {"age": [5]}], []],
+        "filter": [{"sea": [True], "dist": ["", 2.5]}],
+    }
+    scenario = imported(tmp_path, "simple_python_3", [{"hotel.book": values}])
+    (call,) = scenario.expected.calls
+    assert call.arguments == {
+        "city": ExpectedArgument(any_of=("Oslo", "Oslo, Norway")),
+        "type": ExpectedArgument(any_of=("double", ""), optional=True),
+        "price": ExpectedArgument(any_of=(9.5,), optional=True),
+        "span": ExpectedArgument(any_of=([1.0, 2.0],)),
+        "guests": ExpectedArgument(any_of=([{"age": 3}, {"age": 5}], [{"age": 4}, {"age": 5}], [])),
+        "filter": ExpectedArgument(any_of=({"sea": True, "dist": 2.5}, {"sea": True})),
+    }
+    assert scenario.tags == ("bfcl", "simple_python")
+
+
+def test_a_required_parameter_is_never_optional_and_many_combinations_are_cut_and_tagged(tmp_path: Path) -> None:
+    values = {"city": ["Oslo", ""], "filter": [{key: [1, 2, 3] for key in "abcd"}]}
+    scenario = imported(tmp_path, "live_simple_5-1-0", [{"hotel.book": values}])
+    arguments = scenario.expected.calls[0].arguments
+    assert arguments["city"] == ExpectedArgument(any_of=("Oslo", ""))
+    assert len(arguments["filter"].any_of) == 64
+    assert "values_truncated" in scenario.tags
+
+
+def test_parallel_calls_come_in_any_order_and_relevance_asks_for_any_call(tmp_path: Path) -> None:
+    twice = [{"hotel.book": {"city": ["Oslo"]}}, {"hotel.book": {"city": ["Rome"]}}]
+    parallel = imported(tmp_path, "live_parallel_multiple_2-1-0", twice)
+    assert parallel.expected.order == "any"
+    assert [c.arguments["city"].any_of for c in parallel.expected.calls] == [("Oslo",), ("Rome",)]
+    relevant = imported(tmp_path, "live_relevance_1-1-0", None)
+    assert (relevant.expected.any_call, relevant.expected.calls) == (True, ())
+
+
+def test_entries_on_one_function_list_or_with_the_same_words_are_one_group(tmp_path: Path) -> None:
+    other = [{**BOOK, "name": "other"}]
+    third = [{**BOOK, "name": "third"}]
+    rows = [
+        question("irrelevance_1", "one"),
+        question("irrelevance_2", "two"),
+        question("irrelevance_3", "Two!", other),
+        question("irrelevance_4", "four", other),
+        question("irrelevance_5", "five", third),
+    ]
+    scenarios = import_bfcl(write(tmp_path, rows))
+    assert len({s.group for s in scenarios[:4]}) == 1
+    assert scenarios[4].group != scenarios[0].group
+    assert check_split(scenarios) == []
+
+
+def test_all_mistakes_are_named_with_their_lines(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [question("simple_python_1"), {"id": "simple_python_2"}, question("simple_python_3")]
+    answers = [{"id": "simple_python_3", "ground_truth": [{"hotel.cancel": {}}]}]
+    with pytest.raises(SuiteError) as caught:
+        import_bfcl(write(tmp_path, rows), write(tmp_path, answers, "a.json"))
+    first, second, third, fourth = sorted(caught.value.mistakes)
+    assert "questions.json:1: id: expected an answer to simple_python_1" in first
+    assert "questions.json:2: function: expected a value, found none" in second
+    assert "questions.json:2: question: expected a value, found none" in third
+    assert "questions.json:3: function: expected calls of ['hotel.book'], found ['hotel.cancel']" in fourth
+
+
+@pytest.mark.outside
+@pytest.mark.skipif(not OUTSIDE.is_dir(), reason="the leaderboard's files are not beside the repository")
+@pytest.mark.parametrize(
+    ("category", "entries", "calls"),
+    [("live_simple", 103, {1}), ("live_parallel", 6, {2, 3, 4}), ("irrelevance", 96, {0}), ("live_relevance", 6, {0})],
+)
+def test_the_real_files_import_whole(category: str, entries: int, calls: set[int], tmp_path: Path) -> None:
+    name = f"BFCL_v4_{category}.json"
+    answers = OUTSIDE / "possible_answer" / name
+    scenarios = import_bfcl(OUTSIDE / name, answers if answers.exists() else None)
+    assert len(scenarios) == entries
+    assert {len(s.expected.calls) for s in scenarios} <= calls
+    assert check_split(scenarios) == []
+    assert entries < 50 or {s.part for s in scenarios} == set(Part)
+    for tool in {tool.name: tool for s in scenarios for tool in s.tools}.values():
+        jsonschema.Draft202012Validator.check_schema(tool.parameters)
+    suite = Suite(name=category, seed=0, split_seed=0, scenarios=tuple(scenarios))
+    save_jsonl(suite, tmp_path / f"{category}.jsonl")
+    assert load(tmp_path / f"{category}.jsonl").scenarios == suite.scenarios
