@@ -39,7 +39,6 @@ from evaluation.templates import (
     Domain,
     Intent,
     Template,
-    ToolTemplate,
     as_intent,
     slots_of,
 )
@@ -105,7 +104,7 @@ class _Expander:
             name: ToolDef.model_validate(tool.model_dump(include=set(ToolDef.model_fields)))
             for name, (_, tool) in self._tools.items()
         }
-        self._twins = _both_ways(tool for _, tool in self._tools.values())
+        self._twins = template.twins
 
     def part(self, part: Part, count: int) -> list[Scenario]:
         """Return `count` scenarios of `part`. Raises `SuiteError` where there are not so many."""
@@ -259,16 +258,6 @@ def _quotas(sources: list[_Source], count: int) -> list[tuple[_Source, int]]:
 
 def _right_tools(intent: Intent) -> tuple[str, ...]:
     return (*(call.tool for call in intent.calls), *intent.offer)
-
-
-def _both_ways(tools: Iterator[ToolTemplate]) -> dict[str, set[str]]:
-    pairs = [(tool.name, tool.twins) for tool in tools]
-    twins: dict[str, set[str]] = {name: set() for name, _ in pairs}
-    for name, others in pairs:
-        for other in others:
-            twins[name].add(other)
-            twins[other].add(name)
-    return twins
 
 
 def _filled(template: CallTemplate, values: Mapping[str, Any]) -> ToolCall:

@@ -5,7 +5,7 @@ Everything is checked before anything is expanded, and all mistakes are reported
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -102,7 +102,19 @@ class Checks:
             if name not in tools:
                 yield document.mistake((*at, "calls"), f"expected a tool of the domain, found {name!r}")
         yield from self._texts(document, at, intent)
-        yield from (document.mistake((*at, name), text) for name, text in _kind_mistakes(intent, tools))
+        yield from (document.mistake((*at, name), text) for name, text in _kind_mistakes(intent))
+        yield from self._twins_and_slots(document, tools, at, intent)
+
+    def _twins_and_slots(
+        self, document: Document, tools: dict[str, ToolTemplate], at: Location, intent: Intent
+    ) -> Iterator[str]:
+        """Yield what would leave a near-twin scenario without twins, or let argument values cross the split."""
+        if intent.kind == Kind.NEAR_TWIN and intent.calls and intent.calls[0].tool in tools:
+            right = tools[intent.calls[0].tool]
+            twins = [self._tools[name][1] for name in self._template.twins[right.name] if name in self._tools]
+            if not any(right.held_out_only or not twin.held_out_only for twin in twins):
+                text = f"expected a tool with twins in every part for near_twin, found none for {right.name}"
+                yield document.mistake((*at, "calls"), text)
         argument_slots = slots_of([call.arguments for call in intent.expects]) & set(self._pools)
         if any(c.arguments for c in intent.expects) and not any(self._pools[s].divided for s in argument_slots):
             text = "expected an argument from a slot whose values are divided (a list or a pattern), found none"
@@ -146,9 +158,8 @@ def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:
         yield "function", str(error)
 
 
-def _kind_mistakes(intent: Intent, tools: Mapping[str, ToolTemplate]) -> Iterator[tuple[str, str]]:
+def _kind_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
     """Yield field and text for what does not suit the intent's kind."""
-    called = [tools[call.tool] for call in intent.calls if call.tool in tools]
     calls = len(intent.calls)
     match intent.kind:
         case Kind.IMPORTED:
@@ -163,14 +174,6 @@ def _kind_mistakes(intent: Intent, tools: Mapping[str, ToolTemplate]) -> Iterato
             yield "calls", f"expected one call for {intent.kind.value}, found {calls}"
     if intent.kind in (Kind.STATED_ANSWER, Kind.CHAIN) and not intent.states:
         yield "states", f"expected what the answer must state for {intent.kind.value}, found nothing"
-    if (
-        intent.kind == Kind.NEAR_TWIN
-        and called
-        and not any(
-            not tools[twin].held_out_only or called[0].held_out_only for twin in called[0].twins if twin in tools
-        )
-    ):
-        yield "calls", f"expected a tool with twins for near_twin, found {called[0].name}, which has none in every part"
     if (intent.kind == Kind.TOOL_ERROR) != (intent.fault is not None):
         yield "fault", f"expected a fault for tool_error and for no other kind, found kind {intent.kind.value}"
     if intent.fault is not None and (intent.fault.times is None) == (intent.recovery == RecoveryStrategy.RETRY):

@@ -110,6 +110,16 @@ class Template:
         """Domain and tool by the tool's name."""
         return {tool.name: (d.domain, tool) for d in self.domains for tool in d.tools}
 
+    @property
+    def twins(self) -> dict[str, set[str]]:
+        """The look-alikes of each tool; being twins holds both ways, whichever of the two says it."""
+        twins: dict[str, set[str]] = {name: set() for name in self.tools}
+        for name, (_, tool) in self.tools.items():
+            for other in tool.twins:
+                twins[name].add(other)
+                twins.setdefault(other, set()).add(name)
+        return twins
+
 
 def placeholders(value: Any) -> set[str]:
     """Return the names of all placeholders in a text, or anywhere in a JSON value."""
