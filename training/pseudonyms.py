@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 from training.pii import Pii, digits_of, iban_remainder, luhn_ok
 
-_NAMES = (
+_NAMES = (  # noqa: SIM905
     "ada alva aron bela bodo cleo dana dara egon elia emil enno esra fara femi gwen hana hugo ida ilse ines iris ivo "
     "jale joan jona juno kaja kian lale lena levi liam lina luca maja mara milo mina nadi nela nils noa nora olaf "
     "orla otis pina rafa remy rosa runa saga sami sina suri tara theo tilo uma vera vito wim yara zeno zoe"
-).split()  # noqa: SIM905 (read better in a few lines)
+).split()
 _WORDS = "amber birch cedar delta ember fjord grove haven islet juniper kelp larch maple north oasis pine".split()  # noqa: SIM905
 _RESERVED = ("example.com", "example.org", "example.net")
 _SECRET_HEADS = (
