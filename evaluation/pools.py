@@ -100,27 +100,35 @@ class Values:
     def __init__(self, pools: Mapping[str, Pool], split_seed: int) -> None:
         self._pools = pools
         self._split_seed = split_seed
-        self._lists: dict[tuple[str, Part], list[Any]] = {}
-        owner: dict[str, Part] = {}
-        for name, pool in pools.items():
-            if pool.values is not None:
-                self._divide(name, pool.values, owner)
+        self._lists = self._divided()
 
-    def _divide(self, name: str, values: Sequence[Any], owner: dict[str, Part]) -> None:
+    def _divided(self) -> dict[tuple[str, Part], list[Any]]:
+        """Return each list's values by part. Pools that share values may need several tries until none lacks a part."""
+        lists = {name: pool.values for name, pool in self._pools.items() if pool.values is not None}
+        lacking = ""
+        for attempt in range(100):
+            owner: dict[str, Part] = {}
+            # The smallest first: they have the least room to make up for values that others have placed.
+            for name, values in sorted(lists.items(), key=lambda item: len(item[1])):
+                self._place(values, owner, Random(stable_id("values", self._split_seed, name, attempt)))
+            out = {(n, p): [v for v in values if owner[_key(v)] == p] for n, values in lists.items() for p in Part}
+            lacking = next((f"slots.{n}: part {part.value}" for (n, part), values in out.items() if not values), "")
+            if not lacking:
+                return out
+        raise SuiteError([f"{lacking}: expected values that other pools do not share, found none; add values"])
+
+    def _place(self, values: Sequence[Any], owner: dict[str, Part], random: Random) -> None:
+        """Give each of `values` that has no part yet to the part that lacks most."""
         wanted = shares(len(values))
         for value in values:
             if _key(value) in owner:
                 wanted[owner[_key(value)]] -= 1
         free = [v for v in values if _key(v) not in owner]
-        Random(stable_id("values", self._split_seed, name)).shuffle(free)
+        random.shuffle(free)
         for value in free:
             neediest = max(Part, key=lambda part: wanted[part])
             owner[_key(value)] = neediest
             wanted[neediest] -= 1
-        for part in Part:
-            self._lists[name, part] = [v for v in values if owner[_key(v)] == part]
-            if not self._lists[name, part]:
-                raise SuiteError([f"slots.{name}: expected values left for part {part.value}, found none; add values"])
 
     def draw(self, name: str, part: Part, random: Random) -> Any:
         """Return a value of pool `name` for `part`. Raises `SuiteError` where a pattern has none for that part."""

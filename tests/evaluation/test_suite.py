@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -311,17 +312,14 @@ def test_division_of_templates_and_values() -> None:
         assert share[Part.LIVE] >= 1
     assert [p.characters for p in parse_pattern("[a-cX]-{2}")] == ["abcX", "-"]
     pools = {name: Pool.model_validate([f"{name}{n}" for n in range(9)] + ["Oslo", "Rome"]) for name in "ab"}
+    for name, few in {"c": ["c1", "c2", "c3"], "d": ["c1", "d2", "d3"], "e": ["c2", "d2", "e3"]}.items():
+        pools[name] = Pool.model_validate(few)
     for seed in range(30):
         values = Values(pools, seed)
-        drawn = {part: {values.draw(n, part, _random(seed)) for n in "ab" for _ in range(60)} for part in Part}
+        random = Random(seed)
+        drawn = {part: {values.draw(n, part, random) for n in pools for _ in range(60)} for part in Part}
         assert not drawn[Part.TRAIN] & drawn[Part.HELD_OUT], "a value in two pools stays in one part"
         assert not (drawn[Part.TRAIN] | drawn[Part.HELD_OUT]) & drawn[Part.LIVE]
-
-
-def _random(seed: int) -> Any:
-    from random import Random
-
-    return Random(seed)
 
 
 # The built-in suite.
