@@ -3,9 +3,9 @@
     <root>/<name>/<version>/         the model: safetensors, tokenizer, template
     <root>/<name>/.incoming          a copy on its way; swept by the next registration
 
-Decisions: a version counts once its folder is in place. Registering goes copy → record → rename, each repeatable: a kill
-between any two leaves either nothing or a record without folder, which nobody sees and which the same registration finds
-by digest, parent and snapshot, and completes. One writer at a time (file lock). Folders are copied, never linked.
+Decisions: a version counts once its folder is in place. Registering goes copy, record, rename, each repeatable: a kill
+between any two leaves either nothing or a record without folder, which nobody sees and which the same registration
+finds by digest, parent and snapshot, and completes. One writer at a time (file lock). Folders are copied, not linked.
 MLflow's aliases only show what the ledger says (`project_aliases`); nothing that decides reads them back.
 """
 
@@ -127,7 +127,7 @@ class Registry:
         Raises `ModelFolderError` for a folder that is no whole, safe model, `RegistryError` for a name that is no slug.
         """
         if not _NAME.fullmatch(name):
-            raise RegistryError(f"expected a name of a-z, 0-9, `.`, `_`, `-` (at most 64), found {name!r}")
+            raise RegistryError(f"expected a name of at most 64 of a-z, 0-9, `.`, `_`, `-`, found {name!r}")
         check_folder(folder)
         digest = folder_digest(folder)
         with exclusive(self._models / ".lock"):
@@ -165,8 +165,8 @@ class Registry:
         found = folder_digest(folder) if folder.is_dir() else "no folder"
         if found != version.digest:
             raise RegistryError(
-                f"{version.ref}: expected digest {version.digest[:16]} of {folder}, found {found[:16]}: files were changed, "
-                "added or lost; restore the folder from a copy or register the model again"
+                f"{version.ref}: expected digest {version.digest[:16]} of {folder}, found {found[:16]}: files were "
+                "changed, added or lost; restore the folder from a copy or register the model again"
             )
         return folder
 

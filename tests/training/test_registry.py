@@ -225,7 +225,7 @@ def test_a_run_is_taken_up_again_under_its_name(registry: Registry, tmp_path: Pa
     registry.finish(run)
     assert registry.curve(run, "loss") == {1: 2.0, 2: 1.5}
     assert registry.start_run("it's other", {}) != run
-    with pytest.raises(RegistryError, match="expected rank = 8, as when it began, found 4"):
+    with pytest.raises(RegistryError, match="expected rank = 8, as it began, found 4"):
         registry.start_run("loop-1/train", {"rank": 4})
 
 
