@@ -1,0 +1,248 @@
+"""From collected examples to a snapshot: filter, correct, threshold, scrub, dedup, guard, commit.
+
+Decisions: one pass over the examples; what a step drops is counted with its reason. A test's example that was right is
+used as it was, one that was wrong is replaced by its correction. An example from production is used where people rated
+it well, or where nobody did and validators passed it; else only as somebody's suggestion corrects it. Duplicates are
+told by what was said before scrubbing (pseudonyms differ from example to example); of several the one with the highest
+quality stays. Held-out examples are left out first, and the guard looks again at the end.
+Not covered yet: near duplicates, balance, streaming a ledger that does not fit into memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field
+
+from evaluation.records import Example, Feedback, Record, Source, stable_id
+from evaluation.scenarios import Part, Scenario
+from training.corrections import Correction, Corrector, suggested
+from training.guard import HeldOut, guard
+from training.scrub import scrub
+from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
+
+
+class SelectConfig(Record):
+    """Which examples are trained on."""
+
+    task_keys: tuple[str, ...] = ()
+    """Empty: all."""
+    sources: tuple[Source, ...] = tuple(Source)
+    parts: tuple[Part, ...] = (Part.TRAIN, Part.LIVE)
+    """Parts of the suite; examples that belong to none are not asked."""
+    min_confidence: float = Field(default=0.7, ge=0, le=1)
+    """Least validation confidence; a person's rating needs none."""
+    min_quality: float | None = Field(default=None, ge=0, le=5)
+    """Least response quality where one is known."""
+    min_rating: float = Field(default=4.0, ge=1, le=5)
+    """Least mean rating by users, where there is one."""
+    correct: bool = True
+    """Correct what was wrong; otherwise it is dropped."""
+    scrub: bool = True
+    """Replace personal data."""
+
+
+class FunnelStep(Record):
+    """What one step did."""
+
+    name: str
+    rows_in: int
+    rows_out: int
+    reasons: dict[str, int]
+    """Rows by what became of them, dropped and changed ones."""
+
+
+class Funnel(Record):
+    """All steps of one selection."""
+
+    steps: tuple[FunnelStep, ...]
+    scrubbed: dict[str, int]
+    """Replacements by kind of finding."""
+
+
+class Selection(NamedTuple):
+    """Rows to commit, and how they were found."""
+
+    rows: tuple[SnapshotRow, ...]
+    funnel: Funnel
+
+
+class Selected(NamedTuple):
+    """A committed selection."""
+
+    snapshot: Snapshot
+    funnel: Funnel
+
+
+@dataclass
+class _Step:
+    name: str
+    rows_in: int = 0
+    rows_out: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def keeps(self, reason: str | None) -> bool:
+        """Count one row that goes in, and out unless there is a reason against it."""
+        self.rows_in += 1
+        self.rows_out += reason is None
+        if reason is not None:
+            self.reasons[reason] += 1
+        return reason is None
+
+    def record(self) -> FunnelStep:
+        return FunnelStep(
+            name=self.name, rows_in=self.rows_in, rows_out=self.rows_out, reasons=dict(sorted(self.reasons.items()))
+        )
+
+
+async def select_snapshot(
+    examples: Iterable[Example],
+    scenarios: Sequence[Scenario],
+    config: SelectConfig,
+    *,
+    folder: Path,
+    feedback: Mapping[str, Sequence[Feedback]] | None = None,
+    name: str = "",
+    seeds: Mapping[str, int] | None = None,
+) -> Selected:
+    """Select and commit to the table in `folder`. Raises `SnapshotError` (nothing left, too) and `HeldOutOverlap`."""
+    selection = await select(examples, scenarios, config, feedback=feedback)
+    meta = SnapshotMeta(
+        name=name,
+        filter=config.model_dump(mode="json"),
+        seeds=dict(seeds or {}),
+        funnel=selection.funnel.model_dump(mode="json"),
+    )
+    return Selected(commit(selection.rows, folder, meta), selection.funnel)
+
+
+async def select(
+    examples: Iterable[Example],
+    scenarios: Sequence[Scenario],
+    config: SelectConfig,
+    *,
+    feedback: Mapping[str, Sequence[Feedback]] | None = None,
+) -> Selection:
+    """Return the rows to train on. `scenarios` is the whole suite: its held-out part is what the guard looks for.
+
+    `feedback` is by example id. Raises `HeldOutOverlap`.
+    """
+    held_out = HeldOut.of(scenarios)
+    corrector = Corrector({s.id: s for s in scenarios if s.part != Part.HELD_OUT})
+    filtered, judged, limited = _Step("filter"), _Step("correct"), _Step("confidence and quality")
+    unique: dict[str, Example] = {}
+    dedup = _Step("exact duplicates")
+    for example in examples:
+        if not filtered.keeps(_filtered(example, config, held_out)):
+            continue
+        chosen = await _chosen(example, corrector, config, (feedback or {}).get(example.id, ()))
+        if not judged.keeps(chosen.reason or None) or chosen.example is None:
+            continue
+        if chosen.example.id != example.id:
+            judged.reasons["corrected"] += 1
+        if limited.keeps(_limited(chosen.example, config)):
+            _keep_best(unique, chosen.example, dedup)
+    rows, scrubbed = _scrubbed(unique.values(), config)
+    guard(rows, held_out)
+    steps = tuple(step.record() for step in (filtered, judged, limited, dedup))
+    return Selection(rows, Funnel(steps=steps, scrubbed=scrubbed))
+
+
+def _filtered(example: Example, config: SelectConfig, held_out: HeldOut) -> str | None:
+    origin = example.provenance
+    said = [message.content for message in example.messages if message.role == "user"]
+    if config.task_keys and example.task_key not in config.task_keys:
+        return f"task key {example.task_key}"
+    if origin.source not in config.sources:
+        return f"source {origin.source}"
+    if origin.part is not None and origin.part not in config.parts:
+        return f"part {origin.part}"
+    if held_out.overlap(origin.scenario_id, origin.scenario_group, said):
+        return "overlaps with the held-out part"
+    return None if example.messages else "no messages"
+
+
+async def _chosen(
+    example: Example, corrector: Corrector, config: SelectConfig, feedback: Sequence[Feedback]
+) -> Correction:
+    """Return the example itself, its correction, or why it is not used."""
+    if _good(example, config):
+        return Correction(example)
+    if not config.correct:
+        return Correction(None, "wrong")
+    if example.provenance.source == Source.TEST:
+        return await corrector.correct(example)
+    return suggested(example, feedback)
+
+
+def _good(example: Example, config: SelectConfig) -> bool:
+    labels = example.labels
+    if labels.success is False or labels.correct_tool_selection is False:
+        return False
+    if labels.user_satisfaction is not None:
+        return labels.user_satisfaction >= config.min_rating
+    return labels.success is True
+
+
+def _limited(example: Example, config: SelectConfig) -> str | None:
+    labels = example.labels
+    if labels.user_satisfaction is None and labels.validation_confidence < config.min_confidence:
+        return f"confidence below {config.min_confidence}"
+    if config.min_quality is not None and labels.response_quality is not None:
+        return None if labels.response_quality >= config.min_quality else f"quality below {config.min_quality}"
+    return None
+
+
+def _content_key(example: Example) -> str:
+    """Return a digest of what was said and called; ids of calls, which differ from run to run, are left out."""
+    said = [
+        [m.role, m.content, m.name, [[call.name, call.arguments] for call in m.tool_calls]] for m in example.messages
+    ]
+    return stable_id(example.task_key, said, [tool.to_openai() for tool in example.tools])
+
+
+def _keep_best(unique: dict[str, Example], example: Example, step: _Step) -> None:
+    key = _content_key(example)
+    if step.keeps("same content as another" if key in unique else None) or _rank(example) < _rank(unique[key]):
+        unique[key] = example
+
+
+def _rank(example: Example) -> tuple[float, float, str]:
+    labels = example.labels
+    quality = labels.response_quality if labels.response_quality is not None else labels.user_satisfaction
+    return -(quality or 0.0), -labels.validation_confidence, example.id
+
+
+def _scrubbed(examples: Iterable[Example], config: SelectConfig) -> tuple[tuple[SnapshotRow, ...], dict[str, int]]:
+    rows, counts = [], Counter[str]()
+    for example in sorted(examples, key=lambda item: item.id):
+        messages = example.messages
+        if config.scrub:
+            messages, found = scrub(messages, example.tools, example.id)
+            counts.update({str(kind): count for kind, count in found.items()})
+        rows.append(_row(example.model_copy(update={"messages": messages})))
+    return tuple(rows), dict(sorted(counts.items()))
+
+
+def _row(example: Example) -> SnapshotRow:
+    origin, labels = example.provenance, example.labels
+    return SnapshotRow(
+        id=example.id,
+        task_key=example.task_key,
+        messages=json.dumps([message.to_openai() for message in example.messages], ensure_ascii=False),
+        tools=json.dumps([tool.to_openai() for tool in example.tools], ensure_ascii=False),
+        source=origin.source,
+        scenario_id=origin.scenario_id,
+        scenario_group=origin.scenario_group,
+        part=origin.part,
+        quality=labels.response_quality,
+        confidence=labels.validation_confidence,
+        parent_id=origin.parent_id,
+        run_id=origin.run_id,
+        model_version=origin.model_version,
+    )
