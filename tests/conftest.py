@@ -1,0 +1,71 @@
+"""What all tests share: one Ray per run, a home folder of one's own, and an environment that is the same everywhere.
+
+The environment is set before anything imports torch, Ray or transformers, which read it once, at import.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ENVIRONMENT = {
+    # One thread for each process, here and in Ray's workers: two cores, and sums that come out the same every time.
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    # A test that reaches for the model hub fails at once instead of waiting for the network.
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A training worker that died is noticed after 0.2 s instead of 2 s.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "MPLBACKEND": "Agg",
+}
+os.environ.update(ENVIRONMENT)
+for _name in [name for name in os.environ if name.startswith("RATCHET_") or name == "RAY_ADDRESS"]:
+    del os.environ[_name]
+
+# No deadline: on a busy machine any example may take long. In CI the same examples every time.
+hypothesis.settings.register_profile("ratchet", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("ratchet")
+
+OBJECT_STORE_BYTES = 256 * 1024**2
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One local Ray with four CPU slots for the whole run; a Ray that was already started is used and left alone."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    # Not pytest's own folder: Ray's socket names hang below it, and a socket's whole path may have 107 characters.
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        log_to_driver=False,
+        configure_logging=False,
+        _temp_dir=folder,
+    )
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, which `RATCHET_HOME` names."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("RATCHET_HOME", str(folder))
+    return folder
