@@ -30,11 +30,17 @@ def test_a_turn_is_read_from_its_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": 1}, {"tool_accuracy": 0.94}, {"gate": "inconclusive"}, {"rollout": "aborted"}]
+    "short",
+    [
+        replace(GOOD, status=1),
+        replace(GOOD, tool_accuracy=0.94),
+        replace(GOOD, gate="inconclusive"),
+        replace(GOOD, rollout="aborted"),
+    ],
 )
-def test_only_a_turn_that_did_all_of_it_is_reached(change: dict[str, object]) -> None:
+def test_only_a_turn_that_did_all_of_it_is_reached(short: Turn) -> None:
     assert GOOD.reached
-    assert not replace(GOOD, **change).reached
+    assert not short.reached
 
 
 def test_a_turn_without_a_report_has_a_line() -> None:
