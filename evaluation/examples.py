@@ -1,0 +1,198 @@
+"""From an episode and its validations to an example: the row that the ledger keeps.
+
+Decisions: pure, and the example's id is the episode's, so that a run that is done again writes the same rows. Quality
+is the weighted share of the validations that passed, among those that apply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evaluation.pricing import PriceTable, load_prices
+from evaluation.records import (
+    Episode,
+    ErrorRecovery,
+    Example,
+    FailureKind,
+    Labels,
+    Message,
+    Metrics,
+    Provenance,
+    RecoveryStrategy,
+    Source,
+    Validation,
+    Verdict,
+)
+from evaluation.rewards import RewardConfig, reward
+from evaluation.scenarios import Scenario
+from evaluation.validators import applicable, is_unjudged, task_success, tool_accuracy
+
+QUALITY_WEIGHTS: Mapping[str, float] = {
+    "tool_selection": 0.35,
+    "arguments": 0.25,
+    "answer": 0.20,
+    "recovery": 0.10,
+    "protocol": 0.10,
+}
+"""How much each validation counts in `response_quality`."""
+
+FITTING_STRATEGY: Mapping[FailureKind, RecoveryStrategy] = {
+    FailureKind.MODEL_ERROR: RecoveryStrategy.FALLBACK,
+    FailureKind.MALFORMED_OUTPUT: RecoveryStrategy.RETRY,
+    FailureKind.UNKNOWN_TOOL: RecoveryStrategy.FALLBACK,
+    FailureKind.INVALID_ARGUMENTS: RecoveryStrategy.RETRY,
+    FailureKind.TOOL_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
+    FailureKind.TOOL_TIMEOUT: RecoveryStrategy.RETRY,
+    FailureKind.SCORER_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
+}
+"""What to do after a failure that the scenario says nothing about."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an example comes from, as far as the episode does not know."""
+
+    source: Source = Source.TEST
+    model_version: str | None = None
+    """The registered version; None: the episode's model."""
+    variant: str | None = None
+    stage: int | None = None
+    parent_id: str | None = None
+    """The failed example that this one corrects."""
+    user_hash: str | None = None
+    conversation: str | None = None
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What turns tokens and verdicts into figures."""
+
+    prices: PriceTable = field(default_factory=load_prices)
+    rewards: RewardConfig = field(default_factory=RewardConfig)
+
+
+def to_example(
+    scenario: Scenario,
+    episode: Episode,
+    validations: Sequence[Validation],
+    *,
+    run_id: str,
+    origin: Origin | None = None,
+    scales: Scales | None = None,
+) -> Example:
+    """Return the episode as an example. Raises `LookupError` where the price table has no price for the model."""
+    origin, scales = origin or Origin(), scales or Scales()
+    labels = labels_of(validations)
+    metrics = metrics_of(episode, scales.prices)
+    query_at = query_index(episode.messages)
+    first = episode.failures[0] if episode.failures else None
+    return Example(
+        id=episode.id,
+        task_key=episode.task_key,
+        query=episode.messages[query_at].content if query_at is not None else "",
+        context=context_of(episode.messages[:query_at]),
+        user_hash=origin.user_hash,
+        conversation=origin.conversation,
+        timestamp=episode.started_at,
+        messages=episode.messages,
+        tools=episode.tools,
+        response=episode.answer,
+        error=f"{first.kind.value}: {first.message}" if first else None,
+        tools_used=tuple(dict.fromkeys(call.name for call in episode.calls)),
+        analysis="\n".join(f"{v.name}: {v.verdict.value} ({v.confidence:.2f}): {v.reason}" for v in validations),
+        validations=tuple(validations),
+        labels=labels,
+        metrics=metrics,
+        provenance=_provenance(scenario, episode, run_id, origin),
+        reward=reward(labels, metrics, scales.rewards),
+        recovery=recovery_of(scenario, episode, labels),
+    )
+
+
+def labels_of(validations: Sequence[Validation]) -> Labels:
+    """Return the labels that the validations amount to; confidence is 0 where a validator raised."""
+    judged = applicable(validations)
+    unjudged = any(map(is_unjudged, validations))
+    return Labels(
+        correct_tool_selection=tool_accuracy(validations),
+        response_quality=quality(validations),
+        validation_confidence=0.0 if unjudged else min((v.confidence for v in judged), default=0.0),
+        success=task_success(validations),
+    )
+
+
+def quality(validations: Sequence[Validation]) -> float | None:
+    """Return 0…5: the weighted share of the validations that passed, by `QUALITY_WEIGHTS`; None where none applies."""
+    weights = [(QUALITY_WEIGHTS.get(v.name, 0.0), v.verdict == Verdict.PASSED) for v in applicable(validations)]
+    total = sum(weight for weight, _ in weights)
+    return 5 * sum(weight for weight, right in weights if right) / total if total else None
+
+
+def metrics_of(episode: Episode, prices: PriceTable) -> Metrics:
+    """Return what the episode took. Raises `LookupError` where the model has no price."""
+    return Metrics(
+        latency_ms=episode.latency_ms,
+        tokens_in=episode.tokens_in,
+        tokens_out=episode.tokens_out,
+        cost=prices.cost(episode.tokens_in, episode.tokens_out, episode.model),
+        model_calls=len(episode.model_calls),
+    )
+
+
+def query_index(messages: Sequence[Message]) -> int | None:
+    """Return where the last user message before the first answer stands; None where there is none."""
+    at = None
+    for index, message in enumerate(messages):
+        if message.role == "assistant" and at is not None:
+            break
+        if message.role == "user":
+            at = index
+    return at
+
+
+def context_of(before: Sequence[Message]) -> str:
+    """Return the system prompt, and what was said before the query, one `role: text` each."""
+    return "\n".join(f"{message.role}: {message.content}" for message in before if message.content)
+
+
+def recovery_of(scenario: Scenario, episode: Episode, labels: Labels) -> ErrorRecovery | None:
+    """Return how the error was, and should have been, met; None where nothing went wrong or was missing."""
+    strategy = scenario.expected.recovery
+    if not episode.failures and strategy is None:
+        return None
+    kind = episode.failures[0].kind if episode.failures else None
+    reference = scenario.expected.answer.reference if scenario.expected.answer else ""
+    said = _said(episode)
+    return ErrorRecovery(
+        query=scenario.query,
+        error_type=kind.value if kind else scenario.kind.value,
+        correct_response=said if labels.success else reference or None,
+        incorrect_response=said if labels.success is False else None,
+        strategy=strategy or (FITTING_STRATEGY[kind] if kind else RecoveryStrategy.GRACEFUL_FAIL),
+    )
+
+
+def _said(episode: Episode) -> str:
+    """Return the answer, or the last calls where the episode ended in calls."""
+    last = next((m for m in reversed(episode.messages) if m.role == "assistant"), None)
+    if episode.answer or last is None:
+        return episode.answer
+    return "; ".join(f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})" for call in last.tool_calls)
+
+
+def _provenance(scenario: Scenario, episode: Episode, run_id: str, origin: Origin) -> Provenance:
+    return Provenance(
+        source=origin.source,
+        scenario_id=scenario.id,
+        scenario_group=scenario.group,
+        part=scenario.part.value,
+        run_id=run_id,
+        model_version=origin.model_version or episode.model,
+        variant=origin.variant,
+        stage=origin.stage,
+        seed=episode.seed,
+        template_hash=episode.template_hash,
+        parent_id=origin.parent_id,
+    )
