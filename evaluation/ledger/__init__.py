@@ -1,0 +1,32 @@
+"""Examples, feedback, runs, decisions and rollouts, on disk before anybody is told so."""
+
+from __future__ import annotations
+
+from evaluation.ledger.errors import LedgerError, StaleRecord
+from evaluation.ledger.records import (
+    DecisionRecord,
+    DesiredState,
+    ExampleFilter,
+    LoopRecord,
+    RolloutEvent,
+    RolloutRecord,
+    RolloutStatus,
+    RunRecord,
+    Status,
+)
+from evaluation.ledger.store import Ledger
+
+__all__ = [
+    "DecisionRecord",
+    "DesiredState",
+    "ExampleFilter",
+    "Ledger",
+    "LedgerError",
+    "LoopRecord",
+    "RolloutEvent",
+    "RolloutRecord",
+    "RolloutStatus",
+    "RunRecord",
+    "StaleRecord",
+    "Status",
+]

@@ -1,0 +1,166 @@
+"""The door to the database: one engine, two kinds of transaction, and the migration at opening.
+
+SQLite: write-ahead log, one writer at a time (a write takes the lock at its beginning, so that what it has read still
+holds when it writes), readers never wait. PostgreSQL: the same statements. A commit in SQLite's log survives the death
+of the process at any moment; after a loss of power the last commits may be missing, but the file is whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from evaluation.ledger.errors import LedgerError, translated
+from evaluation.ledger.schema import Base
+
+VERSION_TABLE = "ratchet_alembic_version"
+_MIGRATION_KEY = 0x5261_7463
+_ALEMBIC = threading.Lock()  # alembic's context is one per process
+
+
+class Database:
+    """An open, migrated database. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine, busy_s: float) -> None:
+        self.engine = engine
+        self.busy_s = busy_s
+        self.name = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        with translated(str(self.name), self.busy_s), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are written together at the end, or not at all.
+
+        Raises `LedgerError` where another writer holds a SQLite file for longer than `busy_s`.
+        """
+        with translated(str(self.name), self.busy_s), self.engine.connect() as plain:
+            connection = plain.execution_options(ratchet_writes=True)
+            with connection.begin():
+                yield connection
+
+
+def open_database(url: str, busy_s: float) -> Database:
+    """Open the database at `url` (a SQLAlchemy URL) and bring its schema up to date."""
+    database = Database(_engine(url, busy_s), busy_s)
+    try:
+        if database.engine.dialect.name == "sqlite":
+            _enter_wal(database)
+        migrate(database)
+    except BaseException:
+        database.engine.dispose()
+        raise
+    return database
+
+
+def insert_new(
+    connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """Insert the rows whose `key` the table does not hold yet; return how many those were."""
+    if not rows:
+        return 0
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(row).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    return len(connection.execute(statement, [dict(values) for values in rows]).all())
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`, in one transaction; a no-op, without any lock, where it is there already.
+
+    Raises `LedgerError` where the schema was written by a newer version of this code.
+    """
+    script = ScriptDirectory.from_config(_config())
+    target = script.get_current_head() if revision == "head" else revision
+    with database.read() as connection:
+        current = _revision(connection)
+    if current == target:
+        return
+    with _ALEMBIC, database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_KEY})
+        current = _revision(connection)
+        if current is not None and current not in {known.revision for known in script.walk_revisions()}:
+            raise LedgerError(
+                f"The ledger {database.name} has schema {current}, which is newer than this code (it knows "
+                f"{script.get_current_head()}). Install the version of ratchet that wrote it, or a later one."
+            )
+        config = _config()
+        config.attributes.update(connection=connection, version_table=VERSION_TABLE)
+        (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "evaluation.ledger:migrations")
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    found: str | None = context.get_current_revision()
+    return found
+
+
+def _engine(url: str, busy_s: float) -> Engine:
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise LedgerError(f"Expected a database URL such as sqlite:////home/me/ledger.db, found {url!r}.") from error
+    except ModuleNotFoundError as error:
+        raise LedgerError(f"The driver for {parsed.drivername} is missing ({error}). Install it.") from error
+    if engine.dialect.name not in {"sqlite", "postgresql"}:
+        raise LedgerError(f"Expected a SQLite or PostgreSQL URL, found one for {engine.dialect.name}.")
+    if engine.dialect.name == "sqlite":
+        if parsed.database in {None, "", ":memory:"}:
+            raise LedgerError("Expected the URL of a file, found a SQLite database in memory, which nothing can share.")
+        _prepare_sqlite(engine, busy_s)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, busy_s: float) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(dbapi: Any, _: object) -> None:
+        dbapi.isolation_level = None  # the driver must not begin transactions of its own: `began` does
+        dbapi.execute(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
+        dbapi.execute("PRAGMA foreign_keys = ON")
+        dbapi.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("ratchet_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _enter_wal(database: Database) -> None:
+    """Switch the file to its write-ahead log, for good. SQLite does not wait for a lock here, so this does."""
+    deadline = time.monotonic() + database.busy_s
+    with translated(str(database.name), database.busy_s):
+        while True:
+            try:
+                with database.engine.connect() as connection:
+                    dbapi = connection.connection.driver_connection
+                    assert dbapi is not None
+                    dbapi.execute("PRAGMA journal_mode = WAL").close()
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.02)

@@ -1,0 +1,152 @@
+"""The ledger's own nouns: runs, rollouts and their events, decisions, turns of the loop, and the filter of examples."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field, JsonValue
+
+from evaluation.records import Record, Source
+
+
+class ExampleFilter(Record):
+    """Which examples to take. None means any; an empty tuple matches nothing."""
+
+    task_key: str | None = None
+    sources: tuple[Source, ...] | None = None
+    run_ids: tuple[str, ...] | None = None
+    parts: tuple[str, ...] | None = None
+    """Of `train`, `held_out`, `live`."""
+    model_version: str | None = None
+    variant: str | None = None
+    stage: int | None = None
+    """The rollout stage."""
+    since: datetime | None = None
+    """At this time or later."""
+    success: bool | None = None
+    min_confidence: float | None = None
+    """At least this validation confidence, 0…1."""
+    min_quality: float | None = None
+    """At least this response quality, 0…5. Examples without a quality never match."""
+    limit: int | None = Field(default=None, ge=0)
+    """At most so many, the earliest first."""
+
+
+class Status(StrEnum):
+    """How far a run or a turn of the loop has come."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Ended on purpose before it was done."""
+
+
+class RunRecord(Record):
+    """One run that writes examples: a test run, a comparison, a synthesis."""
+
+    id: str
+    kind: str
+    suite_digest: str = ""
+    """Digest of the scenarios; empty where the run has none."""
+    model: str
+    seed: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    status: Status = Status.RUNNING
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class LoopRecord(Record):
+    """One turn of the loop."""
+
+    turn_id: str
+    seed: int
+    status: Status = Status.RUNNING
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """Wall time by step."""
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+class DesiredState(StrEnum):
+    """What a person wants of a rollout. The controller brings it about."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    PROMOTE = "promote"
+    ABORT = "abort"
+
+
+class RolloutStatus(StrEnum):
+    """Where a rollout stands."""
+
+    PENDING = "pending"
+    """Recorded; the candidate has not answered yet."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    PROMOTED = "promoted"
+    """The candidate is the champion."""
+    ROLLED_BACK = "rolled_back"
+    """The evidence spoke against the candidate."""
+    ABORTED = "aborted"
+    """A person ended it."""
+    FAILED = "failed"
+    """It could not be carried out."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the rollout still moves traffic."""
+        return self in {RolloutStatus.PENDING, RolloutStatus.RUNNING, RolloutStatus.PAUSED}
+
+
+class RolloutRecord(Record):
+    """The state of one rollout: from it alone, a gateway that starts anew can rebuild its variants."""
+
+    id: str
+    model: str
+    """The registered model's name."""
+    champion: str | None
+    """The version that answers now; None for a model's first version."""
+    candidate: str
+    stage: int = Field(default=0, ge=0)
+    weights: dict[str, float] = Field(default_factory=dict)
+    """Share of traffic by version, 0…1."""
+    desired: DesiredState = DesiredState.RUN
+    status: RolloutStatus = RolloutStatus.PENDING
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    lease_owner: str | None = None
+    """Written by the lease's own verbs only."""
+    lease_until: datetime | None = None
+    revision: int = Field(default=0, ge=0)
+    """Counts the updates; an update names the one that it was made from."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class RolloutEvent(Record):
+    """One line of a rollout's audit trail. Lines are added, never changed."""
+
+    rollout_id: str
+    seq: int = 0
+    """Order within the ledger, given when it is written."""
+    kind: str
+    """What happened: `started`, `stage`, `rolled_back`, …"""
+    actor: str
+    """Who did it: the controller, or a person's name."""
+    reason: str
+    detail: dict[str, JsonValue] = Field(default_factory=dict)
+    at: datetime
+
+
+class DecisionRecord(Record):
+    """One decision of the gate, with all that it rests on."""
+
+    id: str
+    subject: str
+    """What was judged: a version, or a pair of them."""
+    outcome: str
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    policy_hash: str
+    at: datetime

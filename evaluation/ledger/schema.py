@@ -1,0 +1,191 @@
+"""The tables. A change here needs a migration in `migrations/versions/`; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time that is UTC on both sides; the database holds it without a zone, so that text order is time order."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time in UTC without its zone; a time without a zone counts as UTC."""
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables of the ledger."""
+
+    type_annotation_map = {str: Text, datetime: UtcTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class ExampleRow(Base):
+    """An example: the columns that one filters on, and the whole record in `body`."""
+
+    __tablename__ = "examples"
+    __table_args__ = (
+        Index("ix_examples_time", "timestamp", "id"),
+        Index("ix_examples_task", "task_key", "timestamp", "id"),
+        Index("ix_examples_run", "run_id", "timestamp", "id"),
+        Index("ix_examples_version", "model_version", "timestamp", "id"),
+        Index("ix_examples_variant", "variant", "stage", "timestamp", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_key: Mapped[str]
+    timestamp: Mapped[datetime]
+    source: Mapped[str]
+    run_id: Mapped[str | None]
+    scenario_id: Mapped[str | None]
+    scenario_group: Mapped[str | None]
+    part: Mapped[str | None]
+    model_version: Mapped[str | None]
+    variant: Mapped[str | None]
+    stage: Mapped[int | None]
+    user_hash: Mapped[str | None]
+    conversation: Mapped[str | None]
+    success: Mapped[bool | None]
+    correct_tool_selection: Mapped[bool | None]
+    response_quality: Mapped[float | None]
+    validation_confidence: Mapped[float]
+    reward: Mapped[float | None]
+    body: Mapped[dict[str, Any]]
+
+
+class FeedbackRow(Base):
+    """What one person said of one example."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (Index("ix_feedback_example", "example_id", "timestamp", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"))
+    rating: Mapped[int]
+    timestamp: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
+class RunRow(Base):
+    """A run that writes examples."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_started", "started_at", "id"), Index("ix_runs_kind", "kind", "started_at", "id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    suite_digest: Mapped[str]
+    model: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    status: Mapped[str]
+    counts: Mapped[dict[str, Any]]
+
+
+class LoopRow(Base):
+    """A turn of the loop."""
+
+    __tablename__ = "loops"
+    __table_args__ = (Index("ix_loops_started", "started_at", "turn_id"),)
+
+    turn_id: Mapped[str] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str]
+    seconds: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class RolloutRow(Base):
+    """A rollout. At most one per model is active."""
+
+    __tablename__ = "rollouts"
+    __table_args__ = (
+        Index("ix_rollouts_model", "model", "created_at", "id"),
+        Index(
+            "uq_rollouts_active",
+            "model",
+            unique=True,
+            sqlite_where=text("active IS TRUE"),
+            postgresql_where=text("active IS TRUE"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    champion: Mapped[str | None]
+    candidate: Mapped[str]
+    stage: Mapped[int]
+    weights: Mapped[dict[str, Any]]
+    desired: Mapped[str]
+    status: Mapped[str]
+    active: Mapped[bool]
+    evidence: Mapped[dict[str, Any]]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class RolloutEventRow(Base):
+    """A line of a rollout's audit trail."""
+
+    __tablename__ = "rollout_events"
+    __table_args__ = (Index("ix_rollout_events_rollout", "rollout_id", "seq"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    rollout_id: Mapped[str] = mapped_column(ForeignKey("rollouts.id"))
+    kind: Mapped[str]
+    actor: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class DecisionRow(Base):
+    """A decision of the gate."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("ix_decisions_at", "at", "id"), Index("ix_decisions_subject", "subject", "at", "id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    outcome: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    policy_hash: Mapped[str]
+    at: Mapped[datetime]
+
+
+class ProductionRow(Base):
+    """The champion of one model: the only truth for what is in production."""
+
+    __tablename__ = "production"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    rollout_id: Mapped[str | None] = mapped_column(ForeignKey("rollouts.id"))
+    since: Mapped[datetime]
+
+
+class SettingRow(Base):
+    """A value that holds for the whole home, such as the seed of the split."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

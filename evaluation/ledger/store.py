@@ -1,0 +1,50 @@
+"""The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
+
+Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
+and production (`rollouts.py`). Whatever a verb has returned from is on disk.
+
+Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
+that differ between hosts by as much as a lease lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from evaluation.ledger.database import open_database
+from evaluation.ledger.examples import Examples
+from evaluation.ledger.rollouts import Rollouts
+from evaluation.ledger.runs import Decisions, Runs
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Ledger(Examples, Runs, Rollouts, Decisions):
+    """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
+
+    @classmethod
+    def open(cls, url: str, busy_s: float = 30, clock: Callable[[], datetime] = utc_now) -> Self:
+        """Open the ledger at `url` (SQLAlchemy's form: SQLite file or PostgreSQL) and migrate it to this code's schema.
+
+        A write waits up to `busy_s` seconds for another writer. Raises `LedgerError` where the database is locked,
+        damaged, not writable, or has a schema newer than this code.
+        """
+        return cls(open_database(url, busy_s), clock)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
