@@ -51,7 +51,7 @@ def _texts(expected: str, found: str) -> float:
 
 def _folded(text: str) -> str:
     folded = text.casefold()
-    return " ".join(_WORD.findall(folded)) or folded if re.search(r"\s", folded) else folded.rstrip(".!?")
+    return " ".join(_WORD.findall(folded)) or folded if re.search(r"\s", folded) else folded.rstrip(".!?") or folded
 
 
 def _lists(

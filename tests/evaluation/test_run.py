@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from evaluation.agents import Limits
+from evaluation.examples import Scales
+from evaluation.models import ModelError, Sampling, ScriptedModel
+from evaluation.oracle import suite_oracle
+from evaluation.outcomes import outcome_of, summarize
+from evaluation.pricing import PriceTable
+from evaluation.records import Example, FailureKind
+from evaluation.run import Progress, RunOptions, RunResult, example_ids, run_suite
+from tests.evaluation.attempts import BY_ID, KINDS, call, calling, saying
+
+GREEDY = Sampling()
+
+
+class Kept:
+    """A sink in memory, which can fail and remembers its batches."""
+
+    def __init__(self, fail_at: int | None = None) -> None:
+        self.rows: dict[str, Example] = {}
+        self.batches: list[int] = []
+        self.threads: set[int] = set()
+        self._fail_at = fail_at
+
+    def add_examples(self, examples: Sequence[Example]) -> int:
+        if len(self.batches) == self._fail_at:
+            raise OSError("no space left on the device")
+        self.threads.add(threading.get_ident())
+        self.batches.append(len(examples))
+        new = [one for one in examples if one.id not in self.rows]
+        self.rows |= {one.id: one for one in new}
+        return len(new)
+
+
+def many(count: int):
+    return [
+        one.model_copy(update={"id": f"{one.id}-{i}", "group": f"{i}", "messages": (*one.messages[:1], said(one, i))})
+        for i in range(count)
+        for one in (KINDS[i % len(KINDS)],)
+    ]
+
+
+def said(one, i):
+    return one.messages[1].model_copy(update={"content": f"{one.query} {i}"})
+
+
+def go(scenarios, model, sink, run_id="r", **fields) -> RunResult:
+    names = {"on_progress", "skip", "sampling"}
+    rest = {name: fields.pop(name) for name in names & fields.keys()}
+    options = RunOptions(**{"concurrency": 4, "batch": 7} | fields)
+    rest.setdefault("sampling", GREEDY)
+    return asyncio.run(run_suite(scenarios, model, sink=sink, run_id=run_id, options=options, **rest))
+
+
+def test_a_whole_run_is_persisted_batch_by_batch_before_it_is_reported() -> None:
+    scenarios, sink, seen = many(40), Kept(), []
+
+    def on_progress(progress: Progress) -> None:
+        seen.append(progress)
+        assert progress.done == len(sink.rows)
+
+    result = go(scenarios, suite_oracle(scenarios), sink, on_progress=on_progress)
+    assert sink.batches == [7, 7, 7, 7, 7, 5]
+    assert seen[-1] == Progress(40, 40, 40)
+    assert [o.scenario_id for o in result.outcomes] == [s.id for s in scenarios]
+    assert [o.example_id for o in result.outcomes] == example_ids(scenarios, "oracle", run_id="r", sampling=GREEDY)
+    assert (result.metrics["task_success"].value, result.metrics["task_success"].n) == (1, 40)
+    assert result.failures.keys() == {FailureKind.TOOL_ERROR, FailureKind.TOOL_TIMEOUT}
+    assert threading.get_ident() not in sink.threads
+
+
+def test_what_ran_first_has_no_influence_on_the_rows() -> None:
+    scenarios = many(20)
+    one, other = Kept(), Kept()
+    go(scenarios, suite_oracle(scenarios), one, concurrency=1, batch=1)
+    go(scenarios, suite_oracle(scenarios), other, concurrency=16, batch=50)
+    drop = {"timestamp": None}
+    assert {k: v.model_copy(update=drop) for k, v in one.rows.items()} == {
+        k: v.model_copy(update=drop) for k, v in other.rows.items()
+    }
+
+
+def test_a_sink_that_fails_ends_the_run_and_nothing_of_its_batch_is_acknowledged() -> None:
+    scenarios, sink, seen = many(40), Kept(fail_at=2), []
+    with pytest.raises(OSError, match="no space left"):
+        go(scenarios, suite_oracle(scenarios), sink, on_progress=seen.append)
+    assert [progress.done for progress in seen] == [7, 14]
+    assert len(sink.rows) == 14
+
+
+def test_a_resumed_run_makes_just_what_is_missing_and_ends_the_same() -> None:
+    scenarios, sink = many(30), Kept(fail_at=2)
+    with pytest.raises(OSError):
+        go(scenarios, suite_oracle(scenarios), sink, attempts=2)
+    kept = dict(sink.rows)
+    rest = Kept()
+    model = suite_oracle(scenarios)
+    result = go(scenarios, model, rest, attempts=2, skip=kept.keys())
+    assert (result.total, result.skipped, len(result.outcomes)) == (60, 14, 46)
+    assert not kept.keys() & rest.rows.keys()
+    whole = Kept()
+    uninterrupted = go(scenarios, model, whole, attempts=2)
+    assert whole.rows.keys() == kept.keys() | rest.rows.keys()
+    by_id = {one.id: one for one in scenarios}
+    rows = (kept | rest.rows).values()
+    again = summarize(outcome_of(by_id[str(row.provenance.scenario_id)], row) for row in rows)
+    assert again["task_success"] == uninterrupted.metrics["task_success"]
+    assert again["tokens_per_episode"].value == pytest.approx(uninterrupted.metrics["tokens_per_episode"].value)
+
+
+def test_a_run_that_is_complete_does_nothing() -> None:
+    scenarios, sink = many(5), Kept()
+    go(scenarios, suite_oracle(scenarios), sink)
+    result = go(scenarios, ScriptedModel([], "oracle"), sink, skip=set(sink.rows))
+    assert (result.skipped, result.outcomes, sink.batches) == (5, (), [5])
+
+
+def test_attempts_have_their_own_seed_and_row() -> None:
+    sink = Kept()
+    go([BY_ID["near_twin"]], suite_oracle(KINDS), sink, attempts=3, sampling=Sampling(seed=5))
+    assert sorted(one.provenance.seed or 0 for one in sink.rows.values()) == [5, 6, 7]
+
+
+def test_tools_that_raise_or_hang_and_a_model_that_breaks_are_data_and_the_run_goes_on() -> None:
+    scenarios = many(12)
+    right = suite_oracle(scenarios)
+
+    class Troubled:
+        name, template_hash = "troubled", ""
+
+        async def complete(self, messages, tools, sampling):
+            number = int(messages[1].content.split()[-1])
+            turn = sum(m.role == "assistant" for m in messages)
+            if number == 0:
+                raise ModelError("the endpoint is gone")
+            if number == 1:
+                raise ValueError("not a ModelError")
+            if number in (2, 4):
+                broken = calling(call("raises" if number == 2 else "hangs"))
+                said = broken if turn == 0 else saying("ok")
+                return await ScriptedModel([said]).complete((), (), sampling)
+            return await right.complete(messages, tools, sampling)
+
+    sink = Kept()
+    result = go(scenarios, Troubled(), sink, limits=Limits(tool_seconds=0.05))
+    assert len(sink.rows) == 12
+    failures = [o.failure for o in result.outcomes]
+    assert failures[:3] == [FailureKind.MODEL_ERROR, FailureKind.MODEL_ERROR, FailureKind.TOOL_ERROR]
+    assert failures[4] == FailureKind.TOOL_TIMEOUT
+    assert [o.task_success for o in result.outcomes].count(True) == 8
+
+
+def test_at_most_so_many_attempts_run_at_once() -> None:
+    scenarios = many(60)
+    right, busy, most = suite_oracle(scenarios), 0, 0
+
+    class Counting:
+        name, template_hash = "counting", ""
+
+        async def complete(self, messages, tools, sampling):
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0)
+            busy -= 1
+            return await right.complete(messages, tools, sampling)
+
+    go(scenarios, Counting(), Kept(), concurrency=5)
+    assert most == 5
+
+
+def test_a_model_without_a_price_is_refused_before_anything_runs() -> None:
+    prices = PriceTable.model_validate(
+        {"version": "1", "currency": "EUR", "models": [{"name": "x", "input": 1, "output": 1}]}
+    )
+    sink = Kept()
+    with pytest.raises(LookupError, match="expected a price for model 'oracle'"):
+        go(KINDS, suite_oracle(KINDS), sink, scales=Scales(prices=prices))
+    assert not sink.batches
+
+
+def test_a_mistake_in_the_harness_is_raised_and_does_not_hang_the_run() -> None:
+    with pytest.raises(LookupError):
+        go(
+            KINDS,
+            Renamed(),
+            Kept(),
+            scales=Scales(
+                prices=PriceTable.model_validate(
+                    {"version": "1", "currency": "EUR", "models": [{"name": "first", "input": 1, "output": 1}]}
+                )
+            ),
+        )
+
+
+class Renamed:
+    """Goes by a name with a price until it is asked."""
+
+    template_hash = ""
+    name = "first"
+
+    async def complete(self, messages, tools, sampling):
+        self.name = "second"
+        raise ModelError("renamed")
+
+
+def test_options_that_make_no_sense_are_refused_together() -> None:
+    with pytest.raises(ValueError, match="found concurrency 0, batch -1"):
+        RunOptions(concurrency=0, batch=-1)
+
+
+def test_the_harness_itself_takes_little_time() -> None:
+    scenarios = many(300)
+    begun = time.perf_counter()
+    go(scenarios, suite_oracle(scenarios), Kept(), concurrency=32, batch=64)
+    assert (time.perf_counter() - begun) / 300 < 0.05, "seconds per scenario"
