@@ -1,6 +1,6 @@
 """One turn of the loop from the shipped base for each of several seeds: `make bench-loop [ARGS="--seeds 0 1"]`.
 
-Each seed has a home of its own under `.ratchet/bench-loop/`, emptied first, so that every turn starts from the base.
+Each seed has a home of its own under `.ratchet/bench/loop/`, emptied first, so that every turn starts from the base.
 Ends with 1 unless every turn was approved and promoted with a tool accuracy of at least 0.95.
 """
 
@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-HOMES = Path(".ratchet/bench-loop")
+HOMES = Path(".ratchet/bench/loop")
 TOOL_ACCURACY_GOAL = 0.95
 
 

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from cluster.settings import Settings, SettingsError
 from tests.trees import ROOT
 
 SKIPPED = {".git", ".venv", ".ratchet", "build", "node_modules"}
@@ -81,6 +82,32 @@ def test_a_launched_node_runs_the_installed_ray(name: str) -> None:
     assert all("~/ratchet/.venv/bin/ray " in line for line in started)
     assert config["file_mounts"] == {"~/ratchet": "."}
     assert set(config["rsync_exclude"]) >= {".venv", ".ratchet"}
+
+
+@pytest.mark.parametrize("name", RATCHET)
+def test_ratchet_accepts_its_settings(name: str, tmp_path: Path) -> None:
+    settings = Settings.load(config=ROOT / name, env={})
+    assert settings != Settings.load(config=ROOT / name, env={"RATCHET_TRAIN__EPOCHS": "77"})
+    misspelt = tmp_path / "ratchet.yaml"
+    misspelt.write_text((ROOT / name).read_text(encoding="utf-8") + "\nmodle: x\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="modle"):
+        Settings.load(config=misspelt, env={})
+
+
+def test_the_local_settings_are_the_built_in_ones(tmp_path: Path) -> None:
+    empty = tmp_path / "ratchet.yaml"
+    empty.touch()
+    assert Settings.load(config=ROOT / "ray_configs/ratchet.local.yaml", env={}) == Settings.load(config=empty, env={})
+
+
+def test_the_cluster_settings_fit_the_cluster() -> None:
+    settings = Settings.load(config=ROOT / "ray_configs/ratchet.cluster.yaml", env={})
+    gpu = load("ray_configs/cluster.yaml")["available_node_types"]["gpu"]
+    scale = settings.train.scale
+    assert scale.workers <= gpu["max_workers"] * gpu["resources"]["GPU"]
+    assert scale.cpus_per_worker <= gpu["resources"]["CPU"]
+    assert settings.ledger_url is not None, "several nodes must not write one SQLite file"
+    assert settings.home.is_absolute()
 
 
 @pytest.mark.outside

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import session
 from tests.conftest import ENVIRONMENT
 
 
@@ -21,6 +22,10 @@ def test_workers_have_the_same_environment_as_the_driver(ray_session: None) -> N
     remote = ray.remote(environment_of_a_worker)
     assert ray.get(remote.options(num_cpus=2).remote()) == environment_of_a_worker() == ENVIRONMENT
     assert ray.cluster_resources()["CPU"] == 4
+
+
+def test_the_environment_is_the_one_that_users_get() -> None:
+    assert ENVIRONMENT.items() >= session.ENVIRONMENT.items()
 
 
 def test_a_home_is_empty_and_named_by_the_environment(home: Path) -> None:

@@ -16,6 +16,8 @@ FUNCTION_MEDIAN, FUNCTION_P90, FUNCTION_MAX = 12, 45, 80
 FILE_MEDIAN, FILE_MAX = 180, 400
 POSITIONAL_MAX = 4
 CONFIG_FIELDS_MAX = 15
+NOT_OURS = {"settings_customise_sources"}
+"""Methods whose arguments another library fixes."""
 
 
 class Function(NamedTuple):
@@ -38,7 +40,7 @@ def over_budget(files: list[SourceFile]) -> list[str]:
     return [
         *(f"{f.place}: {f.lines} lines, at most {FUNCTION_MAX}" for f in every if f.lines > FUNCTION_MAX),
         *(f"{f.place}: {f.positional} positional arguments, at most {POSITIONAL_MAX}; add a `*`"
-          for f in every if f.positional > POSITIONAL_MAX),
+          for f in every if f.positional > POSITIONAL_MAX and f.place.split()[-1] not in NOT_OURS),
         *(f"{file.name}: {len(file.text.splitlines())} lines, at most {FILE_MAX}"
           for file in files if len(file.text.splitlines()) > FILE_MAX),
         *(f"{place}: {count} fields, at most {CONFIG_FIELDS_MAX}"
