@@ -75,7 +75,8 @@ class RunResult:
     """Attempts that the run consists of."""
     skipped: int
     """Attempts that were persisted before."""
-    outcomes: tuple[Outcome, ...]
+    # Without repr: asyncio.run makes its result's when it restores the signal handler: seconds, for thousands.
+    outcomes: tuple[Outcome, ...] = field(repr=False)
     """Of the attempts made just now, in the order of the scenarios."""
     failures: dict[FailureKind, int]
     """Episodes by their first failure."""

@@ -53,10 +53,7 @@ def test_each_wrong_agent_fails_the_right_validator(one, edit) -> None:
     if one.stop == "calls" and edit in (flaws.silent, flaws.extra_call):
         assert not failed(one, episode), "the episode ends before the flaw shows"
         return
-    wanted = WRONG[edit]
-    if edit is flaws.extra_call and one.id == "graceful":
-        wanted = {"recovery"}  # the same call again counts once, but it should not have been made
-    assert failed(one, episode) >= wanted
+    assert failed(one, episode) >= WRONG[edit]
     assert not task_success(validate(one, episode))
 
 
