@@ -25,6 +25,8 @@ from evaluation.records import (
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
+_ORIGIN: dict[str, Any] = {"source": Source.TEST, "scenario_id": "s1", "part": "train", "seed": 2**63 - 1}
+
 
 class Clock:
     """A clock that stands still until it is told to move."""
@@ -62,9 +64,7 @@ def example(number: int, labels: Labels | None = None, **origin: Any) -> Example
         labels=labels
         or Labels(correct_tool_selection=True, response_quality=4.5, validation_confidence=0.9, success=True),
         metrics=Metrics(latency_ms=12.5, tokens_in=10, tokens_out=3, cost=0.001, model_calls=2),
-        provenance=Provenance(
-            **{"source": Source.TEST, "scenario_id": "s1", "part": "train", "seed": 2**63 - 1} | origin
-        ),
+        provenance=Provenance(**_ORIGIN | origin),
         reward=RewardSignal(value=0.5, correctness=1, speed=0, cost=0, user_satisfaction=0.1),
         recovery=ErrorRecovery(
             query="Wo?",
@@ -83,5 +83,12 @@ def feedback(name: str, example_id: str, rating: int) -> Feedback:
 
 def rollout(name: str = "ro1", **changes: Any) -> RolloutRecord:
     """Make a rollout of model `m` from version 1 to version 2."""
-    values = {"id": name, "model": "m", "champion": "1", "candidate": "2", "created_at": START, "updated_at": START}
+    values: dict[str, Any] = {
+        "id": name,
+        "model": "m",
+        "champion": "1",
+        "candidate": "2",
+        "created_at": START,
+        "updated_at": START,
+    }
     return RolloutRecord(**values | {"weights": {"1": 0.9, "2": 0.1}} | changes)
