@@ -1,9 +1,9 @@
 """Which variant answers a conversation: a sticky, weighted, stateless assignment.
 
 The key's hash is a point in [0, 1); the first variant in the weights occupies [0, w), the next one the range after it,
-and so on. Put the candidate first: raising its weight then only moves keys to it, and none away from it. The same key and
-weights give the same variant on every replica. A salt per rollout draws the keys anew, so that the same users are not
-always the first to meet a candidate.
+and so on. Put the candidate first: raising its weight then only moves keys to it, and none away from it. The same key
+and weights give the same variant on every replica. A salt per rollout draws the keys anew, so that the same users are
+not always the first to meet a candidate.
 """
 
 from __future__ import annotations

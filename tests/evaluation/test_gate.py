@@ -1,0 +1,207 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from evaluation.compare import PairRow, summarise
+from evaluation.gate import GateOutcome, GatePolicy, RegressionEvidence, RuleOutcome, judge
+from evaluation.scenarios import Kind
+
+POLICY = GatePolicy()
+
+
+def rows_of(base, candidate, *, base_latency, candidate_latency, cost=1.0, quality=None) -> list[PairRow]:
+    """Pairs from arrays of successes and of latencies."""
+    rows = []
+    for arm, success, latency, price in (
+        ("base", base, base_latency, 1.0),
+        ("candidate", candidate, candidate_latency, cost),
+    ):
+        for i, solved in enumerate(success):
+            rows.append(
+                PairRow(
+                    scenario_id=f"s{i:05d}",
+                    group="g",
+                    kind=Kind.ONE_CALL,
+                    arm=arm,
+                    tool_accuracy=bool(solved),
+                    exact_calls=bool(solved),
+                    task_success=bool(solved),
+                    protocol_clean=True,
+                    quality=(4.0 if solved else 1.0) if quality is None else quality,
+                    tokens=100.0,
+                    latency_ms=float(latency[i]),
+                    cost=price * (1 + i % 5),
+                )
+            )
+    return rows
+
+
+def pairs(rng, n, base, gain, discordant):
+    """Outcomes of both arms: success rate `base`, candidate − base `gain`, share `discordant` of unequal pairs."""
+    only_candidate, only_base = (discordant + gain) / 2, (discordant - gain) / 2
+    cell = rng.choice(4, size=n, p=[base - only_base, only_candidate, only_base, 1 - base - only_candidate])
+    return np.isin(cell, (0, 2)), np.isin(cell, (0, 1))
+
+
+def decide(rng, n, *, base, gain, discordant, speed=1.0, cost=1.0):
+    first, second = pairs(rng, n, base, gain, discordant)
+    rows = rows_of(
+        first,
+        second,
+        base_latency=rng.gamma(25, 2, n),
+        candidate_latency=rng.gamma(25, 2 * speed, n),
+        cost=cost,
+    )
+    return judge(summarise(rows), POLICY)
+
+
+def rule(decision, name):
+    return next(r for r in decision.rules if r.name == name)
+
+
+def test_a_copy_is_rejected_though_latency_is_noise():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        solved = rng.random(200) < 0.8
+        rows = rows_of(solved, solved, base_latency=rng.gamma(9, 5, 200), candidate_latency=rng.gamma(9, 5, 200))
+        decision = judge(summarise(rows), POLICY)
+        assert decision.outcome is GateOutcome.REJECT
+        assert "identical" in rule(decision, "better").reason
+
+
+def test_ten_points_worse_is_never_approved_however_cheap_and_fast():
+    rng = np.random.default_rng(11)
+    outcomes = [
+        decide(rng, 200, base=0.80, gain=-0.10, discordant=0.15, speed=0.6, cost=0.5).outcome for _ in range(20)
+    ]
+    assert GateOutcome.APPROVE not in outcomes
+    assert outcomes.count(GateOutcome.REJECT) > 14
+
+
+def test_fifteen_points_better_is_nearly_always_approved():
+    rng = np.random.default_rng(12)
+    outcomes = [decide(rng, 280, base=0.60, gain=0.15, discordant=0.25).outcome for _ in range(15)]
+    assert outcomes.count(GateOutcome.APPROVE) >= 13
+
+
+def test_equal_models_with_noise_are_hardly_ever_approved():
+    rng = np.random.default_rng(13)
+    outcomes = [decide(rng, 200, base=0.80, gain=0.0, discordant=0.15).outcome for _ in range(25)]
+    assert outcomes.count(GateOutcome.APPROVE) <= 3
+
+
+def test_small_suites_end_inconclusive_and_say_how_many_more():
+    rng = np.random.default_rng(2)
+    decision = decide(rng, 100, base=0.80, gain=0.02, discordant=0.15)
+    assert decision.outcome is GateOutcome.INCONCLUSIVE
+    accuracy = rule(decision, "accuracy")
+    assert accuracy.outcome is RuleOutcome.INCONCLUSIVE
+    assert accuracy.further_scenarios > 50
+    assert "more scenarios" in accuracy.change
+
+
+def clear_win(n=200, **fields):
+    rng = np.random.default_rng(3)
+    base = np.arange(n) % 2 == 0
+    latency = rng.gamma(25, 2, n)
+    return rows_of(base, np.ones(n, bool), base_latency=latency, candidate_latency=latency, **fields)
+
+
+def test_a_clear_win_is_approved_with_its_evidence():
+    decision = judge(summarise(clear_win()), POLICY)
+    assert decision.outcome is GateOutcome.APPROVE
+    assert [r.name for r in decision.rules] == [
+        "pairing",
+        "accuracy",
+        "quality",
+        "latency",
+        "cost",
+        "regression",
+        "better",
+    ]
+    assert rule(decision, "regression").reason == "none pinned."
+    assert decision.policy_hash == POLICY.digest() != GatePolicy(alpha=0.01).digest()
+    assert judge(summarise(clear_win()), POLICY) == decision
+
+
+@pytest.mark.parametrize(
+    ("change", "blamed"),
+    [
+        ({"task_success": None}, "accuracy"),
+        ({"quality": float("nan")}, "quality"),
+        ({"cost": -1.0}, "cost"),
+        ({"latency_ms": float("inf")}, "latency"),
+        ({"scenario_id": "another"}, "pairing"),
+        ({"tool_accuracy": None, "exact_calls": None}, None),
+    ],
+)
+def test_one_bad_row_never_approves_where_it_matters(change, blamed):
+    rows = clear_win()
+    rows[0] = rows[0].model_copy(update=change)
+    decision = judge(summarise(rows), POLICY)
+    if blamed is None:
+        assert decision.outcome is GateOutcome.APPROVE  # neither is asked for, and task success is better by itself
+    else:
+        assert decision.outcome is GateOutcome.INCONCLUSIVE
+        assert rule(decision, blamed).outcome is RuleOutcome.INCONCLUSIVE
+
+
+def test_no_rows_and_too_few_rows_never_approve():
+    for rows in ([], clear_win(2), clear_win(28)):
+        assert judge(summarise(rows), POLICY).outcome is GateOutcome.INCONCLUSIVE
+
+
+def test_slower_or_dearer_is_rejected_although_more_accurate():
+    decision = judge(summarise(clear_win(cost=1.3)), POLICY)
+    assert decision.outcome is GateOutcome.REJECT
+    assert rule(decision, "cost").outcome is RuleOutcome.FAILED
+    rows = [r if r.arm == "base" else r.model_copy(update={"latency_ms": r.latency_ms * 1.2}) for r in clear_win()]
+    decision = judge(summarise(rows), POLICY)
+    assert decision.outcome is GateOutcome.REJECT
+    assert rule(decision, "latency").outcome is RuleOutcome.FAILED
+
+
+def test_a_saving_below_two_percent_is_not_better():
+    solved = np.arange(200) % 5 > 0
+    latency = np.full(200, 50.0)
+
+    def outcome(cost):
+        rows = rows_of(solved, solved, base_latency=latency, candidate_latency=latency, cost=cost)
+        return judge(summarise(rows), POLICY).outcome
+
+    assert outcome(0.99) is GateOutcome.REJECT
+    assert outcome(0.95) is GateOutcome.APPROVE
+
+
+def test_a_base_that_never_succeeds_is_judged_by_the_difference():
+    n = 200
+    rng = np.random.default_rng(1)
+    latency = rng.gamma(9, 5, n)
+    rows = rows_of(np.zeros(n), np.ones(n), base_latency=latency, candidate_latency=latency)
+    decision = judge(summarise(rows), POLICY)
+    assert rule(decision, "accuracy").outcome is RuleOutcome.PASSED
+    assert "not defined" in rule(decision, "accuracy").reason
+    assert decision.outcome is GateOutcome.INCONCLUSIVE  # no scenario that both solved, so no latency
+    free = GatePolicy(latency_ratio=None, cost_ratio=None)
+    assert judge(summarise(rows), free).outcome is GateOutcome.APPROVE
+
+
+def test_regression_scenarios():
+    comparison = summarise(clear_win())
+    good = judge(comparison, POLICY, RegressionEvidence(passed={"a": True, "b": True}))
+    bad = judge(comparison, POLICY, RegressionEvidence(passed={"a": True, "b": False, "c": None}))
+    open_ = judge(comparison, POLICY, RegressionEvidence(passed={"a": True, "b": None}))
+    assert [d.outcome for d in (good, bad, open_)] == [
+        GateOutcome.APPROVE,
+        GateOutcome.REJECT,
+        GateOutcome.INCONCLUSIVE,
+    ]
+
+
+def test_policies_are_validated():
+    with pytest.raises(ValidationError, match="task_success"):
+        GatePolicy(key_metrics=("acuracy",))
+    with pytest.raises(ValidationError):
+        GatePolicy(accuracy_ratio=0)
+    with pytest.raises(ValueError, match=r"alpha=policy\.alpha"):
+        judge(summarise(clear_win()), GatePolicy(alpha=0.01))
