@@ -1,38 +1,45 @@
-"""Files: where they are, how big they are, moving, sharing and restoring them."""
+"""Files: searching, reading, sharing, deleting and compressing."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from evaluation.tools.values import code, number, pick
+from evaluation.tools.values import number, pick, slug
 
-PLACES = ("Reports", "Archive", "Drafts", "Clients", "Photos", "Templates", "Finance", "Research", "Exports")
-
-
-def find_file(world: dict[str, Any], file_name: str) -> dict[str, Any]:
-    """Return the folder that a file lies in and the file's id."""
-    return {"folder": pick(PLACES, "folder", file_name), "file_id": code("FI", file_name)}
+FIRST_LINES = ("draft for review", "final version", "minutes of the call", "open questions", "list of prices", "notes")
 
 
-def inspect_file(world: dict[str, Any], file_name: str) -> dict[str, Any]:
-    """Return a file's size in kilobytes and the number of its versions."""
-    return {"size_kb": number(12, 9800, "size", file_name), "versions": number(1, 40, "versions", file_name)}
+def search_files(world: dict[str, Any], keyword: str) -> dict[str, Any]:
+    """Return the path of the best match and how many files matched."""
+    ending = pick(("txt", "pdf", "md", "csv"), "search", keyword)
+    name = slug(keyword).replace(".", "_")
+    return {"path": f"/{name}{number(10, 99, 'search', keyword)}.{ending}", "matches": number(1, 40, "search", keyword)}
 
 
-def move_file(world: dict[str, Any], file_name: str, folder: str) -> dict[str, Any]:
-    """Record that a file moved to a folder."""
-    world.setdefault("moved_files", []).append({"file_name": file_name, "folder": folder})
-    return {"folder": folder, "status": "moved"}
+def read_file(world: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a file's first line and its length in lines."""
+    return {"first_line": pick(FIRST_LINES, "read", path), "lines": number(3, 900, "read", path)}
 
 
-def share_file(world: dict[str, Any], file_id: str, person: str) -> dict[str, Any]:
-    """Record that somebody may read a file and return the code that opens it."""
-    share = {"access_code": code("AC", file_id, person), "file_id": file_id, "person": person}
-    world.setdefault("shared_files", []).append(share)
-    return {"access_code": share["access_code"], "status": "shared"}
+def file_info(world: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a file's size and its age in days."""
+    return {"size_kb": number(1, 9000, "size", path), "age_days": number(1, 700, "age", path)}
 
 
-def restore_file(world: dict[str, Any], file_name: str) -> dict[str, Any]:
-    """Record that a file came back from the bin and return how many days it had been there."""
-    world.setdefault("restored_files", []).append(file_name)
-    return {"status": "restored", "days_in_bin": number(1, 30, "bin", file_name)}
+def delete_file(world: dict[str, Any], path: str) -> dict[str, Any]:
+    """Remove a file."""
+    world.setdefault("deleted_files", []).append(path)
+    return {"path": path, "status": "deleted"}
+
+
+def share_file(world: dict[str, Any], path: str, person: str) -> dict[str, Any]:
+    """Give a person access to a file."""
+    world.setdefault("shares", []).append({"path": path, "person": person})
+    return {"path": path, "status": "shared"}
+
+
+def compress_folder(world: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Pack a folder into one archive."""
+    archive = f"{folder}.zip"
+    world.setdefault("archives", []).append(archive)
+    return {"archive": archive, "size_mb": number(1, 800, "compress", folder)}

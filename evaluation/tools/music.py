@@ -1,4 +1,4 @@
-"""Music: playing, queueing, song details, artist radio and concerts."""
+"""Music: playing, queueing, albums, playlists and concerts."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ from typing import Any
 
 from evaluation.tools.values import code, number, pick
 
-SINGERS = ("Velvet Harbor", "Nora Quill", "The Paper Kites Club", "Juno Ash", "Silver Pines", "Otis Fable", "Lumen Row")
-VENUES = ("Harbor Hall", "Old Brewery", "City Arena", "Riverside Stage", "Glass Theatre", "Union Club")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def play_song(world: dict[str, Any], song: str, room: str) -> dict[str, Any]:
-    """Record that a song plays in a room and return its length in seconds."""
-    world.setdefault("playing", []).append({"song": song, "room": room})
-    return {"status": "playing", "seconds": number(95, 420, "length", song)}
+def play_song(world: dict[str, Any], song: str) -> dict[str, Any]:
+    """Play a song at once."""
+    world["playing"] = song
+    return {"status": "playing", "minutes": number(2, 7, "song", song)}
 
 
-def queue_song(world: dict[str, Any], song: str, room: str) -> dict[str, Any]:
-    """Record that a song waits in a room's queue and return its place there."""
-    world.setdefault("queued_songs", []).append({"song": song, "room": room})
-    return {"status": "queued", "position": number(2, 9, "queue", song, room)}
+def queue_song(world: dict[str, Any], song: str) -> dict[str, Any]:
+    """Put a song behind those that wait."""
+    queue = world.setdefault("queue", [])
+    queue.append(song)
+    return {"status": "queued", "position": len(queue) + number(0, 8, "queue", song)}
 
 
-def song_details(world: dict[str, Any], song: str) -> dict[str, Any]:
-    """Return who sings a song and the year of its release."""
-    return {"artist": pick(SINGERS, "artist", song), "year": number(1961, 2024, "year", song)}
+def find_album(world: dict[str, Any], artist: str) -> dict[str, Any]:
+    """Return the id and the year of an artist's newest album."""
+    return {"album_id": code("AB", artist), "year": number(1968, 2024, "album", artist)}
 
 
-def artist_radio(world: dict[str, Any], artist: str) -> dict[str, Any]:
-    """Record that a radio of an artist started and return its station."""
-    station = code("RD", artist)
-    world.setdefault("radios", []).append({"artist": artist, "station": station})
-    return {"station": station, "songs": number(20, 90, "radio", artist)}
+def play_album(world: dict[str, Any], album_id: str) -> dict[str, Any]:
+    """Play an album from its first track."""
+    world["playing"] = album_id
+    return {"status": "playing", "tracks": number(6, 22, "tracks", album_id)}
 
 
-def next_concert(world: dict[str, Any], artist: str) -> dict[str, Any]:
-    """Return venue and ticket price (euros) of an artist's next concert."""
-    return {"venue": pick(VENUES, "venue", artist), "ticket_price": number(18, 140, "ticket", artist)}
+def create_playlist(world: dict[str, Any], name: str, genre: str) -> dict[str, Any]:
+    """Make a playlist filled with one genre."""
+    world.setdefault("playlists", []).append({"name": name, "genre": genre})
+    return {"playlist_id": code("PL", name, genre), "songs": number(12, 60, "playlist", name, genre)}
+
+
+def find_concert(world: dict[str, Any], artist: str) -> dict[str, Any]:
+    """Return weekday and ticket price (whole dollars) of an artist's next concert."""
+    return {"weekday": pick(WEEKDAYS, "concert", artist), "ticket": number(15, 180, "concert", artist)}

@@ -1,0 +1,61 @@
+"""The whole turn, one call per step. Read this file first.
+
+    suite → base → test_run → select → train → register → compare → rollout → collect → report
+
+Each step is a function in `cluster/steps/`; its result is a small record, kept as JSON, and what the next steps are
+given. A turn that was stopped anywhere goes on with `ratchet loop --resume <id>`.
+"""
+
+from __future__ import annotations
+
+from cluster.results import (
+    BaseResult,
+    CollectResult,
+    CompareResult,
+    RegisterResult,
+    ReportResult,
+    RolloutResult,
+    SelectResult,
+    SuiteResult,
+    TestRunResult,
+    TrainResult,
+)
+from cluster.session import ray_session
+from cluster.steps.base import find_base
+from cluster.steps.collect import count_collected
+from cluster.steps.compare import compare_and_gate
+from cluster.steps.register import register_candidate
+from cluster.steps.report import write_report
+from cluster.steps.rollout import roll_out
+from cluster.steps.select import select_examples
+from cluster.steps.suite import draw_suite
+from cluster.steps.test_run import run_tests
+from cluster.steps.train import train_candidate
+from cluster.turn import Turn
+from evaluation.gate import GateOutcome
+
+
+def run_turn(turn: Turn) -> ReportResult:
+    """Take a model once round the loop; the report's `exit_status` says how it ended."""
+    suite = turn.step("suite", draw_suite, SuiteResult)
+    base = turn.step("base", find_base, BaseResult, suite)
+    tests = turn.step("test_run", lambda t, tick: run_tests(t, tick, base), TestRunResult, suite, base)
+    with ray_session(turn.settings):
+        selected = turn.step("select", lambda t, tick: select_examples(t, tick, tests), SelectResult, tests)
+        trained = turn.step(
+            "train", lambda t, tick: train_candidate(t, tick, base, selected), TrainResult, base, selected
+        )
+        candidate = turn.step(
+            "register", lambda t, tick: register_candidate(t, tick, base, selected, trained), RegisterResult, trained
+        )
+        verdict = turn.step(
+            "compare", lambda t, tick: compare_and_gate(t, tick, base, candidate), CompareResult, base, candidate
+        )
+        rollout = None
+        if verdict.gate.outcome is GateOutcome.APPROVE:
+            rollout = turn.step(
+                "rollout", lambda t, tick: roll_out(t, tick, base, candidate), RolloutResult, candidate, verdict
+            )
+        collected = turn.step("collect", count_collected, CollectResult, verdict, *([rollout] if rollout else []))
+    parts = (suite, base, tests, selected, trained, candidate, verdict, collected)
+    return turn.step("report", lambda t, tick: write_report(t, parts, rollout), ReportResult, verdict, collected)

@@ -1,0 +1,152 @@
+"""What each step of a turn gives the next ones. Small records; `str()` is what the terminal shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evaluation.gate import GateDecision
+from evaluation.records import Record
+from evaluation.stats.intervals import Estimate
+from serving.run import RolloutReport
+from training.select import Funnel
+from training.snapshot import Snapshot
+
+
+class SuiteResult(Record):
+    """The scenarios of the turn."""
+
+    name: str
+    seed: int
+    split_seed: int
+    """The home's: which phrasings and values belong to which part."""
+    digest: str
+    counts: dict[str, int]
+    tools: int
+    domains: int
+    held_out_tools: int
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{n} {part}" for part, n in self.counts.items())
+        return f"{self.name}: {parts} · {self.tools} tools"
+
+
+class BaseResult(Record):
+    """What the turn starts from: the champion, or the configured base."""
+
+    folder: str
+    ref: str
+    """The registered version, `name:version`."""
+    digest: str
+    is_champion: bool
+    """An earlier turn promoted it."""
+    parameters: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.ref}{' (promoted earlier)' if self.is_champion else ''} · {self.parameters / 1e6:.1f}M parameters"
+        )
+
+
+class TestRunResult(Record):
+    """The base on `train`."""
+
+    run_id: str
+    examples: int
+    failures: dict[str, int]
+    metrics: dict[str, Estimate]
+
+    def __str__(self) -> str:
+        tool, task = self.metrics["tool_accuracy"].value, self.metrics["task_success"].value
+        return f"{self.examples} examples · tool accuracy {tool:.3f} · task success {task:.3f}"
+
+
+class SelectResult(Record):
+    """The snapshot that training reads."""
+
+    snapshot: Snapshot
+    funnel: Funnel
+
+    def __str__(self) -> str:
+        corrected = sum(step.reasons.get("corrected", 0) for step in self.funnel.steps)
+        return f"{self.snapshot.rows} examples ({corrected} corrected) · snapshot version {self.snapshot.version}"
+
+
+class TrainResult(Record):
+    """The training run."""
+
+    folder: str
+    run: str
+    recipe: str
+    steps: int
+    first_eval_loss: float
+    best_eval_loss: float
+    picture: str
+
+    def __str__(self) -> str:
+        return f"{self.recipe}, {self.steps} steps · evaluation loss {self.first_eval_loss:.3f} → {self.best_eval_loss:.3f}"
+
+
+class RegisterResult(Record):
+    """The candidate."""
+
+    ref: str
+    folder: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.ref} (candidate) · {self.digest[:12]}"
+
+
+class CompareResult(Record):
+    """Base against candidate on `held_out`, and the gate."""
+
+    base: dict[str, Estimate]
+    candidate: dict[str, Estimate]
+    differences: dict[str, Estimate]
+    held_out_tools: dict[str, dict[str, Estimate]]
+    """The scenarios whose tool occurs in the held-out part only: `base`, `candidate`, `differences`."""
+    kinds: dict[str, dict[str, Estimate]]
+    """Task success by kind of scenario: `base`, `candidate`."""
+    gate: GateDecision
+    rows: str
+    """Path of `compare.jsonl`."""
+
+    def __str__(self) -> str:
+        base, candidate = self.base["task_success"].value, self.candidate["task_success"].value
+        return f"{self.gate.outcome} · task success {base:.3f} → {candidate:.3f}"
+
+
+class RolloutResult(Record):
+    """The rollout."""
+
+    report: RolloutReport
+
+    def __str__(self) -> str:
+        return f"{self.report.decision} · {self.report.requests} requests, {self.report.failed_requests} failed"
+
+
+class CollectResult(Record):
+    """What the ledger holds after the turn."""
+
+    production: int
+    """Examples of this turn's rollout."""
+    feedback: int
+    total: int
+    champion: str
+
+    def __str__(self) -> str:
+        return f"{self.production} examples from production, {self.feedback} rated · {self.total} in all · champion {self.champion}"
+
+
+class ReportResult(Record):
+    """Where the report is and how the turn ended."""
+
+    folder: str
+    outcome: str
+    """`promoted`, `rejected`, `inconclusive`, `aborted` or `paused`."""
+    exit_status: int
+    report: dict[str, Any]
+    """Content of `report.json`."""
+
+    def __str__(self) -> str:
+        return f"{self.outcome} · {self.folder}/report.md"

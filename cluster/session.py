@@ -1,0 +1,84 @@
+"""Start Ray, and end what was started. The only file that calls `ray.init`.
+
+Serve's fast path is chosen by environment variables that have to be set before Ray starts; workers keep the driver's
+priority, since nothing else competes with them on a laptop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+
+import ray
+
+from cluster.settings import Settings
+
+ENVIRONMENT = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_worker_niceness": "0",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+LOGGERS = ("ray", "ray.data", "ray.serve", "ray.train", "ray.tune")
+
+
+class SessionError(Exception):
+    """Ray cannot be used as it is. Says what to change."""
+
+
+def prepare_environment() -> None:
+    """Set what has to be set before Ray, Serve or torch start; a value that the user set stays."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def ray_session(settings: Settings) -> Iterator[None]:
+    """Connect to the configured cluster, or start a local Ray and stop it at the end.
+
+    Raises `SessionError` where several nodes would write one SQLite file.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    prepare_environment()
+    quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
+    if settings.ray.address:
+        ray.init(address=settings.ray.address, **quiet)
+        _refuse_shared_sqlite(settings)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=settings.ray.num_cpus,
+            include_dashboard=settings.ray.dashboard,
+            object_store_memory=settings.ray.object_store_mb * 1024**2,
+            _temp_dir=os.environ.get("RAY_TMPDIR") or os.path.join(tempfile.gettempdir(), "ratchet-ray"),
+            **quiet,
+        )
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _refuse_shared_sqlite(settings: Settings) -> None:
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) > 1 and settings.ledger_url is None:
+        ray.shutdown()
+        raise SessionError(
+            f"expected a PostgreSQL ledger on a cluster of {len(nodes)} nodes, found SQLite in the home;"
+            " set ledger_url to a postgresql:// URL and home to storage that all nodes share"
+        )

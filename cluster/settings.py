@@ -1,0 +1,188 @@
+"""Settings: from flags, then `RATCHET_…` variables, then `ratchet.yaml`; all checked before anything starts.
+
+Nested keys are joined by `__` in variables (`RATCHET_TRAIN__EPOCHS=8`) and by `.` in messages. Every mistake comes in
+one message, with the key to change, where it was set (`cluster/sources.py`) and, for an unknown key, the nearest known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cluster.sources import Given, dotted, gather
+from evaluation.engines.transformers import EngineConfig
+from evaluation.gate import GatePolicy
+from evaluation.records import Record
+from serving.policy import RolloutPolicy
+from training.config import TrainConfig
+from training.select import SelectConfig
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message lists every mistake."""
+
+
+class Counts(Record):
+    """Scenarios per part of a built-in suite."""
+
+    train: int = Field(default=900, ge=20)
+    held_out: int = Field(default=280, ge=20)
+    live: int = Field(default=400, ge=20)
+
+
+class RunSettings(Record):
+    """How scenarios are attempted."""
+
+    concurrency: int = Field(default=32, ge=1)
+    """Episodes in flight."""
+    attempts: int = Field(default=1, ge=1)
+    max_tokens: int = Field(default=96, ge=1)
+    """Most output tokens of one model call."""
+    temperature: float = Field(default=0.0, ge=0)
+    block: int = Field(default=16, ge=1)
+    """Scenarios that one arm of a comparison runs before the other has its turn."""
+
+
+class EngineSettings(Record):
+    """The local engine; the same in the comparison and in production."""
+
+    max_batch: int = Field(default=16, ge=1)
+    threads: int = Field(default=1, ge=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    max_context: int = Field(default=2048, ge=64)
+
+    def build(self) -> EngineConfig:
+        """Return the engine's own config."""
+        return EngineConfig(**self.model_dump())
+
+
+class ServeSettings(Record):
+    """The gateway."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8123, ge=1, le=65535)
+    """Flag: `--port`."""
+    users: int = Field(default=12, ge=1)
+    """Simulated users at the same time during a rollout."""
+
+
+class RaySettings(Record):
+    """The local Ray that is started where no cluster is given."""
+
+    address: str | None = None
+    """Address of a running cluster; None starts one on this machine."""
+    num_cpus: int = Field(default=4, ge=2)
+    """Logical CPUs of the local Ray: more than the machine has, so that light actors do not block training."""
+    object_store_mb: int = Field(default=256, ge=80)
+    dashboard: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings of Ratchet."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="RATCHET_", env_nested_delimiter="__", use_attribute_docstrings=True
+    )
+
+    home: Path = Path(".ratchet")
+    """Folder of everything that is kept. Variable: RATCHET_HOME."""
+    ledger_url: str | None = None
+    """SQLAlchemy URL of the ledger; None: SQLite in the home."""
+    mlflow_uri: str | None = None
+    """MLflow tracking and registry URI; None: SQLite in the home."""
+    seed: int = 0
+    """Redraws slot values, split, data order and users."""
+    suite: str = "tools"
+    """Name of a built-in suite, or a file of scenarios."""
+    base: str = "tiny"
+    """`tiny`, a folder, or a Hugging Face id."""
+    model: str = "agent"
+    """Name under which versions are registered and answered."""
+    counts: Counts = Counts()
+    run: RunSettings = RunSettings()
+    engine: EngineSettings = EngineSettings()
+    select: SelectConfig = SelectConfig()
+    train: TrainConfig = TrainConfig()
+    gate: GatePolicy = GatePolicy()
+    rollout: RolloutPolicy = RolloutPolicy()
+    serve: ServeSettings = ServeSettings()
+    ray: RaySettings = RaySettings()
+
+    @classmethod
+    def load(
+        cls, flags: Mapping[str, Any] | None = None, config: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Settings:
+        """Return the settings; `flags` holds dotted keys, None values are not set. Raises `SettingsError`."""
+        given = gather(flags or {}, config, os.environ if env is None else env)
+        mistakes = [*given.mistakes, *_unknown(given)]
+        try:
+            settings = _Plain.model_validate(given.values)
+        except ValidationError as error:
+            mistakes += [_mistake(given, e) for e in error.errors() if e["type"] != "extra_forbidden"]
+            settings = None
+        if mistakes or settings is None:
+            raise SettingsError("the settings cannot be used:\n" + "\n".join(f"  {m}" for m in dict.fromkeys(mistakes)))
+        return settings
+
+    def home_path(self) -> Path:
+        """Return the home as an absolute path."""
+        return self.home.expanduser().resolve()
+
+
+class _Plain(Settings):
+    """Settings from given values only: the sources are merged by `Settings.load`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def _unknown(given: Given) -> Iterator[str]:
+    """Yield a mistake for each key that no group knows, with the nearest that one does."""
+    known = list(_keys(Settings))
+    groups = [key for key in known if key in _groups(Settings)]
+    for key, _ in dotted(given.values):
+        above = key.rpartition(".")[0]
+        if key in known or (above and above not in groups):
+            continue
+        beside = [k for k in known if k.rpartition(".")[0] == above]
+        near = difflib.get_close_matches(key, beside, 1, 0.6) or difflib.get_close_matches(key, known, 1, 0.6)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(beside)}"
+        yield f"{_named(given, key)}: expected a known key, found this one; {hint}"
+
+
+def _keys(group: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in group.model_fields.items():
+        yield above + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{above}{name}.")
+
+
+def _groups(settings: type[BaseModel]) -> set[str]:
+    return {key.rpartition(".")[0] for key in _keys(settings)} - {""}
+
+
+def _mistake(given: Given, error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    said = error["msg"].removeprefix("Value error, ")
+    found = "" if "found" in said else f", found {error['input']!r}"
+    return f"{_named(given, key)}: {said[0].lower() + said[1:]}{found}"
+
+
+def _named(given: Given, key: str) -> str:
+    place = given.place(key)
+    return f"{key} ({place})" if place else key

@@ -1,0 +1,33 @@
+"""Step 4: from the ledger to a snapshot, with the held-out part guarded."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+
+from cluster.results import SelectResult, TestRunResult
+from cluster.turn import Tick, Turn
+from evaluation.ledger import ExampleFilter
+from evaluation.records import Source
+from training.select import select_snapshot
+
+
+def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResult:
+    """Select this turn's test examples and what earlier turns collected in production."""
+    ledger, settings = turn.ledger, turn.settings
+    examples = chain(
+        ledger.examples(ExampleFilter(run_ids=(tests.run_id,))),
+        ledger.examples(ExampleFilter(sources=(Source.PRODUCTION,))),
+    )
+    seeds = {"seed": settings.seed, "split_seed": turn.suite().split_seed}
+    snapshot, funnel = asyncio.run(
+        select_snapshot(
+            examples,
+            turn.suite().scenarios,
+            settings.select,
+            folder=turn.home.snapshots / settings.model,
+            name=turn.id,
+            seeds=seeds,
+        )
+    )
+    return SelectResult(snapshot=snapshot, funnel=funnel)

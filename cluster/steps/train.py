@@ -1,0 +1,57 @@
+"""Step 5: fine-tune on the snapshot with Ray Train; curve to MLflow and to a picture."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from cluster.results import BaseResult, SelectResult, TrainResult
+from cluster.turn import Tick, Turn
+from training.finetune import Finetuned, finetune
+
+
+def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectResult) -> TrainResult:
+    """Train, or go on with, the turn's run."""
+    config = turn.settings.train.model_copy(update={"seed": turn.settings.seed})
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(turn.home.training / turn.id / "progress.json", tick, stop))
+    watcher.start()
+    try:
+        done = finetune(selected.snapshot, Path(base.folder), config, name=turn.id, work=turn.home.training)
+    finally:
+        stop.set()
+        watcher.join()
+    run = _log(turn, done, selected)
+    evals = [p["eval_loss"] for p in done.curve if "eval_loss" in p]
+    return TrainResult(
+        folder=str(done.folder),
+        run=run,
+        recipe=config.recipe,
+        steps=int(done.curve[-1]["step"]),
+        first_eval_loss=evals[0],
+        best_eval_loss=done.best_eval_loss,
+        picture=str(done.picture),
+    )
+
+
+def _watch(path: Path, tick: Tick, stop: threading.Event) -> None:
+    while not stop.wait(0.5):
+        if path.exists():
+            now = json.loads(path.read_text())
+            tick(now["step"], now["steps"], f"loss {now['loss']:.3f}")
+
+
+def _log(turn: Turn, done: Finetuned, selected: SelectResult) -> str:
+    params = {"snapshot": selected.snapshot.ref, **turn.settings.train.model_dump(mode="json", exclude={"seed"})}
+    run = turn.registry.start_run(turn.id, params)
+    logged = turn.registry.curve(run, "eval_loss")
+    for point in done.curve:
+        step = int(point["step"])
+        if "eval_loss" in point and step not in logged:
+            turn.registry.log_metrics(run, {"eval_loss": point["eval_loss"]}, step)
+        elif "loss" in point and step % 10 == 0:
+            turn.registry.log_metrics(run, {"loss": point["loss"], "learning_rate": point["learning_rate"]}, step)
+    turn.registry.log_artifact(run, done.picture)
+    turn.registry.finish(run)
+    return run

@@ -1,0 +1,120 @@
+"""One turn as it goes on: which step is done, what it gave, how long it took.
+
+Each step's result stands in `<home>/loops/<id>/<step>.json`, written whole or not at all, with the hash of what went
+in; a step is skipped when its result is there and that hash is unchanged. The progress line shows what has happened,
+never what is hoped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cluster.home import Home
+from cluster.settings import Settings
+from evaluation.files import atomic_write
+from evaluation.ledger import Ledger
+from evaluation.records import Record, stable_id
+from evaluation.scenarios import Part
+from evaluation.suite import Suite, expand, load
+from training.registry import Registry
+
+R = TypeVar("R", bound=Record)
+Tick = Callable[[int, int, str], None]
+"""Called with done, total and a few words."""
+
+
+class TurnError(Exception):
+    """The turn cannot go on. Says what was expected, found, and what to change."""
+
+
+@dataclass
+class Turn:
+    """A turn and what it works with."""
+
+    id: str
+    settings: Settings
+    home: Home
+    ledger: Ledger
+    console: Console
+    seconds: dict[str, float] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    _registry: Registry | None = None
+    _suite: Suite | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the turn's files are."""
+        return self.home.loops / self.id
+
+    @property
+    def registry(self) -> Registry:
+        """Versions and runs; opened when first asked, since MLflow takes seconds to load."""
+        if self._registry is None:
+            self._registry = Registry(self.home.mlflow_uri(self.settings.mlflow_uri), self.home.registry)
+        return self._registry
+
+    def suite(self) -> Suite:
+        """Return the turn's scenarios: the home's split, this turn's values."""
+        if self._suite is None:
+            name, seed = self.settings.suite, self.settings.seed
+            split = int(self.ledger.set_once(f"split_seed/{name}", str(seed)))
+            counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
+            self._suite = load(name, seed=seed, split_seed=split, counts=counts)
+        return self._suite
+
+    def live(self, offset: int) -> Suite:
+        """Return further live scenarios with fresh values: block number `offset` of this turn's seed."""
+        name, seed = self.settings.suite, self.settings.seed
+        split = int(self.ledger.set_once(f"split_seed/{name}", str(seed)))
+        if (Path(name).is_file() or offset == 0) and self._suite is not None:
+            return self._suite
+        counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
+        return expand(name, seed=seed * 1000 + 1 + offset, split_seed=split, counts=counts)
+
+    def step(self, name: str, run: Callable[[Turn, Tick], R], kind: type[R], *inputs: Record) -> R:
+        """Return the step's result: what is written already for the same inputs, or what `run` gives now."""
+        key = stable_id(name, self.inputs_key(), [i.model_dump(mode="json") for i in inputs])
+        path = self.folder / f"{name}.json"
+        if path.exists():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            if known["inputs"] == key:
+                self.seconds[name] = known["seconds"]
+                self.skipped.append(name)
+                self.console.print(f"[dim]✓ {name:<10} done before[/dim]")
+                return kind.model_validate(known["result"])
+        started = time.monotonic()
+        with self._line(name) as tick:
+            result = run(self, tick)
+        self.seconds[name] = round(time.monotonic() - started, 2)
+        whole = {"inputs": key, "seconds": self.seconds[name], "result": result.model_dump(mode="json")}
+        atomic_write(path, json.dumps(whole, indent=1) + "\n")
+        self.console.print(f"[green]✓[/green] {name:<10} {self.seconds[name]:6.1f} s  {result}", highlight=False)
+        return result
+
+    def inputs_key(self) -> str:
+        """Return a digest of the settings that decide results (not of where they are kept)."""
+        kept = {"home", "ledger_url", "mlflow_uri", "serve", "ray"}
+        return stable_id(self.settings.model_dump(mode="json", exclude=kept))
+
+    @contextmanager
+    def _line(self, name: str) -> Iterator[Tick]:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[words]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(name, total=None, words="")
+            yield lambda done, total, words: progress.update(task, completed=done, total=total, words=words)

@@ -1,0 +1,195 @@
+"""The local engine: any causal language model of transformers, batched over whoever asks.
+
+Decisions: one thread owns the model; it takes all waiting requests (up to `max_batch`), pads left, decodes until the
+last has ended, and drops finished rows from the batch on the way. Arithmetic is float32 on a CPU, so that a batch's
+neighbours do not change an answer. Weights are safetensors, remote code is never run.
+Not covered: paged attention, speculative decoding, prefix caching; a GPU cluster takes an upstream endpoint for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from evaluation.engines.base import Generation, GenerationRequest
+from evaluation.engines.chat import check_folder
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Settings that the gate and production share; recorded with each comparison."""
+
+    max_batch: int = 16
+    threads: int = 1
+    """Torch threads on a CPU; process-wide."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    max_context: int = 2048
+    """Prompt and output tokens together; a longer prompt is refused."""
+
+
+@dataclass(eq=False)
+class _Job:
+    request: GenerationRequest
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Generation]
+    submitted: float
+    random: torch.Generator | None
+    tokens: list[int]
+
+    def settle(self, result: Generation | Exception) -> None:
+        def deliver() -> None:
+            if self.future.done():
+                return
+            if isinstance(result, Exception):
+                self.future.set_exception(result)
+            else:
+                self.future.set_result(result)
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(deliver)
+
+
+class EngineClosed(Exception):
+    """The engine was closed before it answered."""
+
+
+class TransformersEngine:
+    """Generates with a model folder."""
+
+    def __init__(self, folder: str | Path, config: EngineConfig | None = None) -> None:
+        self.config = config or EngineConfig()
+        check_folder(Path(folder))
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self._device.type == "cpu":
+            torch.set_num_threads(self.config.threads)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=getattr(torch, self.config.dtype), use_safetensors=True, trust_remote_code=False
+        )
+        self._model: Any = model.to(self._device).eval()
+        self._stops = _stop_ids(model)
+        self._pad = model.config.pad_token_id if isinstance(model.config.pad_token_id, int) else 0
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Return the continuation of one prompt. Raises ValueError for a prompt that leaves no room, `EngineClosed`."""
+        if self._closed:
+            raise EngineClosed("the engine is closed")
+        if not 0 < len(request.prompt_ids) < self.config.max_context:
+            raise ValueError(
+                f"expected a prompt of 1 to {self.config.max_context - 1} tokens, found {len(request.prompt_ids)}"
+            )
+        loop = asyncio.get_running_loop()
+        random = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
+        job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [])
+        self._jobs.put(job)
+        return await job.future
+
+    def close(self) -> None:
+        """Stop the thread after the running batch; waiting requests fail with `EngineClosed`."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while True:
+            batch, ended = self._take()
+            if batch:
+                try:
+                    with torch.inference_mode():
+                        self._decode(batch)
+                except Exception as error:  # one boundary: whatever the model raises reaches every caller
+                    for job in batch:
+                        job.settle(RuntimeError(f"generation failed: {error}"))
+            if ended:
+                while not self._jobs.empty():
+                    waiting = self._jobs.get()
+                    if waiting is not None:
+                        waiting.settle(EngineClosed("the engine was closed"))
+                return
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        batch: list[_Job] = []
+        while len(batch) < self.config.max_batch:
+            try:
+                job = self._jobs.get(block=not batch)
+            except queue.Empty:
+                break
+            if job is None:
+                return batch, True
+            if not job.future.cancelled():
+                batch.append(job)
+        return batch, False
+
+    def _decode(self, jobs: list[_Job]) -> None:
+        longest = max(len(job.request.prompt_ids) for job in jobs)
+        ids = torch.full((len(jobs), longest), self._pad, dtype=torch.long)
+        mask = torch.zeros((len(jobs), longest), dtype=torch.long)
+        for n, job in enumerate(jobs):
+            ids[n, longest - len(job.request.prompt_ids) :] = torch.tensor(job.request.prompt_ids)
+            mask[n, longest - len(job.request.prompt_ids) :] = 1
+        ids, mask = ids.to(self._device), mask.to(self._device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        cache = DynamicCache(config=self._model.config)
+        while jobs:
+            out = self._model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            chosen = self._choose(out.logits[:, -1].float(), jobs)
+            keep = [n for n, job in enumerate(jobs) if self._goes_on(job, chosen[n])]
+            if len(keep) < len(jobs):
+                jobs = [jobs[n] for n in keep]
+                rows = torch.tensor(keep, dtype=torch.long, device=self._device)
+                mask, positions = mask[rows], positions[rows]
+                if jobs:
+                    cache.batch_select_indices(rows)
+            ids = torch.tensor([[chosen[n]] for n in keep], dtype=torch.long, device=self._device)
+            mask = torch.cat([mask, mask.new_ones((len(jobs), 1))], dim=1)
+            positions = positions[:, -1:] + 1
+
+    def _choose(self, logits: torch.Tensor, jobs: list[_Job]) -> list[int]:
+        greedy = logits.argmax(-1).tolist()
+        for n, job in enumerate(jobs):
+            if job.random is not None:
+                chances = torch.softmax(logits[n].cpu() / job.request.temperature, dim=-1)
+                greedy[n] = int(torch.multinomial(chances, 1, generator=job.random))
+        return [int(token) for token in greedy]
+
+    def _goes_on(self, job: _Job, token: int) -> bool:
+        if job.future.cancelled():
+            return False
+        stopped = token in self._stops
+        if not stopped:
+            job.tokens.append(token)
+            if job.request.on_token is not None:
+                job.request.on_token(token)
+        full = len(job.request.prompt_ids) + len(job.tokens) >= self.config.max_context
+        if not stopped and not full and len(job.tokens) < job.request.max_tokens:
+            return True
+        took = (time.perf_counter() - job.submitted) * 1000
+        job.settle(Generation(tuple(job.tokens), "stop" if stopped else "length", took))
+        return False
+
+
+def _stop_ids(model: Any) -> frozenset[int]:
+    found: set[int] = set()
+    for config in (model.config, getattr(model, "generation_config", None)):
+        ids = getattr(config, "eos_token_id", None)
+        found |= set(ids) if isinstance(ids, (list, tuple)) else ({ids} if ids is not None else set())
+    return frozenset(found)

@@ -1,0 +1,95 @@
+"""Run two arms on the same scenarios so that they can be compared: in blocks, turn and turn about.
+
+Decisions: the arms share one machine, so whatever disturbs it must hit both; they run block by block, the order
+changing with each block, and never at the same time. Rows of a finished block are handed on at once, so that a run
+that is stopped goes on with the next block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.agents import attempt
+from evaluation.compare import PairRow
+from evaluation.examples import Origin, Scales, to_example
+from evaluation.models import ModelClient, Sampling
+from evaluation.outcomes import outcome_of
+from evaluation.records import Example
+from evaluation.scenarios import Scenario
+from evaluation.validators import judge
+
+OnBlock = Callable[[list[PairRow], list[Example]], None]
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How the arms run."""
+
+    block: int = 16
+    """Scenarios per block; also how many run at the same time."""
+    attempts: int = 1
+
+
+async def run_pairs(
+    scenarios: Sequence[Scenario],
+    arms: Mapping[str, ModelClient],
+    *,
+    run_id: str,
+    sampling: Sampling,
+    options: PairOptions,
+    on_block: OnBlock,
+    skip: Collection[str] = (),
+) -> None:
+    """Attempt every scenario with every arm; `on_block` gets each block's rows and examples. `skip`: scenario ids."""
+    waiting = [s for s in scenarios if s.id not in frozenset(skip)]
+    names = list(arms)
+    for number, start in enumerate(range(0, len(waiting), options.block)):
+        block = waiting[start : start + options.block]
+        rows: list[PairRow] = []
+        examples: list[Example] = []
+        for arm in names if number % 2 == 0 else names[::-1]:
+            jobs = [
+                _one(scenario, arm, arms[arm], run_id=run_id, sampling=sampling, number=n)
+                for scenario in block
+                for n in range(options.attempts)
+            ]
+            for row, example in await asyncio.gather(*jobs):
+                rows.append(row)
+                examples.append(example)
+        on_block(rows, examples)
+
+
+async def _one(
+    scenario: Scenario, arm: str, model: ModelClient, *, run_id: str, sampling: Sampling, number: int
+) -> tuple[PairRow, Example]:
+    seeded = Sampling(sampling.temperature, sampling.max_tokens, sampling.seed + number)
+    run = f"{run_id}/{arm}"
+    judged = judge(scenario, await attempt(scenario, model, sampling=seeded, attempt=number, run_id=run))
+    example = to_example(scenario, *judged, run_id=run, origin=Origin(), scales=Scales())
+    return pair_row(scenario, example, arm=arm, attempt=number), example
+
+
+def pair_row(scenario: Scenario, example: Example, *, arm: str, attempt: int) -> PairRow:
+    """Return the comparison's row of one judged attempt."""
+    outcome = outcome_of(scenario, example)
+    return PairRow(
+        scenario_id=scenario.id,
+        group=scenario.group,
+        kind=scenario.kind,
+        tags=scenario.tags,
+        arm=arm,
+        attempt=attempt,
+        expected_calls=outcome.expected_calls,
+        given_calls=outcome.given_calls,
+        verdicts={v.name: v.verdict for v in example.validations},
+        tool_accuracy=outcome.tool_accuracy,
+        exact_calls=outcome.exact_calls,
+        task_success=outcome.task_success,
+        protocol_clean=outcome.protocol_clean,
+        quality=example.labels.response_quality,
+        tokens=float(outcome.tokens_in + outcome.tokens_out),
+        latency_ms=outcome.latency_ms / outcome.model_calls if outcome.model_calls else None,
+        cost=outcome.cost,
+    )

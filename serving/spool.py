@@ -1,0 +1,196 @@
+"""The gateway's write-ahead spool: what was answered is on disk before the caller has it.
+
+One SQLite file per rollout or gateway, written by the gateway's replica alone. The process that owns the ledger (the
+rollout controller) reads it and moves finished exchanges into the ledger; ids make that idempotent, so a kill on either
+side loses and doubles nothing. Bounded: a spool that is full refuses (`SpoolFull`, answered with 429).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.records import Example, Feedback
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id TEXT PRIMARY KEY, variant TEXT NOT NULL, stage INTEGER NOT NULL, success INTEGER, rating REAL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS exchanges (
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, body TEXT NOT NULL, revision INTEGER NOT NULL,
+    flushed INTEGER NOT NULL DEFAULT -1);
+CREATE TABLE IF NOT EXISTS requests (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, variant TEXT NOT NULL, stage INTEGER NOT NULL, failed INTEGER NOT NULL,
+    latency_ms REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, body TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS exchanges_waiting ON exchanges (flushed, revision);
+"""
+
+
+class SpoolFull(Exception):
+    """As many exchanges wait for the ledger as the spool may hold."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one variant did, over all stages."""
+
+    conversations: int
+    successes: int
+    requests: int
+    errors: int
+    latency_n: int
+    latency_mean: float
+    latency_sd: float
+
+
+class Spool:
+    """An open spool. Safe to use from several threads."""
+
+    def __init__(self, path: Path, limit: int = 100_000) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    # What the gateway writes -----------------------------------------------------------------------------------------
+
+    def pin(self, conversation: str, variant: str, stage: int, at: float) -> str:
+        """Record which variant a conversation has; return the one in force, which an earlier request may have set."""
+        with self._lock:
+            self._db.execute(
+                "INSERT INTO conversations VALUES (?, ?, ?, NULL, NULL, ?) ON CONFLICT (id) DO NOTHING",
+                (conversation, variant, stage, at),
+            )
+            row = self._db.execute("SELECT variant FROM conversations WHERE id = ?", (conversation,)).fetchone()
+        return str(row[0])
+
+    def move(self, conversation: str, variant: str) -> None:
+        """Give a conversation another variant, because its own is gone."""
+        with self._lock:
+            self._db.execute("UPDATE conversations SET variant = ? WHERE id = ?", (variant, conversation))
+
+    def room(self) -> None:
+        """Raise `SpoolFull` where no further exchange may wait."""
+        with self._lock:
+            waiting = self._db.execute("SELECT count(*) FROM exchanges WHERE flushed < revision").fetchone()[0]
+        if waiting >= self._limit:
+            raise SpoolFull(f"{waiting} exchanges wait for the ledger; limit {self._limit}")
+
+    def answered(self, example: Example, variant: str, stage: int, latency_ms: float) -> None:
+        """Keep an answered request: its exchange so far (replacing the shorter one) and its figures."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO exchanges (id, conversation, body, revision) VALUES (?, ?, ?, 0)"
+                " ON CONFLICT (id) DO UPDATE SET body = excluded.body, revision = revision + 1",
+                (example.id, example.conversation, example.model_dump_json()),
+            )
+            self._request(variant, stage, False, latency_ms)
+            self._db.execute("COMMIT")
+
+    def failed(self, variant: str, stage: int, latency_ms: float) -> None:
+        """Count a request that a variant could not answer."""
+        with self._lock:
+            self._request(variant, stage, True, latency_ms)
+
+    def _request(self, variant: str, stage: int, failed: bool, latency_ms: float) -> None:
+        self._db.execute(
+            "INSERT INTO requests (variant, stage, failed, latency_ms) VALUES (?, ?, ?, ?)",
+            (variant, stage, int(failed), latency_ms),
+        )
+
+    def outcome(self, conversation: str, success: bool) -> bool:
+        """Keep how a conversation ended; return False for one that is not known. The first outcome stands."""
+        with self._lock:
+            self._db.execute(
+                "UPDATE conversations SET success = ? WHERE id = ? AND success IS NULL", (int(success), conversation)
+            )
+            known = self._db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation,)).fetchone()
+        return known is not None
+
+    def feedback(self, feedback: Feedback) -> bool:
+        """Keep feedback; return False where its example is not known."""
+        with self._lock:
+            if not self._db.execute("SELECT 1 FROM exchanges WHERE id = ?", (feedback.example_id,)).fetchone():
+                return False
+            self._db.execute(
+                "INSERT INTO feedback (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
+                (feedback.id, feedback.model_dump_json()),
+            )
+        return True
+
+    # What the controller reads ---------------------------------------------------------------------------------------
+
+    def figures(self, variant: str) -> Figures:
+        """Return what `variant` did so far."""
+        with self._lock:
+            ended, right = self._db.execute(
+                "SELECT count(success), coalesce(sum(success), 0) FROM conversations WHERE variant = ?", (variant,)
+            ).fetchone()
+            n, errors, answered, mean, square = self._db.execute(
+                "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(1 - failed), 0),"
+                " coalesce(avg(CASE WHEN failed THEN NULL ELSE latency_ms END), 0),"
+                " coalesce(avg(CASE WHEN failed THEN NULL ELSE latency_ms * latency_ms END), 0)"
+                " FROM requests WHERE variant = ?",
+                (variant,),
+            ).fetchone()
+        variance = max(square - mean * mean, 0.0) * answered / max(answered - 1, 1)
+        return Figures(ended, right, n, errors, answered, mean, variance**0.5)
+
+    def assigned(self, variant: str, stage: int) -> int:
+        """Return how many conversations `variant` was given during `stage` and that have ended."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT count(*) FROM conversations WHERE variant = ? AND stage = ? AND success IS NOT NULL",
+                (variant, stage),
+            ).fetchone()
+        return int(row[0])
+
+    def finished_exchanges(self, batch: int, everything: bool = False) -> list[tuple[str, int, bool | None, Example]]:
+        """Return exchanges that wait for the ledger: id, revision, the conversation's outcome, example.
+
+        Only those of conversations that have ended, unless `everything` is asked for.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT e.id, e.revision, c.success, e.body FROM exchanges e JOIN conversations c ON c.id = e.conversation"
+                " WHERE e.flushed < e.revision AND (? OR c.success IS NOT NULL) LIMIT ?",
+                (int(everything), batch),
+            ).fetchall()
+        return [
+            (i, revision, None if success is None else bool(success), Example.model_validate_json(body))
+            for i, revision, success, body in rows
+        ]
+
+    def mark_flushed(self, done: list[tuple[str, int]]) -> None:
+        """Say that these revisions are in the ledger."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("UPDATE exchanges SET flushed = ? WHERE id = ?", [(rev, i) for i, rev in done])
+            self._db.execute("COMMIT")
+
+    def waiting_feedback(self, batch: int) -> Iterator[Feedback]:
+        """Yield feedback whose example is in the ledger and that is not there itself yet."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT f.body FROM feedback f WHERE f.flushed = 0 AND EXISTS (SELECT 1 FROM exchanges e"
+                " WHERE e.id = json_extract(f.body, '$.example_id') AND e.flushed >= 0) LIMIT ?",
+                (batch,),
+            ).fetchall()
+        yield from (Feedback.model_validate_json(row[0]) for row in rows)
+
+    def mark_feedback(self, ids: list[str]) -> None:
+        """Say that this feedback is in the ledger."""
+        with self._lock:
+            self._db.executemany("UPDATE feedback SET flushed = 1 WHERE id = ?", [(i,) for i in ids])

@@ -1,0 +1,83 @@
+"""What a training run is told: light, frozen, picklable configs. Runtime objects live elsewhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from evaluation.records import Record
+
+
+class OptimConfig(Record):
+    """AdamW and its schedule: linear warm-up, then a cosine down to a share of the rate."""
+
+    learning_rate: float = Field(default=3e-3, gt=0)
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)
+    """Share of all steps that warm up."""
+    final_share: float = Field(default=0.05, ge=0, le=1)
+    """The last rate as a share of `learning_rate`."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    beta2: float = Field(default=0.98, gt=0, lt=1)
+    clip_norm: float = Field(default=1.0, gt=0)
+
+
+class BatchConfig(Record):
+    """How rows become batches."""
+
+    pack_length: int = Field(default=768, ge=32)
+    """Tokens of one packed row; longer rows are left out and counted."""
+    packs_per_step: int = Field(default=16, ge=1)
+    """Packed rows of one optimiser step, over all workers."""
+    packs_at_once: int = Field(default=4, ge=1)
+    """Packed rows of one forward pass on one worker."""
+    buffer_rows: int = Field(default=1024, ge=1)
+    """Rows that are shuffled and packed together."""
+    cache_rows: int = Field(default=100_000, ge=0)
+    """Tokenized rows that a worker keeps over epochs; more are streamed anew each epoch."""
+
+
+class LoraConfig(Record):
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685)."""
+
+    rank: int = Field(default=32, ge=1)
+    alpha: float = Field(default=64.0, gt=0)
+    targets: str = "all-linear"
+    """PEFT's `target_modules`: `all-linear` or module names joined by commas."""
+
+
+class ScaleConfig(Record):
+    """Where it runs."""
+
+    workers: int = Field(default=2, ge=0)
+    """Ray Train workers; 0 runs in the calling process."""
+    cpus_per_worker: float = Field(default=1.0, gt=0)
+    gpus_per_worker: float = Field(default=0.0, ge=0)
+    threads: int = Field(default=1, ge=1)
+    """Torch threads per worker on a CPU."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto`: bfloat16 autocast where the hardware has it. Weights and optimiser stay float32."""
+    compile: bool = False
+    """`torch.compile`; pays for runs of many minutes only."""
+
+
+class TrainConfig(Record):
+    """One training run."""
+
+    recipe: Literal["lora", "full", "scratch"] = "lora"
+    epochs: int = Field(default=6, ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    """Optimiser steps; None: `epochs` passes over the rows."""
+    seed: int = 0
+    eval_share: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the snapshot's groups that is kept for the evaluation at each checkpoint."""
+    checkpoints: int = Field(default=4, ge=1)
+    """Checkpoints over the run, evenly spaced; each is evaluated."""
+    keep: int = Field(default=2, ge=1)
+    """Checkpoints that are kept, the best by evaluation loss and the last."""
+    max_failures: int = Field(default=1, ge=0)
+    """Worker failures that Ray Train recovers from."""
+    optim: OptimConfig = OptimConfig()
+    batch: BatchConfig = BatchConfig()
+    lora: LoraConfig = LoraConfig()
+    scale: ScaleConfig = ScaleConfig()

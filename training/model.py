@@ -1,0 +1,65 @@
+"""A causal language model as training sees it: what goes in for packed rows, and the loss that comes out.
+
+Decisions: the output head is applied to the tokens that carry loss only (a tenth of them in tool conversations); the
+loss is a sum, so that the step can divide by the global number of tokens. Models outside `HEAD_ONLY` may scale or cap
+their logits, so they go through their own forward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.packing import IGNORED, Batch
+
+HEAD_ONLY = frozenset({"lfm2", "llama", "qwen2", "qwen3", "mistral", "smollm3"})
+
+
+def conv_gap(config: Any) -> int:
+    """Return how many pad tokens keep two packed rows apart: the reach of the model's short convolutions."""
+    return config.conv_L_cache - 1 if "conv" in (getattr(config, "layer_types", None) or ()) else 0
+
+
+def block_mask(segments: Tensor) -> Tensor:
+    """Return `[packs, 1, length, length]`, true where a token may look: back, and within its own row."""
+    same = segments[:, :, None] == segments[:, None, :]
+    return (same & torch.ones(same.shape[-2:], dtype=torch.bool, device=segments.device).tril())[:, None]
+
+
+def model_inputs(config: Any, batch: Batch) -> dict[str, Any]:
+    """Return the forward arguments that keep packed rows apart for this architecture."""
+    inputs: dict[str, Any] = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}
+    if conv_gap(config):
+        inputs["attention_mask"] = {
+            "full_attention": block_mask(batch.segments),
+            "conv": (batch.segments > 0).long(),
+        }
+    return inputs
+
+
+class TokenLoss(nn.Module):
+    """Sum of the cross-entropy over the tokens that carry loss."""
+
+    def __init__(self, model: nn.Module, compiled: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        self._body: Any = None
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        if inner.config.model_type in HEAD_ONLY:  # type: ignore[union-attr]
+            body = inner.get_decoder()  # type: ignore[operator, union-attr]
+            self._body = [torch.compile(body, dynamic=False) if compiled else body, inner.get_output_embeddings()]  # type: ignore[operator, union-attr]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the summed loss of `batch`, in nats."""
+        batch = batch.to(next(self.model.parameters()).device)
+        inputs = model_inputs(self.model.config, batch)
+        chosen = batch.labels != IGNORED
+        if self._body is None:
+            logits = self.model(**inputs).logits[chosen]
+        else:
+            body, head = self._body
+            logits = head(body(**inputs).last_hidden_state[chosen])
+        return functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="sum")

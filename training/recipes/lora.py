@@ -1,0 +1,45 @@
+"""Recipe `lora`: low-rank adapters on a base (Hu et al. 2021, arXiv 2106.09685), merged when it is registered.
+
+Order of events on each worker: set up → base from safetensors → adapters → steps (`training/recipes/steps.py`).
+After the run, on the driver: base + adapters of the best checkpoint → merged → model folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from training import checkpoints, worker
+from training.config import LoraConfig, TrainConfig
+from training.recipes.steps import run_steps
+
+
+def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
+    """Return the base in float32 with fresh adapters; the same seed gives the same adapters on every worker."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
+    targets = config.targets if config.targets == "all-linear" else config.targets.split(",")
+    settings = peft.LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM"
+    )
+    return peft.get_peft_model(model, settings)
+
+
+def train(job: dict[str, Any]) -> None:
+    """Train on one worker. `job`: `config`, `base` (folder), `pad_id`, `progress`."""
+    config: TrainConfig = job["config"]
+    place = worker.set_up(config)
+    run_steps(adapted(job["base"], config.lora, config.seed), config, place, job)
+
+
+def export(checkpoint: Path, base: str, config: TrainConfig, out: Path) -> None:
+    """Write the merged model's weights and config to `out`."""
+    model: Any = adapted(base, config.lora, config.seed)
+    checkpoints.load(checkpoint, model)
+    merged = model.merge_and_unload()
+    merged.save_pretrained(out)

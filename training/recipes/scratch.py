@@ -1,0 +1,56 @@
+"""Recipe `scratch`: a new model from random weights, on rows that stream in once.
+
+Order of events on each worker: set up → new model from its config → wrap → restore → for each step: rate, batches,
+step, curve → at each checkpoint: evaluate, save, report.
+Not covered: any parallelism besides data parallelism.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from transformers import AutoModelForCausalLM
+
+from training import worker
+from training.checkpoints import Progress
+from training.config import TrainConfig
+from training.model import TokenLoss, conv_gap
+from training.optim import evaluate, learning_rate, make_optimizer, train_step
+from training.rows import Packer, to_batches
+
+
+def train(job: dict[str, Any]) -> None:
+    """Train on one worker. `job`: `config` (TrainConfig), `model_config` (transformers config), `pad_id`."""
+    config: TrainConfig = job["config"]
+    if config.steps is None:
+        raise ValueError("recipe scratch streams its rows once: set `steps`")
+    place = worker.set_up(config)
+    model = AutoModelForCausalLM.from_config(job["model_config"])
+    gap = conv_gap(model.config)
+    module = worker.wrap(TokenLoss(model, compiled=config.scale.compile), place)
+    optimizer = make_optimizer(model, config.optim)
+    progress = worker.restore(model, optimizer)
+    packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=job["pad_id"])
+    held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=job["pad_id"])
+    batches.skip(progress.step)
+    curve, started, every = list(progress.curve), time.monotonic(), max(1, config.steps // config.checkpoints)
+    for step in range(progress.step, config.steps):
+        rate = learning_rate(step, config.steps, config.optim)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        result = train_step(module, optimizer, batches.next(), scale=config.scale, clip=config.optim.clip_norm)
+        if step % 10 == 0 or step + 1 == config.steps:
+            curve.append(worker.entry(step + 1, rate, result, started))
+            if place.rank == 0:
+                print(
+                    f"step {step + 1}/{config.steps} loss {result.loss:.4f} {time.monotonic() - started:.0f}s",
+                    flush=True,
+                )
+        if (step + 1) % every == 0 or step + 1 == config.steps:
+            eval_loss = evaluate(module, eval_batches, config.scale)
+            curve.append({"step": step + 1, "eval_loss": eval_loss})
+            metrics = {"step": step + 1, "loss": result.loss, "eval_loss": eval_loss}
+            worker.report(metrics, place, model, optimizer, Progress(step + 1, curve))

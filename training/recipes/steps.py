@@ -1,0 +1,57 @@
+"""The run of steps that fine-tuning recipes share once their model stands: rate, batches, step, curve, checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from training import worker
+from training.checkpoints import Progress
+from training.config import TrainConfig
+from training.model import TokenLoss, conv_gap
+from training.optim import evaluate, learning_rate, make_optimizer, train_step
+from training.rows import Packer, to_batches
+
+
+def write_progress(path: str | None, step: int, steps: int, loss: float) -> None:
+    """Tell whoever watches how far the run is (a small JSON file, replaced atomically)."""
+    if path:
+        part = Path(path + ".part")
+        part.write_text(json.dumps({"step": step, "steps": steps, "loss": loss}))
+        os.replace(part, path)
+
+
+def run_steps(model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any]) -> None:
+    """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None)."""
+    gap, pad_id = conv_gap(model.config), int(job["pad_id"])
+    module = worker.wrap(TokenLoss(model, compiled=config.scale.compile), place)
+    optimizer = make_optimizer(model, config.optim)
+    progress = worker.restore(model, optimizer)
+    packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    steps = worker.count_steps(packer, config)
+    batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
+    held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=pad_id)
+    batches.skip(progress.step)
+    curve, started, every = list(progress.curve), time.monotonic(), math.ceil(steps / config.checkpoints)
+    if progress.step == 0:
+        curve.append({"step": 0, "eval_loss": evaluate(module, eval_batches, config.scale)})
+    for step in range(progress.step, steps):
+        rate = learning_rate(step, steps, config.optim)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        result = train_step(module, optimizer, batches.next(), scale=config.scale, clip=config.optim.clip_norm)
+        curve.append(worker.entry(step + 1, rate, result, started))
+        if place.rank == 0:
+            write_progress(job.get("progress"), step + 1, steps, result.loss)
+        if (step + 1) % every == 0 or step + 1 == steps:
+            eval_loss = evaluate(module, eval_batches, config.scale)
+            curve.append({"step": step + 1, "eval_loss": eval_loss})
+            metrics = {"step": step + 1, "loss": result.loss, "eval_loss": eval_loss, "too_long": packer.too_long}
+            worker.report(metrics, place, model, optimizer, Progress(step + 1, curve))

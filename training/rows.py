@@ -1,0 +1,102 @@
+"""From a stream of tokenized rows to the batches of each step, the same on every run.
+
+Each worker reads its own data set (`<name>_<rank>`), shuffles inside a buffer by (seed, epoch, worker) and packs. The
+position is a step number: what a resumed run reads is what the first one would have read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from training.config import BatchConfig
+from training.packing import Batch, TokenRow, collate, pack
+
+Source = Callable[[], Iterator[TokenRow]]
+"""Opens one pass over a worker's rows."""
+
+
+def arrow_rows(tables: Iterator[pa.Table]) -> Iterator[TokenRow]:
+    """Yield the rows of tables with the columns `input_ids` and `trained`."""
+    for table in tables:
+        for ids, trained in zip(table["input_ids"].to_pylist(), table["trained"].to_pylist(), strict=True):
+            yield TokenRow(tuple(ids), tuple(bool(t) for t in trained))
+
+
+def shard_source(shard: Any, read_rows: int = 64) -> Source:
+    """Return a source over a Ray Data shard, read as Arrow."""
+
+    def open_pass() -> Iterator[TokenRow]:
+        return arrow_rows(shard.iter_batches(batch_size=read_rows, batch_format="pyarrow", prefetch_batches=2))
+
+    return open_pass
+
+
+class Packer:
+    """Packs of one worker, epoch after epoch."""
+
+    def __init__(self, source: Source, config: BatchConfig, *, seed: int, worker: int, gap: int) -> None:
+        self._source = source
+        self._config = config
+        self._seed = f"{seed}/{worker}"
+        self._gap = gap
+        self._cache: list[TokenRow] | None = []
+        self.too_long = 0
+        """Rows left out so far because they are longer than a pack."""
+
+    def _rows(self) -> Iterator[TokenRow]:
+        if self._cache:
+            yield from self._cache
+            return
+        kept: list[TokenRow] | None = []
+        for row in self._source():
+            if len(row.input_ids) > self._config.pack_length:
+                self.too_long += 1
+                continue
+            yield row
+            if kept is not None:
+                kept.append(row)
+                kept = None if len(kept) > self._config.cache_rows else kept
+        self._cache = kept
+
+    def epoch(self, number: int) -> Iterator[list[TokenRow]]:
+        """Yield the packs of epoch `number`, in its own order."""
+        rng = random.Random(f"{self._seed}/{number}")
+        buffer: list[TokenRow] = []
+        rows = self._rows()
+        if self._cache:
+            rows = iter(rng.sample(self._cache, len(self._cache)))
+        for row in rows:
+            buffer.append(row)
+            if len(buffer) >= self._config.buffer_rows:
+                yield from self._pack(buffer, rng)
+                buffer = []
+        yield from self._pack(buffer, rng)
+
+    def _pack(self, rows: list[TokenRow], rng: random.Random) -> list[list[TokenRow]]:
+        bins = pack([len(r.input_ids) for r in rows], self._config.pack_length, self._gap)
+        rng.shuffle(bins)
+        return [[rows[i] for i in indices] for indices in bins]
+
+    def endless(self) -> Iterator[list[TokenRow]]:
+        """Yield packs for ever, one epoch after the other. Raises ValueError where there is no row at all."""
+        number = 0
+        while True:
+            empty = True
+            for item in self.epoch(number):
+                empty = False
+                yield item
+            if empty:
+                raise ValueError(
+                    "this worker's share of the snapshot has no row to train on: select more, or use fewer workers"
+                )
+            number += 1
+
+
+def to_batches(packs: list[list[TokenRow]], config: BatchConfig, *, gap: int, pad_id: int) -> list[Batch]:
+    """Lay out packs as forward passes of at most `packs_at_once`."""
+    size = config.packs_at_once
+    return [collate(packs[i : i + size], config.pack_length, gap, pad_id) for i in range(0, len(packs), size)]

@@ -1,0 +1,77 @@
+"""From a snapshot to tokens, streamed into the training workers by Ray Data; nothing is stored on the way.
+
+Each worker gets its own pair of data sets, `train_<rank>` and `eval_<rank>`: the same pinned version of the table, of
+which the stage renders only this worker's rows. Which row goes where depends on ids alone, so every run reads alike.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import ray.data
+
+from evaluation.engines.chat import ChatFormat
+from evaluation.records import stable_id
+from training.render import render, training_template
+
+COLUMNS = ["id", "scenario_group", "messages", "tools"]
+
+
+def _share(text: str, seed: int) -> float:
+    return int(stable_id(seed, text)[:8], 16) / 0x1_0000_0000
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which rows of a snapshot one data set holds."""
+
+    rank: int
+    world: int
+    held: bool
+    """The rows kept for evaluation, or those for training."""
+    eval_share: float
+    seed: int
+
+    def takes(self, row_id: str, group: str) -> bool:
+        """Return whether the row belongs to this slice. A group is trained on or evaluated on, never both."""
+        held = _share(group or row_id, self.seed) < self.eval_share
+        return held == self.held and int(_share(row_id, self.seed + 1) * self.world) == self.rank
+
+
+class RenderRows:
+    """Ray Data stage: snapshot rows to `input_ids` and `trained`."""
+
+    def __init__(self, base: str, rows: Slice) -> None:
+        self._tokenizer = ChatFormat.load(base).tokenizer
+        self._template = training_template(self._tokenizer)
+        self._rows = rows
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Render the rows of this slice."""
+        ids: list[tuple[int, ...]] = []
+        trained: list[tuple[bool, ...]] = []
+        columns = (table[name].to_pylist() for name in COLUMNS)
+        for row_id, group, messages, tools in zip(*columns, strict=True):
+            if self._rows.takes(row_id, group or ""):
+                row = render(json.loads(messages), json.loads(tools), self._tokenizer, self._template)
+                ids.append(row.input_ids)
+                trained.append(row.trained)
+        return pa.table(
+            {"input_ids": pa.array(ids, pa.list_(pa.int32())), "trained": pa.array(trained, pa.list_(pa.bool_()))}
+        )
+
+
+def open_stream(path: str, version: int, base: str, rows: Slice) -> ray.data.Dataset:
+    """Return one worker's rows of a Delta table's version, rendered as they are read, in order."""
+    table: Any = ray.data.read_delta(path, version=version, columns=COLUMNS)
+    return table.map_batches(
+        RenderRows,
+        fn_constructor_args=(base, rows),
+        batch_size=128,
+        batch_format="pyarrow",
+        num_cpus=0.25,
+        compute=ray.data.ActorPoolStrategy(size=1),
+    )

@@ -1,0 +1,186 @@
+"""How `tiny` is made: configuration, data stream, run, export.
+
+`RECIPE` and `ARCHITECTURE` are the whole configuration; both are written beside the weights. The stream starts with
+nothing but repetition (which teaches copying) and then turns to conversations.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2Config, PreTrainedTokenizerFast
+
+from evaluation.records import Record
+from training import checkpoints
+from training.config import BatchConfig, OptimConfig, ScaleConfig, TrainConfig
+from training.launch import TrainResult, start
+from training.recipes import scratch
+from training.render import render, training_template
+from training.tiny.generator import conversation, repetition_row
+from training.tiny.tokenizer import template_text, train_tokenizer
+
+OUTPUT = Path(__file__).parent / "model"
+SEED = 20261121
+EVAL_SEED = SEED + 1
+EVAL_ROWS = 128
+TOKENIZER_ROWS = 20_000
+VOCABULARY = 4096
+COPY_STEPS = 300
+"""Steps at the start whose rows are repetition only."""
+ROWS_PER_STEP = 11
+"""Generated rows per step and worker: a little more than fit into its packs."""
+
+RECIPE = TrainConfig(
+    recipe="scratch",
+    steps=4500,
+    seed=SEED,
+    checkpoints=15,
+    keep=2,
+    max_failures=3,
+    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.02, final_share=0.02, weight_decay=0.05),
+    batch=BatchConfig(pack_length=768, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
+    scale=ScaleConfig(workers=2, compile=True),
+)
+
+
+class Architecture(Record):
+    """Shape of the model: LFM2's short convolutions with attention between them."""
+
+    hidden_size: int = 160
+    intermediate_size: int = 448
+    layer_types: tuple[str, ...] = ("conv", "full_attention", "conv", "full_attention", "conv", "full_attention")
+    heads: int = 5
+
+
+ARCHITECTURE = Architecture()
+
+
+def model_config(tokenizer: PreTrainedTokenizerFast, shape: Architecture) -> Lfm2Config:
+    """Return the transformers config of `shape` with `tokenizer`'s special tokens."""
+    return Lfm2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        block_auto_adjust_ff_dim=False,
+        num_hidden_layers=len(shape.layer_types),
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        layer_types=list(shape.layer_types),
+        max_position_embeddings=2048,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=True,
+    )
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Train the tokenizer on the generator's own text."""
+    template = template_text()
+    plain = train_tokenizer(["a"], 300, template)
+
+    def texts() -> Iterator[str]:
+        for index in range(TOKENIZER_ROWS):
+            row = conversation(SEED + 2, index)
+            yield plain.apply_chat_template(row["messages"], tools=row["tools"] or None, tokenize=False)
+
+    return train_tokenizer(texts(), VOCABULARY, template)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which generated rows one worker gets."""
+
+    seed: int
+    rank: int
+    world: int
+    rows: int
+    copy_rows: int
+    """Rows at the start that are repetition only."""
+
+
+class Render:
+    """Ray Data stage: row numbers to tokens."""
+
+    def __init__(self, tokenizer: str, part: Part) -> None:
+        self._tokenizer = AutoTokenizer.from_pretrained(tokenizer)
+        self._template = training_template(self._tokenizer)
+        self._part = part
+
+    def __call__(self, batch: dict[str, np.ndarray[Any, Any]]) -> pa.Table:
+        """Return `input_ids` and `trained` for the row numbers in `id`."""
+        ids, trained = [], []
+        part = self._part
+        for number in batch["id"].tolist():
+            make = repetition_row if number < part.copy_rows else conversation
+            row = make(part.seed, number * part.world + part.rank)
+            tokens = render(row["messages"], row["tools"], self._tokenizer, self._template)
+            ids.append(tokens.input_ids)
+            trained.append(tokens.trained)
+        return pa.table(
+            {"input_ids": pa.array(ids, pa.list_(pa.int32())), "trained": pa.array(trained, pa.list_(pa.bool_()))}
+        )
+
+
+def stream(tokenizer: Path, part: Part) -> ray.data.Dataset:
+    """Return one worker's rows, in order."""
+    return ray.data.range(part.rows, override_num_blocks=max(1, part.rows // 2000)).map_batches(
+        Render,
+        fn_constructor_args=(str(tokenizer), part),
+        batch_size=250,
+        num_cpus=1,
+        compute=ray.data.ActorPoolStrategy(size=2),
+    )
+
+
+def build(out: Path, work: Path, steps: int | None = None) -> None:
+    """Train `tiny` and write it to `out`; checkpoints and the tokenizer stay in `work`."""
+    config = RECIPE if steps is None else RECIPE.model_copy(update={"steps": steps})
+    work = work.resolve()
+    folder = work / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        make_tokenizer().save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ray.init(num_cpus=4, include_dashboard=False, object_store_memory=512 * 1024**2, log_to_driver=True)
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    world = config.scale.workers
+    datasets: dict[str, ray.data.Dataset] = {}
+    rows = (config.steps or 0) * ROWS_PER_STEP
+    for rank in range(world):
+        parts = {
+            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20),
+            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0),
+        }
+        # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
+        datasets |= {name: stream(folder, part).materialize() for name, part in parts.items()}
+    job = {"config": config, "model_config": model_config(tokenizer, ARCHITECTURE), "pad_id": tokenizer.pad_token_id}
+    result = start(scratch.train, job, datasets, config=config, name="tiny", storage=work)
+    export(result, tokenizer, config, out)
+
+
+def export(result: TrainResult, tokenizer: PreTrainedTokenizerFast, config: TrainConfig, out: Path) -> None:
+    """Write weights (bfloat16), tokenizer, template, configuration and curve to `out`."""
+    import torch
+
+    model = AutoModelForCausalLM.from_config(model_config(tokenizer, ARCHITECTURE))
+    checkpoints.load(result.best, model)
+    model.to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    (out / "training.json").write_text(
+        json.dumps({"seed": SEED, "architecture": ARCHITECTURE.model_dump(), "recipe": config.model_dump()}, indent=1)
+        + "\n"
+    )
+    losses = [p for p in result.curve if "loss" in p]
+    kept = list(itertools.islice(losses, 0, None, max(1, len(losses) // 200)))
+    evals = [p for p in result.curve if "eval_loss" in p]
+    (out / "curve.json").write_text(json.dumps({"train": kept, "eval": evals}, indent=1) + "\n")

@@ -1,0 +1,116 @@
+"""What every recipe does inside a Ray Train worker, as small functions: set up, restore, report."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.train.torch
+import torch
+from ray.train import Checkpoint
+from torch import nn
+
+from training import checkpoints
+from training.checkpoints import Progress
+from training.config import TrainConfig
+from training.optim import StepResult, all_sum
+from training.packing import Batch
+from training.rows import Packer, Source, shard_source, to_batches
+
+
+@dataclass(frozen=True)
+class Place:
+    """This worker among the others."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+
+def set_up(config: TrainConfig) -> Place:
+    """Set threads and seed; return where this worker stands."""
+    context = ray.train.get_context()
+    device = ray.train.torch.get_device()
+    if device.type == "cpu":
+        torch.set_num_threads(config.scale.threads)
+    torch.manual_seed(config.seed)
+    return Place(context.get_world_rank(), context.get_world_size(), device)
+
+
+def wrap(module: nn.Module, place: Place) -> nn.Module:
+    """Return the module in DistributedDataParallel where there are several workers."""
+    module = module.to(place.device)
+    if place.world == 1:
+        return module
+    return nn.parallel.DistributedDataParallel(
+        module, device_ids=[place.device] if place.device.type == "cuda" else None, broadcast_buffers=False
+    )
+
+
+def source(name: str, place: Place) -> Source:
+    """Return this worker's rows of data set `name`."""
+    return shard_source(ray.train.get_dataset_shard(f"{name}_{place.rank}"))
+
+
+class StepBatches:
+    """The batches of each step on this worker."""
+
+    def __init__(self, packer: Packer, config: TrainConfig, place: Place, *, gap: int, pad_id: int) -> None:
+        self._packs = packer.endless()
+        self._config = config.batch
+        self._share = max(1, config.batch.packs_per_step // place.world)
+        self._gap, self._pad_id = gap, pad_id
+
+    def skip(self, steps: int) -> None:
+        """Go past what the first `steps` steps have read."""
+        for _ in range(steps * self._share):
+            next(self._packs)
+
+    def next(self) -> list[Batch]:
+        """Return the forward passes of the next step."""
+        packs = [next(self._packs) for _ in range(self._share)]
+        return to_batches(packs, self._config, gap=self._gap, pad_id=self._pad_id)
+
+
+def count_steps(packer: Packer, config: TrainConfig) -> int:
+    """Return the steps of the run: as configured, or `epochs` passes over all workers' packs."""
+    if config.steps is not None:
+        return config.steps
+    (packs,) = all_sum(float(sum(1 for _ in packer.epoch(0))))
+    return max(1, round(config.epochs * packs / config.batch.packs_per_step))
+
+
+def restore(model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Load the checkpoint that Ray Train hands to a restarted worker; a fresh run starts at step 0."""
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        return Progress(0)
+    with checkpoint.as_directory() as folder:
+        return checkpoints.load(Path(folder), model, optimizer)
+
+
+def entry(step: int, rate: float, result: StepResult, started: float) -> dict[str, float]:
+    """Return one point of the curve."""
+    return {
+        "step": step,
+        "loss": result.loss,
+        "learning_rate": rate,
+        "grad_norm": result.grad_norm,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def report(
+    metrics: dict[str, Any], place: Place, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Report metrics and a checkpoint; all workers call this at the same step, worker 0 writes."""
+    if place.rank != 0:
+        ray.train.report(metrics)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.save(Path(folder), model, optimizer, progress)
+        ray.train.report(metrics, checkpoint=Checkpoint.from_directory(folder))
