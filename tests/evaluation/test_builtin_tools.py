@@ -1,0 +1,128 @@
+"""The built-in suite's data: every tool works for any valid arguments, and every intent is written as it claims."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from itertools import combinations
+from random import Random
+from typing import Any
+
+import pytest
+
+from evaluation.expand import SUITES
+from evaluation.pools import Values
+from evaluation.scenarios import Kind, Part
+from evaluation.template_checks import read_template
+from evaluation.templates import PLACEHOLDER, Domain, Intent, ToolTemplate
+from evaluation.tools.execute import argument_mistakes, resolve
+
+TEMPLATE = read_template(SUITES / "tools")
+TOOLS = [tool for domain in TEMPLATE.domains for tool in domain.tools]
+INTENTS = [(domain, intent) for domain in TEMPLATE.domains for intent in domain.intents]
+FEWER_PHRASINGS = {Kind.NEAR_TWIN: 9, Kind.TOOL_ERROR: 9}
+
+
+def some_value(schema: dict[str, Any], random: Random) -> Any:
+    if "enum" in schema:
+        return random.choice(schema["enum"])
+    match schema["type"]:
+        case "integer":
+            return random.randint(schema.get("minimum", 0), 999)
+        case "number":
+            return random.randint(schema.get("minimum", 0), 999) / 4
+        case "boolean":
+            return random.random() < 0.5
+    return "".join(random.choice("abcXYZ 019-/.@é") for _ in range(random.randint(1, 30)))
+
+
+def some_arguments(tool: ToolTemplate, random: Random) -> dict[str, Any]:
+    return {name: some_value(schema, random) for name, schema in tool.parameters["properties"].items()}
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_tool_takes_any_valid_arguments_and_always_answers_the_same(tool: ToolTemplate) -> None:
+    function, random = resolve(str(tool.function)), Random(tool.name)
+    results = []
+    for _ in range(25):
+        arguments = some_arguments(tool, random)
+        assert argument_mistakes(tool, arguments) == []
+        once: dict[str, Any] = {}
+        again: dict[str, Any] = {}
+        result = function(world=once, **arguments)
+        assert result == function(world=again, **arguments)
+        assert once == again
+        json.dumps([result, once], allow_nan=False)
+        assert 1 <= len(result) <= 3
+        assert "error" not in result
+        assert all(isinstance(value, str | int | float) for value in result.values())
+        results.append(json.dumps(result))
+    assert len(set(results)) > 5, "results depend on the arguments"
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_tool_is_described_briefly_and_refuses_wrong_arguments(tool: ToolTemplate) -> None:
+    properties = tool.parameters["properties"]
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)+", tool.name)
+    assert 3 <= len(tool.description.split()) <= 11
+    assert 1 <= len(properties) <= 3
+    assert all(schema.get("description") for schema in properties.values())
+    arguments = some_arguments(tool, Random(0))
+    for name in tool.parameters["required"]:
+        assert argument_mistakes(tool, {k: v for k, v in arguments.items() if k != name})
+        assert argument_mistakes(tool, {**arguments, name: ["a list"]})
+    assert argument_mistakes(tool, {**arguments, "surprise": 1})
+
+
+@pytest.mark.parametrize(("domain", "intent"), INTENTS, ids=lambda v: getattr(v, "domain", getattr(v, "id", "")))
+def test_every_intent_asks_for_values_that_its_tools_accept(domain: Domain, intent: Intent) -> None:
+    values, random = Values(TEMPLATE.pools, 0), Random(intent.id)
+    tools = {tool.name: tool for tool in domain.tools}
+    first = intent.expects[:1]
+    for call, part in [(call, part) for call in first for part in Part]:
+        given = {
+            name: values.draw(text[1:-1], part, random) if PLACEHOLDER.fullmatch(str(text)) else text
+            for name, text in call.arguments.items()
+        }
+        assert argument_mistakes(tools[call.tool], given) == []
+    assert len(intent.phrasings) >= FEWER_PHRASINGS.get(intent.kind, 10)
+    for phrasing in intent.phrasings:
+        assert phrasing.isascii()
+        assert 1 <= len(phrasing.split()) <= 22, phrasing
+    assert intent.answer
+    assert len(intent.answer.split()) <= 20
+    assert "?" not in intent.accept, "a question mark alone asks for nothing in particular"
+    assert intent.kind in (Kind.MISSING_ARGUMENT, Kind.NO_TOOL) or intent.accept or PLACEHOLDER.search(intent.answer)
+
+
+def test_the_suite_is_as_varied_as_claimed() -> None:
+    assert len(TEMPLATE.domains) >= 8
+    assert len(TOOLS) >= 32
+    held_out = {tool.name for tool in TOOLS if tool.held_out_only}
+    assert 4 <= len(held_out) < len(TOOLS) / 4
+    assert {intent.kind for _, intent in INTENTS} == set(Kind) - {Kind.IMPORTED}
+    for domain in TEMPLATE.domains:
+        kinds = Counter(intent.kind for intent in domain.intents)
+        assert kinds[Kind.MISSING_ARGUMENT] >= 1, domain.domain
+        assert kinds[Kind.TOOL_ERROR] >= 2, domain.domain
+        assert {i.fault.times is None for i in domain.intents if i.fault} == {True, False}, domain.domain
+        assert kinds[Kind.CHAIN] >= 1, domain.domain
+        assert kinds[Kind.NO_TOOL] >= 1, domain.domain
+    alone = Counter[str]()
+    for _, intent in INTENTS:
+        if intent.kind in (Kind.ONE_CALL, Kind.STATED_ANSWER):
+            alone[intent.calls[0].tool] += len(intent.phrasings)
+    assert {
+        tool.name: alone[tool.name] for tool in TOOLS if alone[tool.name] < (10 if tool.held_out_only else 14)
+    } == {}
+    assert len(TEMPLATE.head.no_tool) >= 3
+    assert len({tool.description for tool in TOOLS}) == len(TOOLS)
+
+
+def test_phrasings_differ_in_more_than_a_word() -> None:
+    """Two phrasings of one intent share all their words only where one of them is very short."""
+    for domain, intent in INTENTS:
+        words = [frozenset(re.findall(r"\w+", PLACEHOLDER.sub(" ", p).casefold())) for p in intent.phrasings]
+        same = [(a, b) for a, b in combinations(words, 2) if len(a) > 5 and len(a ^ b) <= 1]
+        assert not same, f"{domain.domain}.{intent.id}: {same}"
