@@ -83,7 +83,8 @@ class TrainResult(Record):
     picture: str
 
     def __str__(self) -> str:
-        return f"{self.recipe}, {self.steps} steps · evaluation loss {self.first_eval_loss:.3f} → {self.best_eval_loss:.3f}"
+        first, best = self.first_eval_loss, self.best_eval_loss
+        return f"{self.recipe}, {self.steps} steps · evaluation loss {first:.3f} → {best:.3f}"
 
 
 class RegisterResult(Record):
@@ -135,7 +136,8 @@ class CollectResult(Record):
     champion: str
 
     def __str__(self) -> str:
-        return f"{self.production} examples from production, {self.feedback} rated · {self.total} in all · champion {self.champion}"
+        served = f"{self.production} examples from production, {self.feedback} rated"
+        return f"{served} · {self.total} in all · champion {self.champion}"
 
 
 class ReportResult(Record):

@@ -76,9 +76,9 @@ def ray_session(settings: Settings) -> Iterator[None]:
 
 def _refuse_shared_sqlite(settings: Settings) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) > 1 and settings.ledger_url is None:
+    if len(nodes) > 1 and settings.stores.ledger_url is None:
         ray.shutdown()
         raise SessionError(
             f"expected a PostgreSQL ledger on a cluster of {len(nodes)} nodes, found SQLite in the home;"
-            " set ledger_url to a postgresql:// URL and home to storage that all nodes share"
+            " set stores.ledger_url to a postgresql:// URL and home to storage that all nodes share"
         )

@@ -10,19 +10,22 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
-from evaluation.engines.transformers import EngineConfig
+from evaluation.expand import SUITES
 from evaluation.gate import GatePolicy
 from evaluation.records import Record
 from serving.policy import RolloutPolicy
 from training.config import TrainConfig
 from training.select import SelectConfig
+
+if TYPE_CHECKING:
+    from evaluation.engines.transformers import EngineConfig
 
 
 class SettingsError(Exception):
@@ -60,6 +63,9 @@ class EngineSettings(Record):
 
     def build(self) -> EngineConfig:
         """Return the engine's own config."""
+        # Here, not above: it brings torch along, and `ratchet --help` should not wait for that.
+        from evaluation.engines.transformers import EngineConfig
+
         return EngineConfig(**self.model_dump())
 
 
@@ -84,6 +90,22 @@ class RaySettings(Record):
     dashboard: bool = False
 
 
+class StoreSettings(Record):
+    """Where rows and versions are kept."""
+
+    ledger_url: str | None = None
+    """SQLAlchemy URL of the ledger; None: SQLite in the home."""
+    mlflow_uri: str | None = None
+    """MLflow tracking and registry URI; None: SQLite in the home."""
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _known_database(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("sqlite:///", "postgresql://", "postgresql+")):
+            raise ValueError(f"expected a postgresql:// or sqlite:/// URL, found {url.partition(':')[0]!r}")
+        return url
+
+
 class Settings(BaseSettings):
     """All settings of Ratchet."""
 
@@ -93,10 +115,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".ratchet")
     """Folder of everything that is kept. Variable: RATCHET_HOME."""
-    ledger_url: str | None = None
-    """SQLAlchemy URL of the ledger; None: SQLite in the home."""
-    mlflow_uri: str | None = None
-    """MLflow tracking and registry URI; None: SQLite in the home."""
+    stores: StoreSettings = StoreSettings()
     seed: int = 0
     """Redraws slot values, split, data order and users."""
     suite: str = "tools"
@@ -114,6 +133,21 @@ class Settings(BaseSettings):
     rollout: RolloutPolicy = RolloutPolicy()
     serve: ServeSettings = ServeSettings()
     ray: RaySettings = RaySettings()
+
+    @field_validator("suite")
+    @classmethod
+    def _known_suite(cls, suite: str) -> str:
+        if not (SUITES / suite).is_dir() and not Path(suite).exists():
+            names = ", ".join(sorted(folder.name for folder in SUITES.iterdir() if folder.is_dir()))
+            raise ValueError(f"expected a built-in suite ({names}) or a file of scenarios, found neither at {suite!r}")
+        return suite
+
+    @field_validator("base")
+    @classmethod
+    def _known_base(cls, base: str) -> str:
+        if base.startswith((".", "/", "~")) and not Path(base).expanduser().is_dir():
+            raise ValueError(f"expected `tiny`, a folder or a Hugging Face id, found no folder at {base!r}")
+        return base
 
     @classmethod
     def load(
@@ -178,9 +212,9 @@ def _groups(settings: type[BaseModel]) -> set[str]:
 
 def _mistake(given: Given, error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"])
-    said = error["msg"].removeprefix("Value error, ")
+    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
     found = "" if "found" in said else f", found {error['input']!r}"
-    return f"{_named(given, key)}: {said[0].lower() + said[1:]}{found}"
+    return f"{_named(given, key)}: {said}{found}"
 
 
 def _named(given: Given, key: str) -> str:

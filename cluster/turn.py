@@ -59,7 +59,7 @@ class Turn:
     def registry(self) -> Registry:
         """Versions and runs; opened when first asked, since MLflow takes seconds to load."""
         if self._registry is None:
-            self._registry = Registry(self.home.mlflow_uri(self.settings.mlflow_uri), self.home.registry)
+            self._registry = Registry(self.home.mlflow_uri(self.settings.stores.mlflow_uri), self.home.registry)
         return self._registry
 
     def suite(self) -> Suite:
@@ -102,7 +102,7 @@ class Turn:
 
     def inputs_key(self) -> str:
         """Return a digest of the settings that decide results (not of where they are kept)."""
-        kept = {"home", "ledger_url", "mlflow_uri", "serve", "ray"}
+        kept = {"home", "stores", "serve", "ray"}
         return stable_id(self.settings.model_dump(mode="json", exclude=kept))
 
     @contextmanager

@@ -106,7 +106,7 @@ def test_the_cluster_settings_fit_the_cluster() -> None:
     scale = settings.train.scale
     assert scale.workers <= gpu["max_workers"] * gpu["resources"]["GPU"]
     assert scale.cpus_per_worker <= gpu["resources"]["CPU"]
-    assert settings.ledger_url is not None, "several nodes must not write one SQLite file"
+    assert settings.stores.ledger_url is not None, "several nodes must not write one SQLite file"
     assert settings.home.is_absolute()
 
 
