@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
@@ -210,7 +209,7 @@ def _groups(settings: type[BaseModel]) -> set[str]:
     return {key.rpartition(".")[0] for key in _keys(settings)} - {""}
 
 
-def _mistake(given: Given, error: ErrorDetails) -> str:
+def _mistake(given: Given, error: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"])
     said = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
     found = "" if "found" in said else f", found {error['input']!r}"

@@ -17,19 +17,30 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     Raises `DiskError` where the disk is full or the folder cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
-    part: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        _sync_folder(path.parent)
     except OSError as error:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise DiskError(
             f"could not write {path}: {reason}; free space or set RATCHET_HOME to a folder that can be written"
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the rename itself on disk; without it, a loss of power may bring the old file back."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

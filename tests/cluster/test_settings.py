@@ -1,0 +1,153 @@
+"""Settings: which source wins, and that every mistake is told at once with the key and the place to change."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from cluster.settings import Settings, SettingsError
+from training.config import TrainConfig
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mistakes(
+    flags: Mapping[str, Any] | None = None, text: str | None = None, env: Mapping[str, str] | None = None
+) -> list[str]:
+    path = None if text is None else Path("given.yaml")
+    if path is not None and text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(flags, path, env or {})
+    first, *rest = str(caught.value).splitlines()
+    assert first.startswith("the settings cannot be used")
+    return [line.strip() for line in rest]
+
+
+def test_flags_win_over_variables_and_these_over_the_file() -> None:
+    Path("ratchet.yaml").write_text("seed: 1\nmodel: yaml\ntrain: {epochs: 11, keep: 12, optim: {clip_norm: 0.5}}\n")
+    env = {"RATCHET_MODEL": "variable", "RATCHET_TRAIN__KEEP": "22", "RATCHET_TRAIN__EPOCHS": "21", "PATH": "x"}
+    settings = Settings.load({"train.epochs": 31, "train.keep": None}, env=env)
+    assert (settings.seed, settings.model) == (1, "variable")
+    assert (settings.train.epochs, settings.train.keep, settings.train.optim.clip_norm) == (31, 22, 0.5)
+    assert settings.train.optim.beta2 == TrainConfig().optim.beta2
+
+
+def test_a_named_file_replaces_the_one_in_the_working_folder() -> None:
+    Path("ratchet.yaml").write_text("seed: 1\n")
+    Path("other.yaml").write_text("model: other\n")
+    settings = Settings.load(config=Path("other.yaml"), env={})
+    assert (settings.seed, settings.model) == (0, "other")
+
+
+def test_variables_are_read_by_the_field_s_type() -> None:
+    env = {
+        "RATCHET_HOME": "/srv/ratchet",
+        "RATCHET_ROLLOUT__STAGES": "[5, 100]",
+        "RATCHET_RAY__DASHBOARD": "true",
+        "RATCHET_RAY__ADDRESS": "10",
+        "RATCHET_TRAIN__OPTIM__LEARNING_RATE": "1e-4",
+        "RATCHET_TRAIN__STEPS": "null",
+        "RATCHET_STORES__LEDGER_URL": "",
+    }
+    settings = Settings.load(env=env)
+    assert settings.home_path() == Path("/srv/ratchet")
+    assert settings.rollout.stages == (5, 100)
+    assert settings.ray.dashboard is True
+    assert settings.ray.address == "10"
+    assert settings.train.optim.learning_rate == 1e-4
+    assert settings.train.steps is None
+    assert settings.stores.ledger_url is None, "an empty variable counts as not set"
+
+
+def test_the_home_is_absolute_and_stays_so(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    assert Settings.load(env={}).home_path() == elsewhere / ".ratchet"
+    assert Settings.load({"home": "~/x"}, env={}).home_path() == Path.home() / "x"
+
+
+def test_every_mistake_is_told_at_once_with_its_key_and_place() -> None:
+    text = "tran: {epochs: 3}\ntrain: {epochs: 0, lora: {rnk: 3}}\nledger_url: x\n1: 2\nrollout: {stages: [50, 10]}\n"
+    found = mistakes({"gate.accuracy_ratio": 3}, text, {"RATCHET_SED": "1", "RATCHET_SEED": "x"})
+    begins = [
+        "tran (given.yaml): expected a known key, found this one; did you mean train?",
+        "train.lora.rnk (given.yaml): expected a known key, found this one; did you mean train.lora.rank?",
+        "ledger_url (given.yaml): expected a known key, found this one; did you mean stores.ledger_url?",
+        "1 (given.yaml): expected a known key",
+        "sed (RATCHET_SED): expected a known key, found this one; did you mean seed?",
+        "seed (RATCHET_SEED): expected a valid integer",
+        "train.epochs (given.yaml): expected greater than or equal to 1, found 0",
+        "gate.accuracy_ratio (flag): expected less than or equal to 1, found 3",
+        "rollout.stages (given.yaml): ",
+    ]
+    for begin in begins:
+        assert [line for line in found if line.startswith(begin)], f"{begin!r} is not in {found}"
+    assert len(found) == len(begins)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: 1\nseed: 2\n", "given.yaml: expected YAML, found the key 'seed' is given twice in line 2, column 1"),
+        ("a: [1\n", "given.yaml: expected YAML, found "),
+        ("- 1\n", "given.yaml: expected keys and values, found list"),
+        ("train: 5\n", "train (given.yaml): expected "),
+        ("suite: nowhere\n", "suite (given.yaml): expected a built-in suite (tools) or a file"),
+        ("base: ./nowhere\n", "base (given.yaml): expected `tiny`, a folder or a Hugging Face id"),
+        (
+            "stores: {ledger_url: 'mysql://x'}\n",
+            "stores.ledger_url (given.yaml): expected a postgresql:// or sqlite:///",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told(text: str, said: str) -> None:
+    assert [line[: len(said)] for line in mistakes(text=text)] == [said]
+
+
+def test_what_cannot_be_read_is_told_with_the_other_mistakes() -> None:
+    with pytest.raises(SettingsError, match=r"no\.yaml: expected a settings file, found No such file[^\n]*\n  seed"):
+        Settings.load({"seed": "x"}, Path("no.yaml"), {})
+    Path("folder").mkdir()
+    with pytest.raises(SettingsError, match="folder: expected a settings file, found Is a directory"):
+        Settings.load(config=Path("folder"), env={})
+    assert mistakes(env={"RATCHET_ROLLOUT__STAGES": "[10"})[0].startswith(
+        "rollout.stages (RATCHET_ROLLOUT__STAGES): expected YAML such as [10, 50, 100], found '[10'"
+    )
+    assert mistakes(text="train: 5\n", env={"RATCHET_TRAIN__EPOCHS": "3"}) == [
+        "train (given.yaml): expected keys below it, found 5"
+    ]
+
+
+def test_variables_of_a_kubernetes_service_are_no_settings() -> None:
+    service = {
+        "RATCHET_SERVICE_HOST": "10.0.0.1",
+        "RATCHET_SERVICE_PORT_HTTP": "8000",
+        "RATCHET_PORT": "tcp://10.0.0.1:8000",
+        "RATCHET_SERVE_PORT_8000_TCP_ADDR": "10.0.0.1",
+    }
+    assert Settings.load(env=service) == Settings.load(env={})
+
+
+def groups(record: BaseModel) -> Iterator[BaseModel]:
+    yield record
+    for name in type(record).model_fields:
+        value = getattr(record, name)
+        if isinstance(value, BaseModel):
+            yield from groups(value)
+
+
+def test_every_config_survives_pickling_and_is_small() -> None:
+    settings = Settings.load({"seed": 7, "train.optim.learning_rate": 0.5}, env={})
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    for group in groups(settings):
+        assert pickle.loads(pickle.dumps(group)) == group
+        assert len(type(group).model_fields) <= 15
+        assert type(group).model_config["frozen"]
