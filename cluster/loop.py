@@ -19,6 +19,7 @@ from cluster.results import (
     SuiteResult,
     TestRunResult,
     TrainResult,
+    TurnResults,
 )
 from cluster.session import ray_session
 from cluster.steps.base import find_base
@@ -57,5 +58,15 @@ def run_turn(turn: Turn) -> ReportResult:
                 "rollout", lambda t, tick: roll_out(t, tick, base, candidate), RolloutResult, candidate, verdict
             )
         collected = turn.step("collect", count_collected, CollectResult, verdict, *([rollout] if rollout else []))
-    parts = (suite, base, tests, selected, trained, candidate, verdict, collected)
-    return turn.step("report", lambda t, tick: write_report(t, parts, rollout), ReportResult, verdict, collected)
+    results = TurnResults(
+        suite=suite,
+        base=base,
+        tests=tests,
+        selected=selected,
+        trained=trained,
+        candidate=candidate,
+        verdict=verdict,
+        rollout=rollout,
+        collected=collected,
+    )
+    return write_report(turn, results)

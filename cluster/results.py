@@ -140,6 +140,21 @@ class CollectResult(Record):
         return f"{served} · {self.total} in all · champion {self.champion}"
 
 
+class TurnResults(Record):
+    """All that a turn gave: what the report is made of."""
+
+    suite: SuiteResult
+    base: BaseResult
+    tests: TestRunResult
+    selected: SelectResult
+    trained: TrainResult
+    candidate: RegisterResult
+    verdict: CompareResult
+    rollout: RolloutResult | None
+    """None where the gate did not approve."""
+    collected: CollectResult
+
+
 class ReportResult(Record):
     """Where the report is and how the turn ended."""
 
