@@ -24,7 +24,7 @@ RESAMPLES = 2000
 BOOTSTRAP_FROM = 10
 """Fewer observations than this get Student's t: a bootstrap of so few is too narrow."""
 
-BOOTSTRAP_TO = 5000
+BOOTSTRAP_TO = 3000
 """More observations than this get the normal interval: the bootstrap would give the same and take seconds."""
 
 
@@ -70,7 +70,7 @@ def wilson(successes: int, n: int, alpha: float = 0.05) -> Estimate:
 
 
 def mean_interval(values: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:
-    """Return a mean with its BCa bootstrap interval (t below 10 observations, normal above 5,000). `values`: (n,)."""
+    """Return a mean with its BCa bootstrap interval (t below 10 observations, normal above 3,000). `values`: (n,)."""
     flat = finite(values)
     return _statistic_interval(flat[:, None], lambda means: means[..., 0], alpha, seed)
 

@@ -137,7 +137,7 @@ def permutation(differences: Array, seed: int = 0) -> float:
     """Return the two-sided p value of a mean difference of zero under sign flips. `differences`: (n,).
 
     Exact up to 13 differences that are not zero, otherwise 9,999 random flips (the observed one counted, so that the
-    p value is never zero); above 5,000 the normal limit.
+    p value is never zero); above 2,000 the normal limit.
     """
     moved = finite(differences)
     moved = moved[moved != 0]
@@ -148,7 +148,7 @@ def permutation(differences: Array, seed: int = 0) -> float:
     if n <= EXACT_FLIPS:
         signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
         return float((np.abs(signs @ moved) >= observed).mean())
-    if n > 5000:
+    if n > 2000:
         return math.erfc(observed / math.sqrt(2 * float((moved**2).sum())))
     rng = np.random.default_rng(seed)
     chunk = max(1, 2_000_000 // n)
