@@ -1,0 +1,28 @@
+"""The command line: `ratchet`. Each command stands in `cluster/commands/`; here they are only put together."""
+
+from __future__ import annotations
+
+import typer
+
+from cluster.commands import data, machine, model, test, train
+from cluster.commands.loop import loop
+
+app = typer.Typer(
+    name="ratchet",
+    help="Improves tool-using agent models: a new one reaches users only after it was shown to be better.",
+    epilog="Begin with: ratchet loop",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(loop)
+app.add_typer(test.app, name="test")
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+app.add_typer(model.app, name="model")
+app.command()(machine.serve)
+app.command()(machine.doctor)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

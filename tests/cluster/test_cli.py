@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cluster.cli import app
+from cluster.commands.common import OURS, is_ours
+from cluster.commands.loop import next_id
+from evaluation.ledger import StaleRecord
+
+runner = CliRunner()
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    inner = getattr(command, "commands", {})
+    return [path] if not inner else [p for name, one in inner.items() for p in commands(one, (*path, name))]
+
+
+COMMANDS = commands(typer.main.get_command(app))
+
+
+def test_all_commands_are_there() -> None:
+    assert {" ".join(path) for path in COMMANDS} == {
+        "loop", "serve", "doctor", "test run", "test import bfcl", "data list", "data show", "train run", "train list",
+        "train show", "model list", "model show", "model compare", "model deploy",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_has_an_example(path: tuple[str, ...]) -> None:
+    result = runner.invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: ratchet {' '.join(path)}" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = "import sys, cluster.cli; print([m for m in ('ray', 'torch', 'transformers', 'mlflow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_all_mistakes_in_the_settings_are_said_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "ratchet.yaml"
+    config.write_text("modle: agent\nrun: {concurrency: 0}\n")
+    result = runner.invoke(app, ["loop", "--config", str(config), "--home", str(tmp_path / "home"), "--port", "0"])
+    assert result.exit_code == 2
+    assert all(word in result.stderr for word in ("did you mean model?", "run.concurrency", "serve.port (flag)"))
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    result = runner.invoke(app, ["loop", "--home", str(tmp_path / "home")])
+    assert result.exit_code == 2
+    assert "set RATCHET_HOME or --home" in result.stderr
+
+
+def test_an_unknown_turn_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loops" / "t001").mkdir(parents=True)
+    result = runner.invoke(app, ["loop", "--home", str(tmp_path), "--resume", "t009"])
+    assert result.exit_code == 2
+    assert "t001" in result.stderr
+    assert "t009" in result.stderr
+
+
+def test_ids_go_on_where_they_were(tmp_path: Path) -> None:
+    assert [next_id(tmp_path / "loops") for _ in range(3)] == ["t001", "t002", "t003"]
+
+
+def test_an_empty_home_lists_nothing_as_json(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["data", "list", "--home", str(tmp_path), "--json"])
+    found = json.loads(result.stdout)
+    assert found["examples"]["production"] == 0
+    assert found["runs"] == found["snapshots"] == []
+
+
+def test_an_unknown_run_and_a_missing_snapshot_are_refused(tmp_path: Path) -> None:
+    for arguments in (["train", "show", "nothing"], ["data", "show", f"{tmp_path}/none@3"]):
+        result = runner.invoke(app, [*arguments, "--home", str(tmp_path)])
+        assert result.exit_code == 2
+        assert "expected" in result.stderr
+
+
+def test_our_errors_are_known_by_name() -> None:
+    root = Path(__file__).parents[2]
+    sources = [path.read_text() for folder in ("cluster", "evaluation", "serving", "training")
+               for path in (root / folder).rglob("*.py")]  # fmt: skip
+    assert [name for name in OURS if not any(f"class {name}(" in text for text in sources)] == []
+    assert is_ours(StaleRecord("x"))
+    assert not is_ours(ValueError("x"))
