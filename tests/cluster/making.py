@@ -116,8 +116,15 @@ def rollout(decision: str) -> RolloutResult:
 
 def results(outcome: GateOutcome = GateOutcome.APPROVE, decision: str = "promoted") -> TurnResults:
     approved = outcome is GateOutcome.APPROVE
-    pins = {"rows": 811, "schema_hash": "s" * 24, "content_hash": "c" * 64, "ids_hash": "i" * 24}
-    snapshot = Snapshot(path="/home/snapshots/agent", version=0, meta=SnapshotMeta(name="t001"), **pins)
+    snapshot = Snapshot(
+        path="/home/snapshots/agent",
+        version=0,
+        rows=811,
+        meta=SnapshotMeta(name="t001"),
+        schema_hash="s" * 24,
+        content_hash="c" * 64,
+        ids_hash="i" * 24,
+    )
     steps = (FunnelStep(name="correct", rows_in=900, rows_out=811, reasons={"corrected": 390, "unjudged": 89}),)
     kinds = {kind: {"base": estimate(0.4, 40), "candidate": estimate(0.9, 40)} for kind in ("one_call", "no_tool")}
     return TurnResults(
