@@ -56,6 +56,11 @@ class Turn:
         return self.home.loops / self.id
 
     @property
+    def ledger_url(self) -> str:
+        """Where the ledger is, for processes of their own."""
+        return self.home.ledger_url(self.settings.stores.ledger_url)
+
+    @property
     def registry(self) -> Registry:
         """Versions and runs; opened when first asked, since MLflow takes seconds to load."""
         if self._registry is None:

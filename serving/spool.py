@@ -164,7 +164,8 @@ class Spool:
         """
         with self._lock:
             rows = self._db.execute(
-                "SELECT e.id, e.revision, c.success, e.body FROM exchanges e JOIN conversations c ON c.id = e.conversation"
+                "SELECT e.id, e.revision, c.success, e.body FROM exchanges e"
+                " JOIN conversations c ON c.id = e.conversation"
                 " WHERE e.flushed < e.revision AND (? OR c.success IS NOT NULL) LIMIT ?",
                 (int(everything), batch),
             ).fetchall()
@@ -172,6 +173,11 @@ class Spool:
             (i, revision, None if success is None else bool(success), Example.model_validate_json(body))
             for i, revision, success, body in rows
         ]
+
+    def captured(self) -> int:
+        """Return how many exchanges are in the ledger."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM exchanges WHERE flushed >= 0").fetchone()[0])
 
     def mark_flushed(self, done: list[tuple[str, int]]) -> None:
         """Say that these revisions are in the ledger."""

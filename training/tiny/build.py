@@ -25,7 +25,7 @@ from training.config import BatchConfig, OptimConfig, ScaleConfig, TrainConfig
 from training.launch import TrainResult, start
 from training.recipes import scratch
 from training.render import render, training_template
-from training.tiny.generator import conversation, repetition_row
+from training.tiny.generator import Row, conversation, repetition_row
 from training.tiny.tokenizer import template_text, train_tokenizer
 
 OUTPUT = Path(__file__).parent / "model"
@@ -39,11 +39,14 @@ COPY_STEPS = 300
 ROWS_PER_STEP = 11
 """Generated rows per step and worker: a little more than fit into its packs."""
 
+ODD_STEPS = 2900
+"""Steps after which most tools get names made of letters that nobody has seen together."""
+
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=4500,
+    steps=6500,
     seed=SEED,
-    checkpoints=15,
+    checkpoints=20,
     keep=2,
     max_failures=3,
     optim=OptimConfig(learning_rate=3e-3, warmup_share=0.02, final_share=0.02, weight_decay=0.05),
@@ -107,6 +110,15 @@ class Part:
     rows: int
     copy_rows: int
     """Rows at the start that are repetition only."""
+    odd_from: int
+    """Row from which on most tools have names that nobody has seen."""
+
+    def row(self, number: int) -> Row:
+        """Return row `number` of this worker."""
+        index = number * self.world + self.rank
+        if number < self.copy_rows:
+            return repetition_row(self.seed, index)
+        return conversation(self.seed, index, odd=number >= self.odd_from and number % 5 != 0)
 
 
 class Render:
@@ -120,10 +132,8 @@ class Render:
     def __call__(self, batch: dict[str, np.ndarray[Any, Any]]) -> pa.Table:
         """Return `input_ids` and `trained` for the row numbers in `id`."""
         ids, trained = [], []
-        part = self._part
         for number in batch["id"].tolist():
-            make = repetition_row if number < part.copy_rows else conversation
-            row = make(part.seed, number * part.world + part.rank)
+            row = self._part.row(number)
             tokens = render(row["messages"], row["tools"], self._tokenizer, self._template)
             ids.append(tokens.input_ids)
             trained.append(tokens.trained)
@@ -158,8 +168,8 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     rows = (config.steps or 0) * ROWS_PER_STEP
     for rank in range(world):
         parts = {
-            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20),
-            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0),
+            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20, ODD_STEPS * ROWS_PER_STEP),
+            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, 0),
         }
         # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
         datasets |= {name: stream(folder, part).materialize() for name, part in parts.items()}

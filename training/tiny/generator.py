@@ -14,10 +14,13 @@ from typing import Any
 
 from training.tiny import phrasing
 from training.tiny.lexicon import ADJECTIVES, FIELDS, FILLER, NOUNS, SYSTEMS, VERBS
-from training.tiny.values import KINDS, WEIGHTS, draw, draw_result, word
+from training.tiny.values import KINDS, WEIGHTS, draw, draw_result, odd_word, word
 
 Row = dict[str, Any]
 """`{"messages": [OpenAI-shaped messages, arguments as dicts], "tools": [OpenAI-shaped tools]}`."""
+
+
+ENDINGS = ("id", "name", "no", "text", "to", "from", "list", "day", "size", "code", "key", "at")
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ class Tool:
         }
 
 
-def _params(rng: random.Random) -> tuple[Param, ...]:
+def _params(rng: random.Random, odd: bool) -> tuple[Param, ...]:
     out: dict[str, Param] = {}
     for index in range(rng.choice((1, 1, 2, 2, 2, 3, 3))):
         kind = rng.choices(KINDS, WEIGHTS)[0]
         name = rng.choice(kind.names)
+        if odd and rng.random() < 0.6:
+            name = rng.choice((odd_word(rng), odd_word(rng), f"{odd_word(rng)}_{rng.choice(ENDINGS)}", word(rng)))
         choices = tuple(dict.fromkeys(word(rng) for _ in range(rng.randint(2, 4)))) if kind.kind == "enum" else ()
         out.setdefault(name, Param(name, kind.kind, kind.json_type, index == 0 or rng.random() < 0.85, choices))
     return tuple(out.values())
@@ -80,8 +85,8 @@ def _tool_name(rng: random.Random, verb: str, noun: str) -> str:
     return f"{verb}_{noun}s" if style < 0.95 else f"{word(rng)}_{noun}"
 
 
-def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str) -> Tool:
-    params = _params(rng)
+def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: bool = False) -> Tool:
+    params = _params(rng, odd)
     verb = verbs[0]
     said = rng.choice(verbs)
     first = params[0].words
@@ -98,6 +103,8 @@ def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str) -> Tool:
         )
     )
     fields = tuple(rng.sample(FIELDS, rng.choice((1, 2, 2, 3))))
+    if odd and rng.random() < 0.6:
+        fields = tuple(odd_word(rng) for _ in fields)
     return Tool(_tool_name(rng, verb, noun), description.capitalize(), verbs, noun, params, fields)
 
 
@@ -108,16 +115,25 @@ def _noun(rng: random.Random) -> str:
     return f"{rng.choice(ADJECTIVES)} {noun}" if rng.random() < 0.15 else noun
 
 
-def tools_for(rng: random.Random, count: int) -> list[Tool]:
+def _odd(rng: random.Random, verbs: tuple[str, ...], noun: str) -> tuple[tuple[str, ...], str]:
+    """Return verb and noun, one or both replaced by words that nobody has seen."""
+    if rng.random() < 0.6:
+        noun = odd_word(rng) if rng.random() < 0.7 else f"{odd_word(rng)} {noun}"
+    return ((odd_word(rng),) if rng.random() < 0.4 else verbs), noun
+
+
+def tools_for(rng: random.Random, count: int, odd: bool = False) -> list[Tool]:
     """Return `count` tools; often two share the thing or the verb, so that both have to be read."""
     out: list[Tool] = []
     while len(out) < count:
         verbs, noun = rng.choice(VERBS), _noun(rng)
+        if odd:
+            verbs, noun = _odd(rng, verbs, noun)
         if out and rng.random() < 0.45:
             twin = rng.choice(out)
             verbs, noun = (verbs, twin.noun) if rng.random() < 0.7 else (twin.verbs, noun)
         if all((t.verbs, t.noun) != (verbs, noun) for t in out):
-            tool = _tool(rng, verbs, noun)
+            tool = _tool(rng, verbs, noun, odd)
             if all(t.name != tool.name for t in out):
                 out.append(tool)
     return out
@@ -329,12 +345,15 @@ def repetition_row(seed: int, index: int) -> Row:
     return repetition(random.Random(f"repeat {seed}/{index}"))
 
 
-def conversation(seed: int, index: int, copying: float = 0.04) -> Row:
-    """Return row `index` of `seed`; a share `copying` of the rows is plain repetition."""
+def conversation(seed: int, index: int, copying: float = 0.04, odd: bool = False) -> Row:
+    """Return row `index` of `seed`; a share `copying` of the rows is plain repetition.
+
+    `odd`: tools, parameters and fields have names made of letters nobody has seen together, which can only be read.
+    """
     rng = random.Random(f"{seed}/{index}")
     if rng.random() < copying:
         return repetition(rng)
-    tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)))
+    tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd)
     w = Writer(rng, tools)
     w.say("system", rng.choice(SYSTEMS))
     for _ in range(rng.choice((1, 2, 2, 3))):

@@ -37,6 +37,35 @@ KINDS: tuple[ParamKind, ...] = (
 WEIGHTS = (6, 5, 5, 2, 3, 2, 2, 4, 1, 2)
 
 
+def _chain() -> dict[str, str]:
+    """Return, for every two letters in a row of the lexicon, the letters that follow them ("." ends a word)."""
+    follow: dict[str, str] = {}
+    for known in (*NOUNS, *ADJECTIVES, *FILLER):
+        padded = f"^{known}."
+        for a, b, c in zip(padded, padded[1:], padded[2:], strict=False):
+            follow[a + b] = follow.get(a + b, "") + c
+        follow["^"] = follow.get("^", "") + known[0]
+    return follow
+
+
+CHAIN = _chain()
+
+
+def odd_word(rng: random.Random) -> str:
+    """Return a word that nobody has seen but that could be one: a walk over the lexicon's letters, 3 to 9 long."""
+    while True:
+        out = rng.choice(CHAIN["^"])
+        state = "^" + out
+        while state in CHAIN and len(out) < 9:
+            letter = rng.choice(CHAIN[state])
+            if letter == ".":
+                break
+            out += letter
+            state = state[1] + letter
+        if len(out) >= 3:
+            return out
+
+
 def word(rng: random.Random) -> str:
     """Return one word: made of syllables, or a known one."""
     if rng.random() < 0.6:

@@ -1,0 +1,51 @@
+"""Step 8: the approved candidate meets users, stage by stage, behind the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ray import serve
+
+from cluster.results import BaseResult, RegisterResult, RolloutResult
+from cluster.turn import Tick, Turn
+from evaluation.scenarios import Part, Scenario
+from serving.run import RolloutPlan, RolloutProgress, run_rollout
+
+
+def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> RolloutResult:
+    """Roll out until promoted, aborted or paused; the gateway goes down with the turn."""
+    settings = turn.settings
+    plan = RolloutPlan(
+        rollout_id=turn.id,
+        model=settings.model,
+        champion=base.ref,
+        champion_folder=base.folder,
+        candidate=candidate.ref,
+        candidate_folder=candidate.folder,
+        policy=settings.rollout,
+        engine=settings.engine.build(),
+        host=settings.serve.host,
+        port=settings.serve.port,
+        spool=turn.home.spool / f"{turn.id}.db",
+        secret=turn.home.root / "secret",
+        ledger_url=turn.ledger_url,
+        users=settings.serve.users,
+        seed=settings.seed,
+        max_tokens=settings.run.max_tokens,
+    )
+
+    def live(block: int) -> list[Scenario]:
+        return list(turn.live(block).part(Part.LIVE))
+
+    def progress(p: RolloutProgress) -> None:
+        tick(p.conversations, p.of, p.words)
+
+    try:
+        report = asyncio.run(run_rollout(plan, turn.ledger, live, progress))
+    finally:
+        serve.shutdown()
+    if report.decision == "promoted":
+        number = int(candidate.ref.rpartition(":")[2])
+        previous = int(base.ref.rpartition(":")[2])
+        turn.registry.project_aliases(settings.model, champion=number, candidate=None, previous=previous)
+    return RolloutResult(report=report)

@@ -1,0 +1,216 @@
+"""What the gateway does with a request, without HTTP and without Ray.
+
+Decisions: a conversation keeps the variant that it began with; a new one is assigned by its sticky hash and the weights
+of the rollout record. An answer is in the spool before its caller has it. A variant that fails before its first token
+is asked once more; after that nothing is repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pydantic import BaseModel, Field
+
+from evaluation.models import Completion, ModelError, Sampling
+from evaluation.pricing import PriceTable, load_prices
+from evaluation.records import Feedback, Message, ToolSpec, stable_id
+from serving.capture import Asked, example_id, exchange, user_hash
+from serving.openai import ChatRequest
+from serving.split import assign
+from serving.spool import Spool
+
+
+class Backend(Protocol):
+    """Whatever answers for a variant."""
+
+    async def complete(
+        self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
+    ) -> Completion:
+        """Return the next assistant turn. Raises `ModelError`, or what the transport raises."""
+        ...
+
+    def stream(
+        self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
+    ) -> AsyncIterator[str | Completion]:
+        """Yield pieces of text, and at last the completion."""
+        ...
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Which variants there are and who gets what; read from the rollout record."""
+
+    model: str
+    weights: Mapping[str, float]
+    """By version, the candidate first; percent."""
+    stage: int = 0
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Alias to version."""
+    salt: str = ""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What a request says of itself beside its body."""
+
+    task_key: str | None = None
+    conversation: str | None = None
+    user: str | None = None
+    api_key: str | None = None
+
+
+class NoSuchModel(Exception):
+    """The request names a model that is not served."""
+
+
+class FeedbackBody(BaseModel):
+    """Body of `POST /v1/ratchet/feedback`."""
+
+    example_id: str
+    rating: int = Field(ge=1, le=5)
+    tool_selection: int | None = Field(default=None, ge=1, le=5)
+    response_quality: int | None = Field(default=None, ge=1, le=5)
+    speed: int | None = Field(default=None, ge=1, le=5)
+    comment: str = ""
+    suggested_tools: tuple[str, ...] = ()
+    suggested_response: str | None = None
+    rater: str = "anonymous"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One request on its way."""
+
+    id: str
+    variant: str
+    stage: int
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    sampling: Sampling
+    asked: Asked
+    captured: str
+    """Id of the example that it becomes."""
+
+
+class Gateway:
+    """Answers requests with the variants it is given."""
+
+    def __init__(
+        self, backend: Callable[[str], Backend], spool: Spool, secret: bytes, *, routing: Routing, max_tokens: int = 96
+    ) -> None:
+        self._backend = backend
+        self._spool = spool
+        self._secret = secret
+        self._max_tokens = max_tokens
+        self._prices: PriceTable = load_prices()
+        self._pins: dict[str, str] = {}
+        self.routing = routing
+
+    def models(self) -> list[str]:
+        """Return the names that requests may ask for."""
+        model = self.routing.model
+        return [model, *(f"{model}@{alias}" for alias in self.routing.aliases), *self.routing.weights]
+
+    def accept(self, request: ChatRequest, headers: Headers) -> Ticket:
+        """Return the request with its variant. Raises `NoSuchModel`, `SpoolFull`, and ValueError for bad messages."""
+        self._spool.room()
+        messages, tools = request.records(), request.specs()
+        told = request.metadata or {}
+        said = headers.conversation or told.get("X-Ratchet-Conversation")
+        user = headers.user or told.get("X-Ratchet-User") or request.user
+        conversation = said or f"single-{uuid.uuid4().hex}"
+        variant = self._variant(request.model, conversation, said or user or headers.api_key or conversation)
+        seed = request.seed or 0
+        limit = request.max_completion_tokens or request.max_tokens or self._max_tokens
+        asked = Asked(
+            conversation=conversation,
+            task_key=headers.task_key or told.get("X-Ratchet-Task-Key") or "tools",
+            user=user_hash(self._secret, user) if user else None,
+            version=variant,
+            stage=self.routing.stage,
+            seed=seed,
+            template_hash="",
+        )
+        return Ticket(
+            id=f"chatcmpl-{uuid.uuid4().hex[:24]}",
+            variant=variant,
+            stage=self.routing.stage,
+            messages=messages,
+            tools=tools,
+            sampling=Sampling(request.temperature or 0.0, limit, seed),
+            asked=asked,
+            captured=example_id(conversation, messages),
+        )
+
+    def _variant(self, model: str, conversation: str, key: str) -> str:
+        routing = self.routing
+        if model in routing.weights:
+            return self._spool.pin(conversation, model, routing.stage, time.time())
+        name, at, alias = model.partition("@")
+        if at and name == routing.model and alias in routing.aliases:
+            return self._spool.pin(conversation, routing.aliases[alias], routing.stage, time.time())
+        if model != routing.model:
+            raise NoSuchModel(f"model {model!r} is not served; served: {', '.join(self.models())}")
+        chosen = self._pins.get(conversation)
+        if chosen is None:
+            chosen = assign(key, routing.weights, routing.salt)
+            chosen = self._spool.pin(conversation, chosen, routing.stage, time.time())
+        if chosen not in routing.weights:
+            chosen = assign(key, routing.weights, routing.salt)
+            self._spool.move(conversation, chosen)
+        self._pins[conversation] = chosen
+        return chosen
+
+    async def complete(self, ticket: Ticket) -> Completion:
+        """Return the answer, captured. Raises `ModelError`."""
+        started = time.perf_counter()
+        for last in (False, True):
+            try:
+                completion = await self._backend(ticket.variant).complete(
+                    ticket.messages, ticket.tools, ticket.sampling
+                )
+                break
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # one boundary: engine and transport fail in many ways
+                if last:
+                    self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
+                    raise ModelError(f"variant {ticket.variant} could not answer: {error}") from error
+        self._capture(ticket, completion)
+        return completion
+
+    async def stream(self, ticket: Ticket) -> AsyncIterator[str | Completion]:
+        """Yield pieces of text, then the completion, captured by then. Raises `ModelError`."""
+        started = time.perf_counter()
+        try:
+            async for piece in self._backend(ticket.variant).stream(ticket.messages, ticket.tools, ticket.sampling):
+                if isinstance(piece, Completion):
+                    self._capture(ticket, piece)
+                yield piece
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # the same boundary as above
+            self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
+            raise ModelError(f"variant {ticket.variant} broke off: {error}") from error
+
+    def _capture(self, ticket: Ticket, completion: Completion) -> None:
+        example = exchange(ticket.messages, ticket.tools, completion, ticket.asked, self._prices)
+        self._spool.answered(example, ticket.variant, ticket.stage, completion.latency_ms)
+
+    def outcome(self, conversation: str, success: bool) -> bool:
+        """Keep how a conversation ended; return False for one that is not known."""
+        return self._spool.outcome(conversation, success)
+
+    def feedback(self, body: FeedbackBody) -> bool:
+        """Keep feedback; return False where its example is not known."""
+        given = body.model_dump(exclude={"rater"})
+        rater = user_hash(self._secret, body.rater)
+        return self._spool.feedback(
+            Feedback(id=stable_id("feedback", rater, given), rater=rater, timestamp=datetime.now(UTC), **given)
+        )
