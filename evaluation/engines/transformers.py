@@ -158,7 +158,7 @@ class TransformersEngine:
                 rows = torch.tensor(keep, dtype=torch.long, device=self._device)
                 mask, positions = mask[rows], positions[rows]
                 if jobs:
-                    cache.batch_select_indices(rows)
+                    cache.reorder_cache(rows)
             ids = torch.tensor([[chosen[n]] for n in keep], dtype=torch.long, device=self._device)
             mask = torch.cat([mask, mask.new_ones((len(jobs), 1))], dim=1)
             positions = positions[:, -1:] + 1
