@@ -56,8 +56,8 @@ check: install ## format, lint, strict types, the import arrow and the size budg
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_imports.py tests/test_style.py
 
-bench-loop: install ## one turn from the base for each of five seeds, and what they reached
-	@$(BIN)/python -m tests.bench_loop $(ARGS)
+bench-loop: install ## whole turns over several seeds, and controls that must not be approved [SEED=n] [FULL=1]
+	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_loop $(ARGS)
 
 tiny: install ## train the shipped base model `tiny` again; goes on where it was stopped
 	@$(BIN)/python -m training.tiny $(ARGS)

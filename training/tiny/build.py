@@ -25,6 +25,7 @@ from training.config import BatchConfig, OptimConfig, ScaleConfig, TrainConfig
 from training.launch import TrainResult, start
 from training.recipes import scratch
 from training.render import render, training_template
+from training.tiny.card import write_card
 from training.tiny.generator import Row, conversation, repetition_row
 from training.tiny.tokenizer import template_text, train_tokenizer
 
@@ -176,6 +177,7 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     job = {"config": config, "model_config": model_config(tokenizer, ARCHITECTURE), "pad_id": tokenizer.pad_token_id}
     result = start(scratch.train, job, datasets, config=config, name="tiny", storage=work)
     export(result, tokenizer, config, out)
+    write_card(out)
 
 
 def export(result: TrainResult, tokenizer: PreTrainedTokenizerFast, config: TrainConfig, out: Path) -> None:

@@ -1,0 +1,107 @@
+"""`tiny`'s card: what it is, how it was made, and its own figures on the held-out part of the built-in suite."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.engines.client import LocalModel
+from evaluation.engines.transformers import EngineConfig
+from evaluation.models import Sampling
+from evaluation.outcomes import Outcome, outcome_of, summarize
+from evaluation.pairs import PairOptions, run_pairs
+from evaluation.records import Example
+from evaluation.scenarios import Part, Scenario
+from evaluation.stats.intervals import Estimate
+from evaluation.suite import expand
+from training.curve import draw_curve
+
+SUITE_SEED = 0
+FIGURES = ("tool_accuracy", "exact_calls", "task_success", "protocol_clean", "tokens_per_episode")
+
+
+def own_figures(folder: Path) -> dict[str, Estimate]:
+    """Return the model's figures on the held-out scenarios of the built-in suite, seed 0."""
+    scenarios = expand("tools", SUITE_SEED).part(Part.HELD_OUT)
+    model = LocalModel.load(folder, "tiny", EngineConfig())
+    outcomes: list[Outcome] = []
+    try:
+        asyncio.run(_attempt_all(scenarios, model, outcomes))
+    finally:
+        model.close()
+    return summarize(outcomes)
+
+
+async def _attempt_all(scenarios: Sequence[Scenario], model: LocalModel, outcomes: list[Outcome]) -> None:
+    by_id = {scenario.id: scenario for scenario in scenarios}
+
+    def keep(_: object, examples: list[Example]) -> None:
+        outcomes.extend(outcome_of(by_id[e.provenance.scenario_id or ""], e) for e in examples)
+
+    await run_pairs(
+        scenarios, {"tiny": model}, run_id="card", sampling=Sampling(), options=PairOptions(), on_block=keep
+    )
+
+
+def flattening(curve: Sequence[dict[str, float]]) -> float:
+    """Return by how much the evaluation loss fell over the last fifth of the steps, as a share of where it began."""
+    points = [(p["step"], p["eval_loss"]) for p in curve if "eval_loss" in p]
+    last = points[-1][0]
+    before = [loss for step, loss in points if step <= 0.8 * last]
+    return (before[-1] - points[-1][1]) / before[-1]
+
+
+def write_card(folder: Path) -> None:
+    """Write `README.md` and `curve.png` beside the weights."""
+    told: dict[str, Any] = json.loads((folder / "training.json").read_text())
+    curve: list[dict[str, float]] = json.loads((folder / "curve.json").read_text())["eval"]
+    train = json.loads((folder / "curve.json").read_text())["train"]
+    draw_curve([*train, *curve], folder / "curve.png")
+    figures = own_figures(folder)
+    rows = "\n".join(f"| {name} | {_show(figures[name])} |" for name in FIGURES)
+    recipe, shape = told["recipe"], told["architecture"]
+    (folder / "README.md").write_text(
+        f"""---
+license: apache-2.0
+library_name: transformers
+tags: [tool-calling, tiny]
+---
+# tiny
+
+The base model that Ratchet's loop starts from where there is no GPU and no network. It reads a list of tools, copies
+arguments, follows the protocol (`<tool_call>`), states results, asks for what is missing and retries. It knows no
+tool of the built-in suite: it was trained on generated tools and sentences only (`training/tiny/generator.py`).
+
+- Architecture: LFM2 ({", ".join(shape["layer_types"])}), hidden size {shape["hidden_size"]}, float32 training,
+  bfloat16 weights.
+- Tokenizer: byte-level BPE trained on the generator's text; spaces, digits, words and punctuation are kept apart.
+- Training: recipe `scratch`, {recipe["steps"]} steps of {recipe["batch"]["packs_per_step"]} packs of
+  {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; repetition first (teaches copying), then conversations,
+  then conversations with names that nobody has seen. All settings: `training.json`; curve: `curve.json`, `curve.png`.
+- Evaluation loss (generated rows it was not trained on): {curve[-1]["eval_loss"]:.4f} nats per token; over the last
+  fifth of the steps it fell by {100 * flattening(curve):.1f}%.
+
+## Its own figures on the built-in suite
+
+Held-out part, suite seed {SUITE_SEED}, {figures["task_success"].n} scenarios, greedy, with 95% intervals:
+
+| metric | value |
+|---|---|
+{rows}
+
+## Limits
+
+English only, short conversations (up to about 700 tokens), one call at a time. It has no knowledge of the world and
+does not understand a request whose words do not resemble a tool's name or description. Not for production.
+
+Made by `make tiny`; license Apache-2.0.
+""",
+        encoding="utf-8",
+    )
+
+
+def _show(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
