@@ -24,8 +24,11 @@ from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
 from evaluation.records import Record, stable_id
 from evaluation.scenarios import Part
-from evaluation.suite import Suite, expand, load
+from evaluation.suite import Suite, load
 from training.registry import Registry
+
+DRAWS_APART = 100_003
+"""Between the seeds of two turns of a home, so that neighbouring seeds do not meet."""
 
 R = TypeVar("R", bound=Record)
 Tick = Callable[[int, int, str], None]
@@ -67,23 +70,29 @@ class Turn:
             self._registry = Registry(self.home.mlflow_uri(self.settings.stores.mlflow_uri), self.home.registry)
         return self._registry
 
+    @property
+    def draw(self) -> int:
+        """The seed of this turn's values: every turn of a home draws fresh ones, the first one by the plain seed."""
+        number = self.id.removeprefix("t")
+        return self.settings.seed + DRAWS_APART * (int(number) - 1 if number.isdecimal() else 0)
+
     def suite(self) -> Suite:
         """Return the turn's scenarios: the home's split, this turn's values."""
         if self._suite is None:
-            name, seed = self.settings.suite, self.settings.seed
-            split = int(self.ledger.set_once(f"split_seed/{name}", str(seed)))
-            counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
-            self._suite = load(name, seed=seed, split_seed=split, counts=counts)
+            self._suite = self._drawn(self.draw)
         return self._suite
 
-    def live(self, offset: int) -> Suite:
-        """Return further live scenarios with fresh values: block number `offset` of this turn's seed."""
-        name, seed = self.settings.suite, self.settings.seed
-        split = int(self.ledger.set_once(f"split_seed/{name}", str(seed)))
-        if (Path(name).is_file() or offset == 0) and self._suite is not None:
-            return self._suite
+    def live(self, block: int) -> Suite:
+        """Return live scenarios: block 0 is the turn's own, further ones have fresh values (a file has no others)."""
+        if block == 0 or Path(self.settings.suite).is_file():
+            return self.suite()
+        return self._drawn(self.draw + DRAWS_APART * 1000 * block)
+
+    def _drawn(self, seed: int) -> Suite:
+        name = self.settings.suite
+        split = int(self.ledger.set_once(f"split_seed/{name}", str(self.settings.seed)))
         counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
-        return expand(name, seed=seed * 1000 + 1 + offset, split_seed=split, counts=counts)
+        return load(name, seed=seed, split_seed=split, counts=counts)
 
     def step(self, name: str, run: Callable[[Turn, Tick], R], kind: type[R], *inputs: Record) -> R:
         """Return the step's result: what is written already for the same inputs, or what `run` gives now."""

@@ -42,10 +42,12 @@ ROWS_PER_STEP = 11
 
 ODD_STEPS = 2900
 """Steps after which most tools get names made of letters that nobody has seen together."""
+PIECES_ROW = 48_000
+"""Row of each worker from which on these names are made of the tokenizer's pieces, drawn evenly."""
 
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=6500,
+    steps=6800,
     seed=SEED,
     checkpoints=20,
     keep=2,
@@ -113,13 +115,18 @@ class Part:
     """Rows at the start that are repetition only."""
     odd_from: int
     """Row from which on most tools have names that nobody has seen."""
+    pieces_from: int
+    """Row from which on these names are made of the tokenizer's pieces."""
+    pieces: tuple[str, ...] = ()
 
     def row(self, number: int) -> Row:
         """Return row `number` of this worker."""
         index = number * self.world + self.rank
         if number < self.copy_rows:
             return repetition_row(self.seed, index)
-        return conversation(self.seed, index, odd=number >= self.odd_from and number % 5 != 0)
+        if number >= self.pieces_from:
+            return conversation(self.seed, index, copying=0.15, odd=self.pieces if number % 5 != 0 else None)
+        return conversation(self.seed, index, odd=() if number >= self.odd_from and number % 5 != 0 else None)
 
 
 class Render:
@@ -167,10 +174,13 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     world = config.scale.workers
     datasets: dict[str, ray.data.Dataset] = {}
     rows = (config.steps or 0) * ROWS_PER_STEP
+    pieces = tuple(sorted(t for t in tokenizer.get_vocab() if t.isascii() and t.isalpha() and t.islower()))
     for rank in range(world):
         parts = {
-            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20, ODD_STEPS * ROWS_PER_STEP),
-            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, 0),
+            f"train_{rank}": Part(
+                SEED, rank, world, rows, COPY_STEPS * 20, ODD_STEPS * ROWS_PER_STEP, PIECES_ROW, pieces
+            ),
+            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, 0, EVAL_ROWS),
         }
         # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
         datasets |= {name: stream(folder, part).materialize() for name, part in parts.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,10 @@ Row = dict[str, Any]
 
 
 ENDINGS = ("id", "name", "no", "text", "to", "from", "list", "day", "size", "code", "key", "at")
+
+
+Odd = Sequence[str] | None
+"""None: known words. Else words that nobody has seen; the pieces that they may be made of."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,20 @@ class Tool:
         }
 
 
-def _params(rng: random.Random, odd: bool) -> tuple[Param, ...]:
+def _params(rng: random.Random, odd: Odd) -> tuple[Param, ...]:
     out: dict[str, Param] = {}
     for index in range(rng.choice((1, 1, 2, 2, 2, 3, 3))):
         kind = rng.choices(KINDS, WEIGHTS)[0]
         name = rng.choice(kind.names)
-        if odd and rng.random() < 0.6:
-            name = rng.choice((odd_word(rng), odd_word(rng), f"{odd_word(rng)}_{rng.choice(ENDINGS)}", word(rng)))
+        if odd is not None and rng.random() < 0.6:
+            name = rng.choice(
+                (
+                    odd_word(rng, odd or ()),
+                    odd_word(rng, odd or ()),
+                    f"{odd_word(rng, odd or ())}_{rng.choice(ENDINGS)}",
+                    word(rng),
+                )
+            )
         choices = tuple(dict.fromkeys(word(rng) for _ in range(rng.randint(2, 4)))) if kind.kind == "enum" else ()
         out.setdefault(name, Param(name, kind.kind, kind.json_type, index == 0 or rng.random() < 0.85, choices))
     return tuple(out.values())
@@ -85,7 +97,7 @@ def _tool_name(rng: random.Random, verb: str, noun: str) -> str:
     return f"{verb}_{noun}s" if style < 0.95 else f"{word(rng)}_{noun}"
 
 
-def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: bool = False) -> Tool:
+def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: Odd = None) -> Tool:
     params = _params(rng, odd)
     verb = verbs[0]
     said = rng.choice(verbs)
@@ -103,8 +115,8 @@ def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: bool = Fal
         )
     )
     fields = tuple(rng.sample(FIELDS, rng.choice((1, 2, 2, 3))))
-    if odd and rng.random() < 0.6:
-        fields = tuple(odd_word(rng) for _ in fields)
+    if odd is not None and rng.random() < 0.6:
+        fields = tuple(odd_word(rng, odd or ()) for _ in fields)
     return Tool(_tool_name(rng, verb, noun), description.capitalize(), verbs, noun, params, fields)
 
 
@@ -115,20 +127,20 @@ def _noun(rng: random.Random) -> str:
     return f"{rng.choice(ADJECTIVES)} {noun}" if rng.random() < 0.15 else noun
 
 
-def _odd(rng: random.Random, verbs: tuple[str, ...], noun: str) -> tuple[tuple[str, ...], str]:
+def _odd(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """Return verb and noun, one or both replaced by words that nobody has seen."""
     if rng.random() < 0.6:
-        noun = odd_word(rng) if rng.random() < 0.7 else f"{odd_word(rng)} {noun}"
-    return ((odd_word(rng),) if rng.random() < 0.4 else verbs), noun
+        noun = odd_word(rng, odd or ()) if rng.random() < 0.7 else f"{odd_word(rng, odd or ())} {noun}"
+    return ((odd_word(rng, odd or ()),) if rng.random() < 0.4 else verbs), noun
 
 
-def tools_for(rng: random.Random, count: int, odd: bool = False) -> list[Tool]:
+def tools_for(rng: random.Random, count: int, odd: Odd = None) -> list[Tool]:
     """Return `count` tools; often two share the thing or the verb, so that both have to be read."""
     out: list[Tool] = []
     while len(out) < count:
         verbs, noun = rng.choice(VERBS), _noun(rng)
-        if odd:
-            verbs, noun = _odd(rng, verbs, noun)
+        if odd is not None:
+            verbs, noun = _odd(rng, verbs, noun, odd)
         if out and rng.random() < 0.45:
             twin = rng.choice(out)
             verbs, noun = (verbs, twin.noun) if rng.random() < 0.7 else (twin.verbs, noun)
@@ -330,8 +342,12 @@ EPISODES = (one_call, stated, missing, no_tool, failing, chained)
 EPISODE_WEIGHTS = (34, 22, 10, 11, 10, 13)
 
 
-def repetition(rng: random.Random) -> Row:
-    """Return a row that teaches copying: random words, said again."""
+def repetition(rng: random.Random, pieces: Sequence[str] = ()) -> Row:
+    """Return a row that teaches copying: random words, or random `pieces`, said again."""
+    if pieces:
+        words = ("".join(rng.choice(pieces) for _ in range(rng.randint(1, 4))) for _ in range(rng.randint(5, 60)))
+        said = rng.choice((" ", " ", "_", ", ")).join(words)
+        return {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}], "tools": []}
     said = " ".join(
         str(draw(rng.choice(("name", "text", "code", "email", "date", "file", "integer")), rng))
         for _ in range(rng.randint(4, 20))
@@ -345,14 +361,15 @@ def repetition_row(seed: int, index: int) -> Row:
     return repetition(random.Random(f"repeat {seed}/{index}"))
 
 
-def conversation(seed: int, index: int, copying: float = 0.04, odd: bool = False) -> Row:
+def conversation(seed: int, index: int, copying: float = 0.04, odd: Odd = None) -> Row:
     """Return row `index` of `seed`; a share `copying` of the rows is plain repetition.
 
-    `odd`: tools, parameters and fields have names made of letters nobody has seen together, which can only be read.
+    `odd`: tools, parameters and fields have names that nobody has seen, which can only be read; made of letters, or of
+    the tokenizer's pieces where it holds any. None: names made of the lexicon's words.
     """
     rng = random.Random(f"{seed}/{index}")
     if rng.random() < copying:
-        return repetition(rng)
+        return repetition(rng, odd or ())
     tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd)
     w = Writer(rng, tools)
     w.say("system", rng.choice(SYSTEMS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.tiny.lexicon import ADJECTIVES, FILLER, NOUNS, SYLLABLES
@@ -51,8 +52,13 @@ def _chain() -> dict[str, str]:
 CHAIN = _chain()
 
 
-def odd_word(rng: random.Random) -> str:
-    """Return a word that nobody has seen but that could be one: a walk over the lexicon's letters, 3 to 9 long."""
+def odd_word(rng: random.Random, pieces: Sequence[str] = ()) -> str:
+    """Return a word that nobody has seen: a walk over the lexicon's letters, 3 to 9 long, or one made of `pieces`.
+
+    `pieces`: the tokenizer's own, drawn evenly, so that rare ones are read and copied as well as common ones.
+    """
+    if pieces and rng.random() < 0.8:
+        return "".join(rng.choice(pieces) for _ in range(rng.choice((1, 1, 2, 2, 3))))
     while True:
         out = rng.choice(CHAIN["^"])
         state = "^" + out
