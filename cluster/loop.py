@@ -47,7 +47,10 @@ def run_turn(turn: Turn) -> ReportResult:
             "train", lambda t, tick: train_candidate(t, tick, base, selected), TrainResult, base, selected
         )
         candidate = turn.step(
-            "register", lambda t, tick: register_candidate(t, tick, base, selected, trained), RegisterResult, trained
+            "register",
+            lambda t, tick: register_candidate(t, tick, base, selected=selected, trained=trained),
+            RegisterResult,
+            trained,
         )
         verdict = turn.step(
             "compare", lambda t, tick: compare_and_gate(t, tick, base, candidate), CompareResult, base, candidate

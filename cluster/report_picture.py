@@ -66,7 +66,7 @@ def _quality(axes: Axes, report: Json) -> None:
         found = [
             (at + shift, report[arm][key]) for at, key in enumerate(QUALITY) if report[arm][key]["value"] is not None
         ]
-        _bars(axes, found, colour, f"{arm} {report['versions'][arm]}", "{:.0%}")
+        _bars(axes, found, colour, label=f"{arm} {report['versions'][arm]}", text="{:.0%}")
     axes.set_xticks(range(len(QUALITY)), list(QUALITY.values()))
     axes.set_ylim(0, 1.3)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -75,7 +75,7 @@ def _quality(axes: Axes, report: Json) -> None:
     axes.legend(frameon=False, ncols=2, loc="upper left")
 
 
-def _bars(axes: Axes, found: list[tuple[float, Json]], colour: str, label: str | None, text: str) -> None:
+def _bars(axes: Axes, found: list[tuple[float, Json]], colour: str, *, label: str | None, text: str) -> None:
     """Draw bars with their intervals, and the figure above each."""
     values = [estimate["value"] for _, estimate in found]
     lows = [e["value"] - e["low"] if e["low"] is not None else 0 for _, e in found]
@@ -116,7 +116,7 @@ def _price(axes: Axes, report: Json) -> None:
         found = [(_scaled(report[arm][key], scale), colour) for arm, colour in arms]
         for shift, (estimate, colour) in zip((-WIDTH / 2, WIDTH / 2), found, strict=True):
             if estimate["value"] is not None:
-                _bars(on, [(at + shift, estimate)], colour, None, text)
+                _bars(on, [(at + shift, estimate)], colour, label=None, text=text)
         tops = [e["high"] if e["high"] is not None else e["value"] for e, _ in found if e["value"] is not None]
         on.set_ylim(0, (max(tops, default=0) or 1) * 1.2)
     axes.set_xticks([0, 1], ["cost of 1000 episodes", "latency per model call"])

@@ -309,10 +309,10 @@ def _compare_metric(paired: Sequence[_Units], metric: Metric, alpha: float) -> M
         else:
             base.append(b)
             candidate.append(c)
-    return _pairs(np.array(base), np.array(candidate), missing, metric, alpha)
+    return _pairs(np.array(base), np.array(candidate), metric, missing=missing, alpha=alpha)
 
 
-def _pairs(base: Array, candidate: Array, missing: int, metric: Metric, alpha: float) -> MetricComparison:
+def _pairs(base: Array, candidate: Array, metric: Metric, *, missing: int, alpha: float) -> MetricComparison:
     if metric.binary and np.isin(base, (0, 1)).all() and np.isin(candidate, (0, 1)).all():
         counts = count_pairs(base, candidate)
         difference, ratio = difference_of_proportions(counts, alpha), ratio_of_proportions(counts, alpha)

@@ -168,7 +168,7 @@ class _Expander:
             source.seen.add(key)
             source.messages[normalised(message)] += 1
             source.drawn += 1
-            out.append(self._scenario(source, index, message, values, tools))
+            out.append(self._scenario(source, index, message, values=values, tools=tools))
         source.exhausted = len(out) < count
         return out
 
@@ -197,7 +197,7 @@ class _Expander:
         return offered
 
     def _scenario(
-        self, source: _Source, index: int, message: str, values: Mapping[str, Any], tools: list[str]
+        self, source: _Source, index: int, message: str, *, values: Mapping[str, Any], tools: list[str]
     ) -> Scenario:
         intent = source.intent
         world = source.domain.world if source.domain else {}

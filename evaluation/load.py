@@ -146,7 +146,7 @@ class _Reader:
         before = len(self._mistakes)
         row["tools"] = self._tools(at, row.get("tools", []))
         row["expected"] = _expected_in_full(row["expected"])
-        scenario = parse(Scenario, self._document, row, at, self._mistakes)
+        scenario = parse(Scenario, self._document, row, at, mistakes=self._mistakes)
         return scenario if len(self._mistakes) == before else None
 
     def _tools(self, at: Location, tools: Any) -> Any:

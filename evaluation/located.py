@@ -141,7 +141,7 @@ def read_text(path: Path) -> str:
         raise SuiteError([f"{path}:1: expected a readable UTF-8 file, found: {error}"]) from error
 
 
-def parse(model: type[ModelT], document: Document, data: Any, at: Location, mistakes: list[str]) -> ModelT | None:
+def parse(model: type[ModelT], document: Document, data: Any, at: Location, *, mistakes: list[str]) -> ModelT | None:
     """Return `data`, which stands at `at` in `document`, as a `model`; or None, with reasons added to `mistakes`."""
     try:
         return model.model_validate(data)

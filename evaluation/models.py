@@ -1,8 +1,8 @@
 """How a model is asked: one async protocol, whoever answers.
 
 Decisions: a client takes whole messages and tools and returns one assistant message with its figures; it raises
-`ModelError` and nothing else, and the agent loop records that on the episode. `ScriptedModel` is a real client that says
-what it was told to say: tests, notebooks and the oracle (`evaluation/oracle.py`) use it.
+`ModelError` and nothing else, and the agent loop records that on the episode. `ScriptedModel` is a real client that
+says what it was told to say: tests, notebooks and the oracle (`evaluation/oracle.py`) use it.
 Not covered here: retries and budgets of remote endpoints.
 """
 
@@ -57,9 +57,7 @@ class ModelClient(Protocol):
         """Digest of the chat template, or an empty string."""
         ...
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
-    ) -> Completion:
+    async def complete(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Completion:
         """Return the next assistant turn. Raises `ModelError`."""
         ...
 
@@ -83,16 +81,16 @@ class ScriptedModel:
     def template_hash(self) -> str:
         return ""
 
-    async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
-    ) -> Completion:
+    async def complete(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Completion:
         """Return the script's next turn. Raises `ModelError` when the script has ended."""
         if callable(self._script):
             message = self._script(messages, tools)
         else:
             turn = next(self._turns)
             if turn >= len(self._script):
-                raise ModelError(f"the script of model {self._name} has {len(self._script)} turns; turn {turn + 1} was asked")
+                raise ModelError(
+                    f"the script of model {self._name} has {len(self._script)} turns; turn {turn + 1} was asked"
+                )
             message = self._script[turn]
         words = len(message.content.split()) + sum(2 + len(call.arguments) for call in message.tool_calls)
         finish: Literal["stop", "tool_calls"] = "tool_calls" if message.tool_calls else "stop"

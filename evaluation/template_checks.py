@@ -31,7 +31,7 @@ def read_template(folder: Path) -> Template:
     """Read and check a folder of templates. Raises `SuiteError` with all mistakes."""
     mistakes: list[str] = []
     head_file = read_yaml(folder / "suite.yaml")
-    head = parse(SuiteHead, head_file, head_file.data, (), mistakes)
+    head = parse(SuiteHead, head_file, head_file.data, (), mistakes=mistakes)
     files: list[tuple[Document, Domain]] = []
     for path in sorted(folder.glob("*.yaml")):
         if path.name != "suite.yaml":
@@ -40,7 +40,7 @@ def read_template(folder: Path) -> Template:
             except SuiteError as error:
                 mistakes += error.mistakes
                 continue
-            domain = parse(Domain, document, document.data, (), mistakes)
+            domain = parse(Domain, document, document.data, (), mistakes=mistakes)
             if domain is not None:
                 files.append((document, domain))
     if head is None or mistakes:

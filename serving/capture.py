@@ -59,7 +59,7 @@ def example_id(conversation: str, messages: Sequence[Message]) -> str:
 
 
 def exchange(
-    messages: Sequence[Message], tools: Sequence[ToolSpec], completion: Completion, asked: Asked, prices: PriceTable
+    messages: Sequence[Message], tools: Sequence[ToolSpec], completion: Completion, *, asked: Asked, prices: PriceTable
 ) -> Example:
     """Return the example of an answered request, as far as the exchange has gone."""
     whole = (*messages, completion.message)

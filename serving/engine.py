@@ -73,12 +73,16 @@ async def stream_completion(
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[int | None]()
     prompt = model.chat.encode(messages, tools)
     started = time.perf_counter()
+
+    def on_token(token: int) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, token)
+
     request = GenerationRequest(
         prompt,
         sampling.max_tokens,
         sampling.temperature,
         sampling.seed,
-        on_token=lambda token: loop.call_soon_threadsafe(queue.put_nowait, token),
+        on_token=on_token,
     )
     task = asyncio.create_task(model.engine.generate(request))
     task.add_done_callback(lambda _: queue.put_nowait(None))
@@ -101,7 +105,7 @@ async def stream_completion(
 
 def engine_app(folder: str, version: str, config: EngineConfig) -> Any:
     """Return the application of a variant."""
-    return EngineDeployment.bind(folder, version, config)
+    return EngineDeployment.bind(folder, version, config)  # type: ignore[attr-defined]
 
 
 def app_name(version: str) -> str:

@@ -200,7 +200,7 @@ class Gateway:
             raise ModelError(f"variant {ticket.variant} broke off: {error}") from error
 
     def _capture(self, ticket: Ticket, completion: Completion) -> None:
-        example = exchange(ticket.messages, ticket.tools, completion, ticket.asked, self._prices)
+        example = exchange(ticket.messages, ticket.tools, completion, asked=ticket.asked, prices=self._prices)
         self._spool.answered(example, ticket.variant, ticket.stage, completion.latency_ms)
 
     def outcome(self, conversation: str, success: bool) -> bool:

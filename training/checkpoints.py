@@ -1,4 +1,4 @@
-"""What a run needs to go on exactly where it was: weights that train, optimiser, step, curve. Safetensors and JSON only.
+"""What a run needs to go on exactly where it was: trained weights, optimiser, step, curve. Safetensors and JSON only.
 
 A folder: `weights.safetensors` (trained parameters by name), `optimizer.safetensors` (`<index>.<name>` per parameter),
 `state.json` (step, curve). Batches are a function of seed and step, so no random state has to be kept.
@@ -53,7 +53,8 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None
     if weights.keys() != own.keys():
         odd = sorted(weights.keys() ^ own.keys())[:3]
         raise CheckpointError(
-            f"{folder}: expected weights for {len(own)} trained parameters, found {len(weights)}; first that differ: {odd}"
+            f"{folder}: expected weights for {len(own)} trained parameters, found {len(weights)};"
+            f" first that differ: {odd}"
         )
     with torch.no_grad():
         for name, parameter in own.items():

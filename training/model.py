@@ -40,7 +40,7 @@ def model_inputs(config: Any, batch: Batch) -> dict[str, Any]:
     return inputs
 
 
-class TokenLoss(nn.Module):
+class TokenLoss(nn.Module):  # type: ignore[misc]
     """Sum of the cross-entropy over the tokens that carry loss."""
 
     def __init__(self, model: nn.Module, compiled: bool = False) -> None:
@@ -48,9 +48,9 @@ class TokenLoss(nn.Module):
         self.model = model
         self._body: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        if inner.config.model_type in HEAD_ONLY:  # type: ignore[union-attr]
-            body = inner.get_decoder()  # type: ignore[operator, union-attr]
-            self._body = [torch.compile(body, dynamic=False) if compiled else body, inner.get_output_embeddings()]  # type: ignore[operator, union-attr]
+        if inner.config.model_type in HEAD_ONLY:
+            body = inner.get_decoder()
+            self._body = [torch.compile(body, dynamic=False) if compiled else body, inner.get_output_embeddings()]
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the summed loss of `batch`, in nats."""

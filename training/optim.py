@@ -51,7 +51,7 @@ def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
 def has_bfloat16() -> bool:
     """Return whether this machine multiplies bfloat16 in hardware."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
@@ -97,7 +97,7 @@ def train_step(
     return StepResult(summed / tokens, float(norm), int(tokens))
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def evaluate(module: nn.Module, batches: Sequence[Batch], scale: ScaleConfig) -> float:
     """Return the mean loss per token over all workers' `batches`; NaN where no token carries loss."""
     inner = getattr(module, "module", module)

@@ -24,7 +24,8 @@ def training_template(tokenizer: Any) -> str:
     template = tokenizer.chat_template
     if not template:
         raise TemplateError(
-            "the base's tokenizer has no chat template: take an instruction-tuned base, or set `chat_template` in tokenizer_config.json"
+            "the base's tokenizer has no chat template: take an instruction-tuned base,"
+            " or set `chat_template` in tokenizer_config.json"
         )
     if has_generation_markers(template):
         return str(template)
@@ -32,7 +33,8 @@ def training_template(tokenizer: Any) -> str:
         found = get_training_chat_template(tokenizer)
     except ValueError as error:
         raise TemplateError(
-            "the base's chat template has no {% generation %} marks, and TRL has no training template for it: add the marks around the assistant's text"
+            "the base's chat template has no {% generation %} marks, and TRL has no training template"
+            " for it: add the marks around the assistant's text"
         ) from error
     return str(found if found is not None else template)
 

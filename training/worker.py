@@ -105,7 +105,7 @@ def entry(step: int, rate: float, result: StepResult, started: float) -> dict[st
 
 
 def report(
-    metrics: dict[str, Any], place: Place, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+    metrics: dict[str, Any], place: Place, model: nn.Module, optimizer: torch.optim.Optimizer, *, progress: Progress
 ) -> None:
     """Report metrics and a checkpoint; all workers call this at the same step, worker 0 writes."""
     if place.rank != 0:

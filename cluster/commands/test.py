@@ -52,7 +52,7 @@ def run(
         folder, name = find_model(at, model)
         drawn = _suite(at)
         scenarios = drawn.part(part)[:limit]
-        result = _run(at, drawn, (folder, name), list(scenarios), collect)
+        result = _run(at, drawn, (folder, name), list(scenarios), collect=collect)
     metrics = {key: estimate.model_dump() for key, estimate in result.metrics.items()}
     failures = {str(kind): count for kind, count in result.failures.items()}
     if as_json:
@@ -89,7 +89,7 @@ def _suite(at: Opened) -> Suite:
     return load(settings.suite, seed=settings.seed, split_seed=split, counts=counts)
 
 
-def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any], collect: bool) -> RunResult:
+def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any], *, collect: bool) -> RunResult:
     from evaluation.engines.client import LocalModel
     from evaluation.ledger import RunRecord, Status
     from evaluation.models import Sampling

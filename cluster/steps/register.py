@@ -11,7 +11,7 @@ from training.registry import VersionMeta
 
 
 def register_candidate(
-    turn: Turn, tick: Tick, base: BaseResult, selected: SelectResult, trained: TrainResult
+    turn: Turn, tick: Tick, base: BaseResult, *, selected: SelectResult, trained: TrainResult
 ) -> RegisterResult:
     """Register the model folder with all that it came from."""
     settings = turn.settings

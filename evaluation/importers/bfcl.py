@@ -50,7 +50,7 @@ def import_bfcl(questions: Path, answers: Path | None = None) -> list[Scenario]:
     """
     mistakes: list[str] = []
     document = read_jsonl(questions)
-    rows = [parse(_Question, document, row, (at,), mistakes) for at, row in enumerate(document.data)]
+    rows = [parse(_Question, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
     truths = _read_answers(answers, mistakes) if answers is not None else {}
     scenarios: list[Scenario] = []
     for at, row in enumerate(rows):
@@ -60,7 +60,7 @@ def import_bfcl(questions: Path, answers: Path | None = None) -> list[Scenario]:
                     document.mistake((at,), f"expected an answer to {row.id} in {answers}, found none", name=("id",))
                 )
                 continue
-            scenarios += _scenarios(document, (at,), row, truths.get(row.id), mistakes)
+            scenarios += _scenarios(document, (at,), row, truths.get(row.id), mistakes=mistakes)
     if mistakes:
         raise SuiteError(mistakes)
     return join_groups(scenarios)
@@ -68,7 +68,7 @@ def import_bfcl(questions: Path, answers: Path | None = None) -> list[Scenario]:
 
 def _read_answers(path: Path, mistakes: list[str]) -> dict[str, _Answer]:
     document = read_jsonl(path)
-    rows = [parse(_Answer, document, row, (at,), mistakes) for at, row in enumerate(document.data)]
+    rows = [parse(_Answer, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
     return {row.id: row for row in rows if row is not None}
 
 
@@ -82,7 +82,7 @@ def _needs_no_answer(category: str) -> bool:
 
 
 def _scenarios(
-    document: Document, at: Location, row: _Question, truth: _Answer | None, mistakes: list[str]
+    document: Document, at: Location, row: _Question, truth: _Answer | None, *, mistakes: list[str]
 ) -> Iterator[Scenario]:
     """Yield the entry's scenario, or nothing where it expects a function that is not offered."""
     category = _category(row.id)

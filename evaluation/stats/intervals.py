@@ -118,7 +118,7 @@ def _statistic_interval(rows: Array, statistic: Callable[[Array], Array], alpha:
     leave_one_out = statistic((rows.sum(axis=0) - rows) / (n - 1))
     influence = leave_one_out.mean() - leave_one_out
     if BOOTSTRAP_FROM <= n <= BOOTSTRAP_TO:
-        low, high = _bca(rows, statistic, influence, alpha, seed)
+        low, high = _bca(rows, statistic, influence, alpha=alpha, seed=seed)
     else:
         error = float(np.sqrt((influence**2).sum() * (n - 1) / n))
         low, high = value - _quantile(n, alpha) * error, value + _quantile(n, alpha) * error
@@ -134,7 +134,7 @@ def _quantile(n: int, alpha: float) -> float:
 
 
 def _bca(
-    rows: Array, statistic: Callable[[Array], Array], influence: Array, alpha: float, seed: int
+    rows: Array, statistic: Callable[[Array], Array], influence: Array, *, alpha: float, seed: int
 ) -> tuple[float, float]:
     """BCa limits (Efron 1987), the normal quantile widened as in Hesterberg's expanded percentile interval (2015)."""
     n = len(rows)

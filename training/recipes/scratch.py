@@ -53,4 +53,4 @@ def train(job: dict[str, Any]) -> None:
             eval_loss = evaluate(module, eval_batches, config.scale)
             curve.append({"step": step + 1, "eval_loss": eval_loss})
             metrics = {"step": step + 1, "loss": result.loss, "eval_loss": eval_loss}
-            worker.report(metrics, place, model, optimizer, Progress(step + 1, curve))
+            worker.report(metrics, place, model, optimizer, progress=Progress(step + 1, curve))

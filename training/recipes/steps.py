@@ -54,4 +54,4 @@ def run_steps(model: nn.Module, config: TrainConfig, place: worker.Place, job: d
             eval_loss = evaluate(module, eval_batches, config.scale)
             curve.append({"step": step + 1, "eval_loss": eval_loss})
             metrics = {"step": step + 1, "loss": result.loss, "eval_loss": eval_loss, "too_long": packer.too_long}
-            worker.report(metrics, place, model, optimizer, Progress(step + 1, curve))
+            worker.report(metrics, place, model, optimizer, progress=Progress(step + 1, curve))

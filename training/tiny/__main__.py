@@ -1,6 +1,7 @@
 """Make `tiny` from nothing: `python -m training.tiny` (or `make tiny`). Killed, it goes on where it was.
 
-Order of events: tokenizer from generated text → Ray → recipe `scratch` on streamed conversations → export → curve, card.
+Order of events: tokenizer from generated text → Ray → recipe `scratch` on streamed conversations → export → curve
+and card.
 """
 
 from __future__ import annotations

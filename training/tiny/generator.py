@@ -228,7 +228,9 @@ def _body(rng: random.Random, tool: Tool) -> dict[str, Any]:
     return {name: draw_result(rng) for name in tool.fields}
 
 
-def _state(rng: random.Random, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], asked: str | None) -> str:
+def _state(
+    rng: random.Random, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], *, asked: str | None
+) -> str:
     names = list(body)
     value = _first(arguments)
     if asked is None and len(names) > 1 and rng.random() < 0.6:
@@ -258,7 +260,7 @@ def stated(w: Writer, tool: Tool) -> None:
     w.call(tool, arguments)
     body = _body(w.rng, tool)
     w.result(tool, body)
-    w.say("assistant", _state(w.rng, tool, arguments, body, asked))
+    w.say("assistant", _state(w.rng, tool, arguments, body, asked=asked))
 
 
 def missing(w: Writer, tool: Tool) -> None:
@@ -308,7 +310,7 @@ def failing(w: Writer, tool: Tool) -> None:
         w.call(tool, arguments)
         body = _body(w.rng, tool)
         w.result(tool, body)
-        w.say("assistant", _state(w.rng, tool, arguments, body, None))
+        w.say("assistant", _state(w.rng, tool, arguments, body, asked=None))
         return
     error = w.rng.choice(phrasing.PERMANENT).replace("{N}", tool.noun).replace("{v}", str(value))
     w.result(tool, {"error": error})
@@ -335,7 +337,7 @@ def chained(w: Writer, tool: Tool) -> None:
     w.call(second, {wanted.name: passed, **rest})
     body = _body(w.rng, second)
     w.result(second, body)
-    w.say("assistant", _state(w.rng, second, {wanted.name: passed}, body, None))
+    w.say("assistant", _state(w.rng, second, {wanted.name: passed}, body, asked=None))
 
 
 EPISODES = (one_call, stated, missing, no_tool, failing, chained)

@@ -13,7 +13,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 SPECIAL = (
-    "<|pad|>", "<|end|>", "<|system|>", "<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>", "<tool_call>", "</tool_call>",
+    "<|pad|>", "<|end|>", "<|system|>", "<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>",
+    "<tool_call>", "</tool_call>",
 )  # fmt: skip
 SPLIT = r"\p{L}+|\p{N}| |[^\p{L}\p{N} ]+(?: [^\p{L}\p{N} ]+)*"
 
