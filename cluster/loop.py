@@ -50,6 +50,8 @@ def run_turn(turn: Turn) -> ReportResult:
             "register",
             lambda t, tick: register_candidate(t, tick, base, selected=selected, trained=trained),
             RegisterResult,
+            base,
+            selected,
             trained,
         )
         verdict = turn.step(

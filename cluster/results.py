@@ -56,8 +56,8 @@ class TestRunResult(Record):
     metrics: dict[str, Estimate]
 
     def __str__(self) -> str:
-        tool, task = self.metrics["tool_accuracy"].value, self.metrics["task_success"].value
-        return f"{self.examples} examples · tool accuracy {tool:.3f} · task success {task:.3f}"
+        tool, task = _figure(self.metrics["tool_accuracy"]), _figure(self.metrics["task_success"])
+        return f"{self.examples} examples · tool accuracy {tool} · task success {task}"
 
 
 class SelectResult(Record):
@@ -113,8 +113,8 @@ class CompareResult(Record):
     """Path of `compare.jsonl`."""
 
     def __str__(self) -> str:
-        base, candidate = self.base["task_success"].value, self.candidate["task_success"].value
-        return f"{self.gate.outcome} · task success {base:.3f} → {candidate:.3f}"
+        base, candidate = _figure(self.base["task_success"]), _figure(self.candidate["task_success"])
+        return f"{self.gate.outcome} · task success {base} → {candidate}"
 
 
 class RolloutResult(Record):
@@ -167,3 +167,7 @@ class ReportResult(Record):
 
     def __str__(self) -> str:
         return f"{self.outcome} · {self.folder}/report.md"
+
+
+def _figure(estimate: Estimate) -> str:
+    return "–" if estimate.value is None else f"{estimate.value:.3f}"

@@ -51,6 +51,8 @@ class Asked:
     stage: int
     seed: int
     template_hash: str
+    run: str = ""
+    """Id of the rollout; empty outside of one."""
 
 
 def example_id(conversation: str, messages: Sequence[Message]) -> str:
@@ -88,6 +90,7 @@ def exchange(
         ),
         provenance=Provenance(
             source=Source.PRODUCTION,
+            run_id=asked.run or None,
             model_version=asked.version,
             variant=asked.version,
             stage=asked.stage,

@@ -136,6 +136,7 @@ class Gateway:
             stage=self.routing.stage,
             seed=seed,
             template_hash="",
+            run=self.routing.salt,
         )
         return Ticket(
             id=f"chatcmpl-{uuid.uuid4().hex[:24]}",

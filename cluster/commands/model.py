@@ -95,12 +95,14 @@ def deploy(
 
     Example: ratchet model deploy agent:1
     """
+    from evaluation.ledger import RolloutStatus
+
     with said(), opened({"home": home}, config) as at:
         registry = at.registry()
         version = registry.resolve(ref)
         registry.load_path(version)
         active = at.ledger.active_rollout(version.name)
-        if active is not None:
+        if active is not None and active.status is not RolloutStatus.PAUSED:
             typer.echo(f"ratchet: rollout {active.id} of {version.name} is going on; let it end first", err=True)
             raise typer.Exit(2)
         known = at.ledger.champion(version.name)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cluster.results import BaseResult
 from cluster.turn import Tick, Turn, TurnError
+from evaluation.ledger import RolloutEvent, RolloutStatus
+from evaluation.ledger.store import utc_now
 from training.model_folder import check_folder
 from training.provenance import environment
 from training.registry import VersionMeta
@@ -55,9 +57,28 @@ def parameters(folder: Path) -> int:
     return total
 
 
+def make_way(turn: Turn) -> None:
+    """End a rollout that an earlier turn left paused. Raises `TurnError` where another turn's is not over yet."""
+    ledger = turn.ledger
+    other = ledger.active_rollout(turn.settings.model)
+    if other is None or other.id == turn.id:
+        return
+    if other.status is not RolloutStatus.PAUSED:
+        raise TurnError(
+            f"expected no other rollout of {turn.settings.model}, found that of turn {other.id} ({other.status});"
+            f" let it end first: ratchet loop --resume {other.id}"
+        )
+    weights = {other.candidate: 0.0, other.champion: 100.0}
+    ended = other.model_copy(update={"status": RolloutStatus.ABORTED, "weights": weights})
+    reason = f"turn {turn.id} takes its place"
+    event = RolloutEvent(rollout_id=other.id, kind="aborted", actor=turn.id, reason=reason, at=utc_now())
+    ledger.update_rollout(ended, other.revision, event)
+
+
 def find_base(turn: Turn, tick: Tick) -> BaseResult:
-    """Return the champion, or register the configured base and put it into production."""
+    """Return the champion, or register the configured base and put it into production. Raises `TurnError`."""
     settings, registry = turn.settings, turn.registry
+    make_way(turn)
     champion = turn.ledger.champion(settings.model)
     if champion is None:
         meta = VersionMeta(parent=settings.base, environment=environment(), loop=turn.id, recipe="base")
@@ -65,7 +86,9 @@ def find_base(turn: Turn, tick: Tick) -> BaseResult:
         turn.ledger.set_champion(settings.model, version.ref)
     else:
         version = registry.resolve(champion)
-    registry.project_aliases(settings.model, champion=version.version, candidate=None, previous=None)
+    previous = registry.aliases(settings.model).get("previous")
+    previous = None if previous == version.version else previous
+    registry.project_aliases(settings.model, champion=version.version, candidate=None, previous=previous)
     folder = registry.load_path(version)
     return BaseResult(
         folder=str(folder),

@@ -7,14 +7,15 @@ import asyncio
 from ray import serve
 
 from cluster.results import BaseResult, RegisterResult, RolloutResult
-from cluster.turn import Tick, Turn
+from cluster.turn import Tick, Turn, TurnError
 from evaluation.scenarios import Part, Scenario
 from serving.run import RolloutPlan, RolloutProgress, run_rollout
 
 
 def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> RolloutResult:
-    """Roll out until promoted, aborted or paused; the gateway goes down with the turn."""
+    """Roll out until promoted, aborted or paused; the gateway goes down with the turn. Raises `TurnError`."""
     settings = turn.settings
+    require_compared(turn, base, candidate)
     plan = RolloutPlan(
         rollout_id=turn.id,
         model=settings.model,
@@ -49,3 +50,13 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         previous = int(base.ref.rpartition(":")[2])
         turn.registry.project_aliases(settings.model, champion=number, candidate=None, previous=previous)
     return RolloutResult(report=report)
+
+
+def require_compared(turn: Turn, base: BaseResult, candidate: RegisterResult) -> None:
+    """Raise `TurnError` where production moved on meanwhile: the gate's word is about `base` alone."""
+    champion = turn.ledger.champion(turn.settings.model)
+    if champion not in (base.ref, candidate.ref):
+        raise TurnError(
+            f"turn {turn.id}: expected {base.ref}, with which {candidate.ref} was compared, in production,"
+            f" found {champion}; begin a new turn: ratchet loop"
+        )

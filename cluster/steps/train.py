@@ -14,6 +14,8 @@ from training.finetune import Finetuned, finetune
 def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectResult) -> TrainResult:
     """Train, or go on with, the turn's run."""
     config = turn.settings.train.model_copy(update={"seed": turn.settings.seed})
+    # First, because it refuses a run that was begun with other settings or another snapshot.
+    run = _begin(turn, selected)
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(turn.home.training / turn.id / "progress.json", tick, stop))
     watcher.start()
@@ -22,7 +24,7 @@ def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectRe
     finally:
         stop.set()
         watcher.join()
-    run = _log(turn, done, selected)
+    _log(turn, run, done)
     evals = [p["eval_loss"] for p in done.curve if "eval_loss" in p]
     return TrainResult(
         folder=str(done.folder),
@@ -42,16 +44,18 @@ def _watch(path: Path, tick: Tick, stop: threading.Event) -> None:
             tick(now["step"], now["steps"], f"loss {now['loss']:.3f}")
 
 
-def _log(turn: Turn, done: Finetuned, selected: SelectResult) -> str:
+def _begin(turn: Turn, selected: SelectResult) -> str:
     params = {"snapshot": selected.snapshot.ref, **turn.settings.train.model_dump(mode="json", exclude={"seed"})}
-    run = turn.registry.start_run(turn.id, params)
-    logged = turn.registry.curve(run, "eval_loss")
+    return turn.registry.start_run(turn.id, params)
+
+
+def _log(turn: Turn, run: str, done: Finetuned) -> None:
+    logged = {key: turn.registry.curve(run, key) for key in ("eval_loss", "loss")}
     for point in done.curve:
         step = int(point["step"])
-        if "eval_loss" in point and step not in logged:
+        if "eval_loss" in point and step not in logged["eval_loss"]:
             turn.registry.log_metrics(run, {"eval_loss": point["eval_loss"]}, step)
-        elif "loss" in point and step % 10 == 0:
+        elif "loss" in point and step % 10 == 0 and step not in logged["loss"]:
             turn.registry.log_metrics(run, {"loss": point["loss"], "learning_rate": point["learning_rate"]}, step)
     turn.registry.log_artifact(run, done.picture)
     turn.registry.finish(run)
-    return run
