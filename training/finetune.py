@@ -15,10 +15,10 @@ from typing import Any
 import ray.data
 
 from evaluation.engines.chat import ChatFormat
+from evaluation.model_folder import check_folder
 from training.config import TrainConfig
 from training.curve import draw_curve
 from training.launch import start
-from training.model_folder import check_folder
 from training.recipes import full, lora
 from training.snapshot import Snapshot
 from training.stream import Slice, open_stream
@@ -46,6 +46,7 @@ def finetune(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, 
 
     Raises `ModelFolderError` for an unusable base and `TrainingFailed`.
     """
+    base = base.resolve()
     check_folder(base)
     folder = (work / name).resolve()
     done = folder / "model"
