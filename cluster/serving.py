@@ -11,7 +11,7 @@ from cluster.session import ray_session
 from cluster.settings import Settings
 from cluster.turn import TurnError
 from evaluation.ledger import Ledger
-from serving.app import GatewayConfig, check_port, start_gateway, start_variant
+from serving.app import GatewayConfig, check_port, deploy, routing_of
 from serving.capture import flush
 from serving.spool import Spool
 from training.registry import Registry
@@ -29,7 +29,9 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
             " run `ratchet loop`, or put one there with `ratchet model deploy`"
         )
     version = registry.resolve(champion)
-    folder, host, port = registry.load_path(version), settings.serve.host, settings.serve.port
+    host, port = settings.serve.host, settings.serve.port
+    names = {champion, *routing_of(ledger, settings.model).weights}  # a paused rollout has two variants
+    folders = {name: str(registry.load_path(registry.resolve(name))) for name in names}
     check_port(host, port)
     home.spool.mkdir(parents=True, exist_ok=True)
     config = GatewayConfig(
@@ -42,8 +44,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
     with ray_session(settings):
         from ray import serve
 
-        start_variant(str(folder), version.ref, settings.engine.build())
-        start_gateway(config, host, port)
+        deploy(config, folders, settings.engine.build(), (host, port))
         Console().print(f"{version.ref} answers at http://{host}:{port}/v1 · Ctrl-C ends it", highlight=False)
         spool = Spool(home.spool / "serve.db")
         try:
@@ -52,5 +53,5 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()
-            flush(spool, ledger)
+            flush(spool, ledger, quiet_s=0)
             spool.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -59,33 +61,48 @@ class HandleBackend:
 
     async def stream(
         self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
-    ) -> AsyncIterator[str | Completion]:
-        """Yield pieces of text, and at last the completion."""
-        handle = self._handle.options(stream=True)
-        async for piece in handle.stream.remote(messages, tools, sampling):
-            yield piece
+    ) -> AsyncGenerator[str | Completion, None]:
+        """Yield pieces of text, and at last the completion. Closing it cancels the request."""
+        answer = self._handle.options(stream=True).stream.remote(messages, tools, sampling)
+        done = False
+        try:
+            async for piece in answer:
+                yield piece
+            done = True
+        finally:
+            if not done:
+                answer.cancel()
 
 
 def routing_of(ledger: Ledger, model: str) -> Routing:
     """Return who gets what: the active rollout's weights, else the champion alone."""
-    champion = ledger.champion(model) or ""
-    rollout = ledger.active_rollout(model)
+    champion, rollout = ledger.champion(model), ledger.active_rollout(model)
     if rollout is None:
-        return Routing(model, {champion: 100.0}, aliases={"champion": champion})
-    aliases = {"champion": champion, "candidate": rollout.candidate}
-    return Routing(model, dict(rollout.weights) or {champion: 100.0}, rollout.stage, aliases, rollout.id)
+        return Routing(model, {champion: 1.0}, aliases={"champion": champion}) if champion else Routing(model, {})
+    aliases = {"candidate": rollout.candidate} | ({"champion": champion} if champion else {})
+    first = {rollout.candidate: rollout.weights.get(rollout.candidate, 0.0)}
+    return Routing(model, first | rollout.weights, rollout.stage, aliases, rollout.id, rollout.id)
 
 
-app = build_app(lambda: _running[0])
 _running: list[Gateway] = []
 
 
+def gateway_app() -> FastAPI:
+    """Return the replica's application. Serve calls it by name there, so that `_running` is the replica's own."""
+    return build_app(lambda: _running[0])
+
+
+def set_running(gateway: Gateway) -> None:
+    """Make `gateway` the one that this process answers with."""
+    _running[:] = [gateway]
+
+
 @serve.deployment(num_replicas=1, max_ongoing_requests=256, ray_actor_options={"num_cpus": 0.2})
-@serve.ingress(app)
+@serve.ingress(gateway_app)
 class GatewayDeployment:
     """The ingress: one gateway, its routing read anew from the ledger all the time."""
 
-    def __init__(self, config: GatewayConfig) -> None:
+    async def __init__(self, config: GatewayConfig) -> None:  # type: ignore[misc]  # Serve awaits it
         self._config = config
         self._ledger = Ledger.open(config.ledger_url)
         self._backends: dict[str, HandleBackend] = {}
@@ -96,9 +113,9 @@ class GatewayDeployment:
             routing=routing_of(self._ledger, config.model),
             max_tokens=config.max_tokens,
         )
-        _running[:] = [self._gateway]
-        self._poll: asyncio.Task[None] | None = None
+        set_running(self._gateway)
         self._last_error = ""
+        self._poll = asyncio.create_task(self._keep_routing())
 
     def _backend(self, version: str) -> HandleBackend:
         if version not in self._backends:
@@ -106,10 +123,8 @@ class GatewayDeployment:
         return self._backends[version]
 
     async def check_health(self) -> None:
-        """Start the polling with the replica's own loop, and say so where it has died."""
-        if self._poll is None:
-            self._poll = asyncio.create_task(self._keep_routing())
-        elif self._poll.done():
+        """Raise where the polling has died."""
+        if self._poll.done():
             raise RuntimeError(f"the gateway no longer reads the rollout record: {self._last_error}")
 
     async def _keep_routing(self) -> None:
@@ -122,8 +137,6 @@ class GatewayDeployment:
 
     async def routing(self) -> tuple[int, dict[str, float]]:
         """Return stage and weights in force, so that a controller can wait for them."""
-        if self._poll is None:
-            await self.check_health()
         return self._gateway.routing.stage, dict(self._gateway.routing.weights)
 
 
@@ -139,18 +152,33 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def start_variant(folder: str, version: str, engine: EngineConfig) -> None:
-    """Deploy a version and wait until it answers."""
-    serve.run(engine_app(folder, version, engine), name=app_name(version), route_prefix=None)
+@dataclass(frozen=True)
+class Deployed:
+    """The gateway's handle, and what its start took."""
+
+    gateway: DeploymentHandle[Any]
+    seconds: float
 
 
-def start_gateway(config: GatewayConfig, host: str, port: int) -> DeploymentHandle[Any]:
-    """Start Serve's HTTP proxy and the gateway; return its handle. Raises `PortTaken`."""
+def deploy(
+    config: GatewayConfig, folders: Mapping[str, str], engine: EngineConfig, address: tuple[str, int]
+) -> Deployed:
+    """Start the variants (`folders` by version) and the gateway, all at once; return when all of them answer.
+
+    `address`: host and port. Raises `PortTaken` before anything is started.
+    """
+    started = time.perf_counter()
+    host, port = address
     if GATEWAY not in running():
         check_port(host, port)
     serve.start(http_options={"host": host, "port": port, "request_timeout_s": 120})
+    targets = [
+        serve.RunTarget(engine_app(folder, version, engine), app_name(version), None)
+        for version, folder in folders.items()
+    ]
     bound = GatewayDeployment.bind(config)  # type: ignore[attr-defined]
-    return serve.run(bound, name=GATEWAY, route_prefix="/")
+    *_, gateway = serve.run_many([*targets, serve.RunTarget(bound, GATEWAY, "/")])
+    return Deployed(gateway, time.perf_counter() - started)
 
 
 def running() -> set[str]:

@@ -6,6 +6,7 @@ what a later request adds replaces the shorter one. Users are kept as a keyed ha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -21,16 +22,20 @@ from evaluation.pricing import PriceTable
 from evaluation.records import Example, Labels, Message, Metrics, Provenance, Source, ToolSpec, stable_id
 from serving.spool import Spool
 
+QUIET_S = 30.0
+"""Seconds after which nothing more is expected of an exchange whose conversation was not said to have ended."""
+
 
 def home_secret(path: Path) -> bytes:
     """Return the key that user ids are hashed with; made once, readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(secrets.token_hex(32))
-        except FileExistsError:
-            pass
+        draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):  # another process was faster: its key holds
+            os.link(draft, path)
+        draft.unlink()
     return bytes.fromhex(path.read_text().strip())
 
 
@@ -43,21 +48,24 @@ def user_hash(secret: bytes, user: str) -> str:
 class Asked:
     """What one request was about."""
 
+    example_id: str
+    """Of the example that it becomes."""
+    run_id: str
+    """The rollout, or whatever else the gateway serves for."""
     conversation: str
     task_key: str
     user: str | None
     """Already hashed."""
     version: str
-    stage: int
+    stage: int | None
+    """None where the request named its version."""
     seed: int
     template_hash: str
-    run: str = ""
-    """Id of the rollout; empty outside of one."""
 
 
-def example_id(conversation: str, messages: Sequence[Message]) -> str:
-    """Return the id of the exchange that `messages` belong to: conversation and number of the user's query."""
-    return stable_id("production", conversation, sum(m.role == "user" for m in messages))
+def example_id(run_id: str, conversation: str, messages: Sequence[Message]) -> str:
+    """Return the first id of the exchange that `messages` belong to: conversation and number of the user's query."""
+    return stable_id("production", run_id, conversation, sum(m.role == "user" for m in messages))
 
 
 def exchange(
@@ -68,7 +76,7 @@ def exchange(
     last_user = max((n for n, m in enumerate(messages) if m.role == "user"), default=0)
     context = "\n".join(m.content for m in messages[:last_user] if m.role in ("system", "user", "assistant"))
     return Example(
-        id=example_id(asked.conversation, messages),
+        id=asked.example_id,
         task_key=asked.task_key,
         query=messages[last_user].content,
         context=context,
@@ -90,7 +98,7 @@ def exchange(
         ),
         provenance=Provenance(
             source=Source.PRODUCTION,
-            run_id=asked.run or None,
+            run_id=asked.run_id,
             model_version=asked.version,
             variant=asked.version,
             stage=asked.stage,
@@ -100,10 +108,13 @@ def exchange(
     )
 
 
-def flush(spool: Spool, ledger: Ledger, batch: int = 200, everything: bool = False) -> int:
-    """Move what has ended from the spool to the ledger; return the number of new examples. Idempotent."""
+def flush(spool: Spool, ledger: Ledger, batch: int = 200, quiet_s: float = QUIET_S) -> int:
+    """Move what has ended from the spool to the ledger; return the number of new examples. Idempotent.
+
+    `quiet_s`: seconds without a request after which an exchange counts as ended; 0 moves everything.
+    """
     written = 0
-    while rows := spool.finished_exchanges(batch, everything):
+    while rows := spool.finished_exchanges(batch, quiet_s):
         examples = [_labelled(example, success) for _, _, success, example in rows]
         written += ledger.add_examples(examples)
         spool.mark_flushed([(i, revision) for i, revision, _, _ in rows])

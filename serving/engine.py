@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from ray import serve
@@ -45,10 +46,11 @@ class EngineDeployment:
 
     async def stream(
         self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
-    ) -> AsyncIterator[str | Completion]:
+    ) -> AsyncGenerator[str | Completion, None]:
         """Yield pieces of text as they come, and at last the whole completion."""
-        async for piece in stream_completion(self._model, messages, tools, sampling):
-            yield piece
+        async with aclosing(stream_completion(self._model, messages, tools, sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def template_hash(self) -> str:
         """Return the digest of the chat template."""
@@ -65,7 +67,7 @@ class EngineDeployment:
 
 async def stream_completion(
     model: LocalModel, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
-) -> AsyncIterator[str | Completion]:
+) -> AsyncGenerator[str | Completion, None]:
     """Yield the text outside of calls piece by piece, then the completion.
 
     Text is held back from where a call begins: calls are told whole. Closing the iterator stops the generation.
@@ -96,8 +98,9 @@ async def stream_completion(
                 yield text[len(sent) :]
                 sent = text
         completion = model.completion(await task, len(prompt), len(messages), started)
-        if not completion.message.tool_calls and len(completion.message.content) > len(sent):
-            yield completion.message.content[len(sent) :]
+        whole = completion.message.content
+        if whole.startswith(sent) and len(whole) > len(sent):
+            yield whole[len(sent) :]
         yield completion
     finally:
         task.cancel()

@@ -2,7 +2,8 @@
 
 Decisions: a conversation keeps the variant that it began with; a new one is assigned by its sticky hash and the weights
 of the rollout record. An answer is in the spool before its caller has it. A variant that fails before its first token
-is asked once more; after that nothing is repeated.
+is asked once more; after that nothing is repeated. A request that names its version gets it, whatever the
+conversation had before, and is no evidence for a rollout.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -23,7 +25,7 @@ from evaluation.records import Feedback, Message, ToolSpec, stable_id
 from serving.capture import Asked, example_id, exchange, user_hash
 from serving.openai import ChatRequest
 from serving.split import assign
-from serving.spool import Spool
+from serving.spool import PINNED, Spool
 
 
 class Backend(Protocol):
@@ -37,8 +39,8 @@ class Backend(Protocol):
 
     def stream(
         self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
-    ) -> AsyncIterator[str | Completion]:
-        """Yield pieces of text, and at last the completion."""
+    ) -> AsyncGenerator[str | Completion, None]:
+        """Yield pieces of text, and at last the completion. Closing it stops the generation."""
         ...
 
 
@@ -48,11 +50,13 @@ class Routing:
 
     model: str
     weights: Mapping[str, float]
-    """By version, the candidate first; percent."""
+    """Share of traffic by version, the candidate first; empty where nothing is in production."""
     stage: int = 0
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Alias to version."""
     salt: str = ""
+    run_id: str = "serve"
+    """What the examples name as their run: the rollout."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,13 @@ class Gateway:
         self._secret = secret
         self._max_tokens = max_tokens
         self._prices: PriceTable = load_prices()
-        self._pins: dict[str, str] = {}
         self.routing = routing
 
     def models(self) -> list[str]:
         """Return the names that requests may ask for."""
         model = self.routing.model
+        if not self.routing.weights:
+            return []
         return [model, *(f"{model}@{alias}" for alias in self.routing.aliases), *self.routing.weights]
 
     def accept(self, request: ChatRequest, headers: Headers) -> Ticket:
@@ -125,48 +130,50 @@ class Gateway:
         said = headers.conversation or told.get("X-Ratchet-Conversation")
         user = headers.user or told.get("X-Ratchet-User") or request.user
         conversation = said or f"single-{uuid.uuid4().hex}"
-        variant = self._variant(request.model, conversation, said or user or headers.api_key or conversation)
+        variant, stage = self._variant(request.model, conversation, said or user or headers.api_key or conversation)
         seed = request.seed or 0
         limit = request.max_completion_tokens or request.max_tokens or self._max_tokens
+        first = example_id(self.routing.run_id, conversation, messages)
         asked = Asked(
+            example_id=self._spool.exchange_id(first, len(messages)),
+            run_id=self.routing.run_id,
             conversation=conversation,
             task_key=headers.task_key or told.get("X-Ratchet-Task-Key") or "tools",
             user=user_hash(self._secret, user) if user else None,
             version=variant,
-            stage=self.routing.stage,
+            stage=None if stage == PINNED else stage,
             seed=seed,
             template_hash="",
-            run=self.routing.salt,
         )
         return Ticket(
             id=f"chatcmpl-{uuid.uuid4().hex[:24]}",
             variant=variant,
-            stage=self.routing.stage,
+            stage=stage,
             messages=messages,
             tools=tools,
             sampling=Sampling(request.temperature or 0.0, limit, seed),
             asked=asked,
-            captured=example_id(conversation, messages),
+            captured=asked.example_id,
         )
 
-    def _variant(self, model: str, conversation: str, key: str) -> str:
+    def _variant(self, model: str, conversation: str, key: str) -> tuple[str, int]:
+        """Return the variant and the stage that the request counts for."""
         routing = self.routing
-        if model in routing.weights:
-            return self._spool.pin(conversation, model, routing.stage, time.time())
         name, at, alias = model.partition("@")
-        if at and name == routing.model and alias in routing.aliases:
-            return self._spool.pin(conversation, routing.aliases[alias], routing.stage, time.time())
-        if model != routing.model:
-            raise NoSuchModel(f"model {model!r} is not served; served: {', '.join(self.models())}")
-        chosen = self._pins.get(conversation)
+        named = routing.aliases.get(alias, "") if at and name == routing.model else model
+        if named in routing.weights:
+            self._spool.pin(conversation, named, PINNED, time.time())
+            return named, PINNED
+        if model != routing.model or not routing.weights:
+            raise NoSuchModel(f"model {model!r} is not served; served: {', '.join(self.models()) or 'none'}")
+        chosen = self._spool.pinned(conversation)
         if chosen is None:
             chosen = assign(key, routing.weights, routing.salt)
             chosen = self._spool.pin(conversation, chosen, routing.stage, time.time())
         if chosen not in routing.weights:
             chosen = assign(key, routing.weights, routing.salt)
             self._spool.move(conversation, chosen)
-        self._pins[conversation] = chosen
-        return chosen
+        return chosen, routing.stage
 
     async def complete(self, ticket: Ticket) -> Completion:
         """Return the answer, captured. Raises `ModelError`."""
@@ -186,19 +193,25 @@ class Gateway:
         self._capture(ticket, completion)
         return completion
 
-    async def stream(self, ticket: Ticket) -> AsyncIterator[str | Completion]:
+    async def stream(self, ticket: Ticket) -> AsyncGenerator[str | Completion, None]:
         """Yield pieces of text, then the completion, captured by then. Raises `ModelError`."""
-        started = time.perf_counter()
-        try:
-            async for piece in self._backend(ticket.variant).stream(ticket.messages, ticket.tools, ticket.sampling):
-                if isinstance(piece, Completion):
-                    self._capture(ticket, piece)
-                yield piece
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # the same boundary as above
-            self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
-            raise ModelError(f"variant {ticket.variant} broke off: {error}") from error
+        started, begun = time.perf_counter(), False
+        for last in (False, True):
+            try:
+                answer = self._backend(ticket.variant).stream(ticket.messages, ticket.tools, ticket.sampling)
+                async with aclosing(answer) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        if isinstance(piece, Completion):
+                            self._capture(ticket, piece)
+                        yield piece
+                return
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # the same boundary as above
+                if begun or last:
+                    self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
+                    raise ModelError(f"variant {ticket.variant} broke off: {error}") from error
 
     def _capture(self, ticket: Ticket, completion: Completion) -> None:
         example = exchange(ticket.messages, ticket.tools, completion, asked=ticket.asked, prices=self._prices)

@@ -20,7 +20,7 @@ from evaluation.ledger import Ledger, RolloutEvent, RolloutRecord, RolloutStatus
 from evaluation.ledger.store import utc_now
 from evaluation.records import Record
 from evaluation.scenarios import Scenario
-from serving.app import GatewayConfig, start_gateway, start_variant, stop_variant
+from serving.app import GatewayConfig, deploy, routing_of, stop_variant
 from serving.capture import flush
 from serving.policy import (
     Action,
@@ -121,6 +121,8 @@ async def run_rollout(
     """Roll out on the running Ray; return when the rollout is promoted, aborted or paused. Raises `PortTaken`."""
     controller = Controller(plan, ledger, Spool(plan.spool), on_progress)
     try:
+        if controller.ended is not None:
+            return controller.ended
         await asyncio.to_thread(controller.deploy)
         await controller.reached()
         stop = asyncio.Event()
@@ -139,7 +141,7 @@ async def run_rollout(
         finally:
             stop.set()
             await crowd
-        return await asyncio.to_thread(controller.finish, decision, users)
+        return await controller.finish(decision, users)
     finally:
         controller.spool.close()
 
@@ -168,17 +170,19 @@ class Controller:
             )
         )
         self._stages = [StageReport.model_validate(s) for s in self.record.evidence.get("stages", [])]  # type: ignore[union-attr]
+        report = self.record.evidence.get("report")
+        self.ended = None if report is None else RolloutReport.model_validate(report)
+        """The report of a rollout that ended in an earlier call."""
 
     def _weights(self, percent: float) -> dict[str, float]:
-        return {self.plan.candidate: percent, self.plan.champion: 100.0 - percent}
+        return {self.plan.candidate: percent / 100, self.plan.champion: 1 - percent / 100}
 
     def deploy(self) -> None:
         """Start champion, candidate and gateway; then give the candidate its first share."""
         plan = self.plan
-        start_variant(plan.champion_folder, plan.champion, plan.engine)
-        start_variant(plan.candidate_folder, plan.candidate, plan.engine)
+        folders = {plan.champion: plan.champion_folder, plan.candidate: plan.candidate_folder}
         config = GatewayConfig(plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens)
-        self._gateway = start_gateway(config, plan.host, plan.port)
+        self._gateway = deploy(config, folders, plan.engine, (plan.host, plan.port)).gateway
         if self.record.status is RolloutStatus.PENDING:
             self._change(0, "started", "champion and candidate answer")
         self._started = self._stage_started = time.monotonic()
@@ -192,7 +196,7 @@ class Controller:
                 "stage": stage,
                 "weights": self._weights(weight),
                 "status": status,
-                "evidence": {"stages": [s.model_dump(mode="json") for s in self._stages]},
+                "evidence": {"stages": [s.model_dump(mode="json") for s in self._stages]} | self._report(),
             }
         )
         event = RolloutEvent(
@@ -209,7 +213,7 @@ class Controller:
         return ends.get(status, self.plan.policy.stages[self.record.stage])
 
     def _note_traffic(self) -> None:
-        share = self.record.weights[self.plan.candidate] / 100
+        share = self.record.weights[self.plan.candidate]
         now = round(time.monotonic() - self._started, 2)
         if self._traffic:
             self._traffic.append((now, self._traffic[-1][1]))
@@ -217,7 +221,8 @@ class Controller:
 
     async def reached(self) -> None:
         """Wait until the gateway routes by the record."""
-        wanted = (self.record.stage, dict(self.record.weights))
+        routing = await asyncio.to_thread(routing_of, self.ledger, self.plan.model)
+        wanted = (routing.stage, dict(routing.weights))
         while await self._gateway.routing.remote() != wanted:
             await asyncio.sleep(0.05)
 
@@ -284,30 +289,37 @@ class Controller:
             )
         )
 
-    def finish(self, decision: RolloutDecision, users: Users) -> RolloutReport:
-        """Write the end to the ledger, take down what no longer answers, move all captured examples."""
-        status, word = {
-            Action.PROMOTE: (RolloutStatus.PROMOTED, "promoted"),
-            Action.ABORT: (RolloutStatus.ROLLED_BACK, "aborted"),
-            Action.PAUSE: (RolloutStatus.PAUSED, "paused"),
+    def _report(self) -> dict[str, Any]:
+        return {} if self.ended is None else {"report": self.ended.model_dump(mode="json")}
+
+    async def finish(self, decision: RolloutDecision, users: Users) -> RolloutReport:
+        """Move all captured examples, write the end to the ledger, then take down what no longer answers."""
+        status, word, gone = {
+            Action.PROMOTE: (RolloutStatus.PROMOTED, "promoted", self.plan.champion),
+            Action.ABORT: (RolloutStatus.ROLLED_BACK, "aborted", self.plan.candidate),
+            Action.PAUSE: (RolloutStatus.PAUSED, "paused", None),
         }[decision.action]
-        self._change(self.record.stage, word, decision.reason, status)
+        await asyncio.to_thread(flush, self.spool, self.ledger, quiet_s=0)
         self._note_traffic()
-        flush(self.spool, self.ledger, everything=True)
-        gone = {Action.PROMOTE: self.plan.champion, Action.ABORT: self.plan.candidate}.get(decision.action)
+        report = self.ended = self._ended(word, decision.reason, users)
+        await asyncio.to_thread(self._change, self.record.stage, word, decision.reason, status)
         if gone is not None:
-            stop_variant(gone)
+            await self.reached()
+            await asyncio.to_thread(stop_variant, gone)
+        return report
+
+    def _ended(self, word: str, reason: str, users: Users) -> RolloutReport:
         evidence = self.evidence()
-        captured = self.spool.captured()
+        means = {"champion": evidence.champion.latency_ms.mean, "candidate": evidence.candidate.latency_ms.mean}
         return RolloutReport(
             decision=word,
-            reason=decision.reason,
+            reason=reason,
             stages=tuple(self._stages),
             requests=users.tally.requests,
             failed_requests=users.tally.failed_requests,
             errors=tuple(users.tally.errors),
-            captured=captured,
+            captured=self.spool.captured(),
             feedback=users.tally.rated,
             traffic=tuple(self._traffic),
-            latency_ms={"champion": evidence.champion.latency_ms.mean, "candidate": evidence.candidate.latency_ms.mean},
+            latency_ms=means,
         )

@@ -3,29 +3,36 @@
 One SQLite file per rollout or gateway, written by the gateway's replica alone. The process that owns the ledger (the
 rollout controller) reads it and moves finished exchanges into the ledger; ids make that idempotent, so a kill on either
 side loses and doubles nothing. Bounded: a spool that is full refuses (`SpoolFull`, answered with 429).
+Not covered: a power cut may take the last seconds (WAL without a sync per write, which would cost milliseconds each).
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.records import Example, Feedback
 
+PINNED = -1
+"""The stage of requests that name a version themselves: no evidence for a rollout."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, stage INTEGER NOT NULL, success INTEGER, rating REAL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS exchanges (
-    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, body TEXT NOT NULL, revision INTEGER NOT NULL,
-    flushed INTEGER NOT NULL DEFAULT -1);
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, body TEXT NOT NULL, messages INTEGER NOT NULL, at REAL NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0, flushed INTEGER NOT NULL DEFAULT -1);
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT, variant TEXT NOT NULL, stage INTEGER NOT NULL, failed INTEGER NOT NULL,
     latency_ms REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, body TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS exchanges_waiting ON exchanges (flushed, revision);
+CREATE INDEX IF NOT EXISTS exchanges_waiting ON exchanges (at) WHERE flushed < revision;
+CREATE INDEX IF NOT EXISTS requests_variant ON requests (variant, stage);
 """
 
 
@@ -75,6 +82,28 @@ class Spool:
             row = self._db.execute("SELECT variant FROM conversations WHERE id = ?", (conversation,)).fetchone()
         return str(row[0])
 
+    def pinned(self, conversation: str) -> str | None:
+        """Return the variant of a conversation that has begun."""
+        with self._lock:
+            row = self._db.execute("SELECT variant FROM conversations WHERE id = ?", (conversation,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def exchange_id(self, first: str, length: int) -> str:
+        """Return the id for a request of `length` messages: that of the exchange that it goes on with, or a new one.
+
+        A repeated query, and one that goes on after its exchange is in the ledger, is an exchange of its own.
+        """
+        with self._lock:
+            for number in itertools.count():
+                name = f"{first}-{number}" if number else first
+                row = self._db.execute("SELECT messages, flushed FROM exchanges WHERE id = ?", (name,)).fetchone()
+                if row is None:
+                    return name
+                if row[0] <= length and row[1] < 0:
+                    self._db.execute("UPDATE exchanges SET at = ? WHERE id = ?", (time.time(), name))
+                    return name
+        raise AssertionError("unreachable: the numbers do not end")
+
     def move(self, conversation: str, variant: str) -> None:
         """Give a conversation another variant, because its own is gone."""
         with self._lock:
@@ -83,18 +112,21 @@ class Spool:
     def room(self) -> None:
         """Raise `SpoolFull` where no further exchange may wait."""
         with self._lock:
-            waiting = self._db.execute("SELECT count(*) FROM exchanges WHERE flushed < revision").fetchone()[0]
-        if waiting >= self._limit:
-            raise SpoolFull(f"{waiting} exchanges wait for the ledger; limit {self._limit}")
+            full = self._db.execute(
+                "SELECT 1 FROM exchanges WHERE flushed < revision LIMIT 1 OFFSET ?", (self._limit - 1,)
+            ).fetchone()
+        if full is not None:
+            raise SpoolFull(f"{self._limit} exchanges wait for the ledger, which is as many as may; try again later")
 
     def answered(self, example: Example, variant: str, stage: int, latency_ms: float) -> None:
         """Keep an answered request: its exchange so far (replacing the shorter one) and its figures."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
-                "INSERT INTO exchanges (id, conversation, body, revision) VALUES (?, ?, ?, 0)"
-                " ON CONFLICT (id) DO UPDATE SET body = excluded.body, revision = revision + 1",
-                (example.id, example.conversation, example.model_dump_json()),
+                "INSERT INTO exchanges (id, conversation, body, messages, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET body = excluded.body, messages = excluded.messages, at = excluded.at,"
+                " revision = revision + 1",
+                (example.id, example.conversation, example.model_dump_json(), len(example.messages), time.time()),
             )
             self._request(variant, stage, False, latency_ms)
             self._db.execute("COMMIT")
@@ -136,13 +168,14 @@ class Spool:
         """Return what `variant` did so far."""
         with self._lock:
             ended, right = self._db.execute(
-                "SELECT count(success), coalesce(sum(success), 0) FROM conversations WHERE variant = ?", (variant,)
+                "SELECT count(success), coalesce(sum(success), 0) FROM conversations WHERE variant = ? AND stage >= 0",
+                (variant,),
             ).fetchone()
             n, errors, answered, mean, square = self._db.execute(
                 "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(1 - failed), 0),"
                 " coalesce(avg(CASE WHEN failed THEN NULL ELSE latency_ms END), 0),"
                 " coalesce(avg(CASE WHEN failed THEN NULL ELSE latency_ms * latency_ms END), 0)"
-                " FROM requests WHERE variant = ?",
+                " FROM requests WHERE variant = ? AND stage >= 0",
                 (variant,),
             ).fetchone()
         variance = max(square - mean * mean, 0.0) * answered / max(answered - 1, 1)
@@ -157,17 +190,17 @@ class Spool:
             ).fetchone()
         return int(row[0])
 
-    def finished_exchanges(self, batch: int, everything: bool = False) -> list[tuple[str, int, bool | None, Example]]:
+    def finished_exchanges(self, batch: int, quiet_s: float) -> list[tuple[str, int, bool | None, Example]]:
         """Return exchanges that wait for the ledger: id, revision, the conversation's outcome, example.
 
-        Only those of conversations that have ended, unless `everything` is asked for.
+        Only those of conversations that have ended or where nothing was asked for `quiet_s` seconds.
         """
         with self._lock:
             rows = self._db.execute(
                 "SELECT e.id, e.revision, c.success, e.body FROM exchanges e"
                 " JOIN conversations c ON c.id = e.conversation"
-                " WHERE e.flushed < e.revision AND (? OR c.success IS NOT NULL) LIMIT ?",
-                (int(everything), batch),
+                " WHERE e.flushed < e.revision AND (e.at <= ? OR c.success IS NOT NULL) LIMIT ?",
+                (time.time() - quiet_s, batch),
             ).fetchall()
         return [
             (i, revision, None if success is None else bool(success), Example.model_validate_json(body))

@@ -149,7 +149,7 @@ class Users:
         episode = await attempt(scenario, model, sampling=Sampling(0.0, self.max_tokens, self.seed), attempt=number)
         success = task_success(judge(scenario, episode)[1]) is True
         self.tally.conversations += 1
-        self.tally.requests += len(episode.model_calls) + model.failed
+        self.tally.requests += len(episode.model_calls)
         self.tally.failed_requests += model.failed
         if model.failed and len(self.tally.errors) < 5:
             self.tally.errors.append(episode.failures[0].message)
@@ -167,9 +167,16 @@ class Users:
         self.tally.rated += 1
 
     async def _tell(self, plain: httpx.AsyncClient, what: str, body: dict[str, object]) -> None:
-        answer = await plain.post(f"/v1/ratchet/{what}", json=body)
         self.tally.requests += 1
+        try:
+            answer = await plain.post(f"/v1/ratchet/{what}", json=body)
+        except httpx.HTTPError as error:
+            self._failed(f"{what}: {error!r}")
+            return
         if answer.is_error:
-            self.tally.failed_requests += 1
-            if len(self.tally.errors) < 5:
-                self.tally.errors.append(f"{what}: {answer.status_code} {answer.text[:200]}")
+            self._failed(f"{what}: {answer.status_code} {answer.text[:200]}")
+
+    def _failed(self, words: str) -> None:
+        self.tally.failed_requests += 1
+        if len(self.tally.errors) < 5:
+            self.tally.errors.append(words)
