@@ -80,7 +80,8 @@ def collate(packs: Sequence[Sequence[TokenRow]], length: int, gap: int, pad_id: 
             end = start + len(row.input_ids)
             tokens = torch.tensor(row.input_ids)
             ids[n, start:end] = tokens
-            labels[n, start : end - 1] = torch.where(torch.tensor(row.trained[1:]), tokens[1:], IGNORED)
+            trained = torch.tensor(row.trained, dtype=torch.bool)
+            labels[n, start : end - 1] = torch.where(trained[1:], tokens[1:], IGNORED)
             positions[n, start:end] = torch.arange(end - start)
             segments[n, start:end] = number
             start = end + gap

@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from evaluation.model_folder import check_folder, folder_digest, model_files
 from evaluation.records import Record
 from training.locks import exclusive
 from training.mlflow_store import open_client
-from training.model_folder import check_folder, folder_digest, model_files
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EXPERIMENT = "ratchet"

@@ -11,7 +11,7 @@ from cluster.results import BaseResult
 from cluster.turn import Tick, Turn, TurnError
 from evaluation.ledger import RolloutEvent, RolloutStatus
 from evaluation.ledger.store import utc_now
-from training.model_folder import check_folder
+from evaluation.model_folder import check_folder
 from training.provenance import environment
 from training.registry import VersionMeta
 from training.tiny import SHIPPED

@@ -13,12 +13,9 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from evaluation.model_folder import ModelFolderError
 from evaluation.protocols.hermes import Parsed, parse
 from evaluation.records import Message, ToolCall, ToolSpec, stable_id
-
-
-class ModelFolderError(Exception):
-    """A model folder cannot be used. The message says what was expected, found, and what to change."""
 
 
 def template_messages(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -35,25 +32,6 @@ def template_messages(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]
 
 def _object(arguments: str | dict[str, Any]) -> Any:
     return json.loads(arguments) if isinstance(arguments, str) else arguments
-
-
-def check_folder(folder: Path) -> None:
-    """Raise `ModelFolderError` where `folder` holds no safe, complete model."""
-    if not folder.is_dir():
-        raise ModelFolderError(f"no model at {folder}: expected a folder with config.json, safetensors and a tokenizer")
-    files = {p.name for p in folder.iterdir()}
-    if not any(name.endswith(".safetensors") for name in files):
-        pickled = sorted(n for n in files if n.endswith((".bin", ".pt", ".pth", ".pkl")))
-        found = f"pickle weights {pickled[0]}, which can run code when loaded" if pickled else "no weights"
-        raise ModelFolderError(
-            f"{folder}: expected weights as .safetensors, found {found}; convert them with save_pretrained"
-        )
-    if "config.json" not in files:
-        raise ModelFolderError(f"{folder}: expected config.json beside the weights, found none")
-    if not files & {"tokenizer.json", "tokenizer.model", "vocab.json"}:
-        raise ModelFolderError(
-            f"{folder}: expected a tokenizer (tokenizer.json), found none; save the tokenizer beside the weights"
-        )
 
 
 class ChatFormat:

@@ -20,7 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from evaluation.engines.base import Generation, GenerationRequest
-from evaluation.engines.chat import check_folder
+from evaluation.model_folder import check_folder
 
 
 @dataclass(frozen=True)

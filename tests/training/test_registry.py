@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from evaluation.model_folder import ModelFolderError, check_folder
 from training.mlflow_store import sqlite_uri
-from training.model_folder import ModelFolderError, check_folder
 from training.registry import ModelVersion, Registry, RegistryError, VersionMeta
 
 META = VersionMeta(

@@ -1,0 +1,112 @@
+"""Arms run in blocks, turn and turn about, never at the same time; a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from evaluation.compare import PairRow
+from evaluation.models import Completion, ModelClient, Sampling
+from evaluation.oracle import suite_oracle
+from evaluation.pairs import PairOptions, run_pairs
+from evaluation.records import Example, Message, ToolSpec
+from tests.evaluation.attempts import KINDS
+
+HALF = suite_oracle(KINDS, lambda one, right: (Message(role="assistant", content="no"),), name="wrong")
+
+
+class Watched:
+    """A model client that tells when it is asked."""
+
+    def __init__(self, inner: ModelClient, log: list[str], busy: set[str]) -> None:
+        self._inner, self._log, self._busy = inner, log, busy
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def template_hash(self) -> str:
+        return ""
+
+    async def complete(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Completion:
+        assert self._busy <= {self.name}, "both arms run at the same time"
+        self._log.append(self.name)
+        self._busy.add(self.name)
+        await asyncio.sleep(0)
+        self._busy.discard(self.name)
+        return await self._inner.complete(messages, tools, sampling)
+
+
+class Stopped(Exception):
+    pass
+
+
+def compared(
+    block: int, attempts: int = 1, skip: Sequence[str] = (), stop_after: int = 99
+) -> tuple[list[list[PairRow]], list[str]]:
+    """Run oracle against a wrong model; return each block's rows, and who was asked in which order."""
+    log: list[str] = []
+    busy: set[str] = set()
+    arms = {"a": Watched(suite_oracle(KINDS), log, busy), "b": Watched(HALF, log, busy)}
+    blocks: list[list[PairRow]] = []
+
+    def keep(rows: list[PairRow], examples: list[Example]) -> None:
+        assert [e.provenance.scenario_id for e in examples] == [r.scenario_id for r in rows]
+        blocks.append(rows)
+        if len(blocks) == stop_after:
+            raise Stopped
+
+    options = PairOptions(block=block, attempts=attempts)
+    work = run_pairs(KINDS, arms, run_id="r", sampling=Sampling(seed=4), options=options, on_block=keep, skip=skip)
+    if stop_after == 99:
+        asyncio.run(work)
+    else:
+        with pytest.raises(Stopped):
+            asyncio.run(work)
+    return blocks, log
+
+
+def arms_in_order(rows: list[PairRow]) -> list[str]:
+    return list(dict.fromkeys(row.arm for row in rows))
+
+
+def test_the_arm_that_begins_changes_with_each_block() -> None:
+    blocks, log = compared(block=2)
+    assert len(blocks) >= 3
+    assert [arms_in_order(rows) for rows in blocks] == [
+        ["a", "b"] if n % 2 == 0 else ["b", "a"] for n in range(len(blocks))
+    ]
+    changes = sum(one != two for one, two in zip(log, log[1:], strict=False))
+    assert changes == len(blocks), "each block asks one arm until it is done, then the other"
+
+
+def test_every_scenario_is_attempted_by_every_arm_and_judged() -> None:
+    blocks, _ = compared(block=3, attempts=2)
+    rows = [row for block in blocks for row in block]
+    keys = [(r.scenario_id, r.arm, r.attempt) for r in rows]
+    assert sorted(keys) == sorted((s.id, arm, n) for s in KINDS for arm in "ab" for n in range(2))
+    assert all(r.task_success for r in rows if r.arm == "a")
+    assert not any(r.task_success for r in rows if r.arm == "b" and r.expected_calls)
+    assert any(not r.tool_accuracy for r in rows if r.arm == "b")
+
+
+def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
+    whole = [row for block in compared(block=2)[0] for row in block]
+    before, _ = compared(block=2, stop_after=2)
+    done = {row.scenario_id for block in before for row in block}
+    after, _ = compared(block=2, skip=sorted(done))
+    resumed = [row for block in (*before, *after) for row in block]
+
+    def figures(rows: list[PairRow]) -> dict[tuple[str, str], object]:
+        return {(r.scenario_id, r.arm): r.model_dump(exclude={"latency_ms"}) for r in rows}
+
+    assert len(resumed) == len(whole)
+    assert figures(resumed) == figures(whole)
+    assert {s.id for s in KINDS} - done == {row.scenario_id for block in after for row in block}
+
+
+def test_nothing_left_is_no_block() -> None:
+    assert compared(block=2, skip=[s.id for s in KINDS]) == ([], [])
