@@ -78,13 +78,12 @@ class TransformersEngine:
         self._pad = model.config.pad_token_id if isinstance(model.config.pad_token_id, int) else 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """Return the continuation of one prompt. Raises ValueError for a prompt that leaves no room, `EngineClosed`."""
-        if self._closed:
-            raise EngineClosed("the engine is closed")
         if not 0 < len(request.prompt_ids) < self.config.max_context:
             raise ValueError(
                 f"expected a prompt of 1 to {self.config.max_context - 1} tokens, found {len(request.prompt_ids)}"
@@ -92,34 +91,41 @@ class TransformersEngine:
         loop = asyncio.get_running_loop()
         random = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
         job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [])
-        self._jobs.put(job)
+        with self._closing:
+            if self._closed:
+                raise EngineClosed("the engine is closed")
+            self._jobs.put(job)
         return await job.future
 
     def close(self) -> None:
         """Stop the thread after the running batch; waiting requests fail with `EngineClosed`."""
-        if not self._closed:
+        with self._closing:
             self._closed = True
             self._jobs.put(None)
-            self._thread.join(timeout=30)
+        self._thread.join(timeout=30)
 
     def _run(self) -> None:
         while True:
-            batch, ended = self._take()
-            if batch:
-                try:
-                    with torch.inference_mode():
-                        self._decode(batch)
-                except Exception as error:  # one boundary: whatever the model raises reaches every caller
-                    for job in batch:
-                        job.settle(RuntimeError(f"generation failed: {error}"))
-            if ended:
-                while not self._jobs.empty():
-                    waiting = self._jobs.get()
-                    if waiting is not None:
-                        waiting.settle(EngineClosed("the engine was closed"))
+            batch = self._take()
+            if self._closed:
+                self._refuse(batch)
                 return
+            try:
+                with torch.inference_mode():
+                    self._decode(batch)
+            except Exception as error:  # one boundary: whatever the model raises reaches every caller
+                for job in batch:
+                    job.settle(RuntimeError(f"generation failed: {error}"))
 
-    def _take(self) -> tuple[list[_Job], bool]:
+    def _refuse(self, batch: list[_Job]) -> None:
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job is not None:
+                batch.append(job)
+        for job in batch:
+            job.settle(EngineClosed("the engine was closed"))
+
+    def _take(self) -> list[_Job]:
         batch: list[_Job] = []
         while len(batch) < self.config.max_batch:
             try:
@@ -127,10 +133,10 @@ class TransformersEngine:
             except queue.Empty:
                 break
             if job is None:
-                return batch, True
+                break
             if not job.future.cancelled():
                 batch.append(job)
-        return batch, False
+        return batch
 
     def _decode(self, jobs: list[_Job]) -> None:
         longest = max(len(job.request.prompt_ids) for job in jobs)

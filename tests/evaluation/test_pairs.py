@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_arm_that_begins_changes_with_each_block() -> None:
     assert [arms_in_order(rows) for rows in blocks] == [
         ["a", "b"] if n % 2 == 0 else ["b", "a"] for n in range(len(blocks))
     ]
-    changes = sum(one != two for one, two in zip(log, log[1:], strict=False))
+    changes = sum(one != two for one, two in pairwise(log))
     assert changes == len(blocks), "each block asks one arm until it is done, then the other"
 
 

@@ -1,4 +1,4 @@
-"""Rendering: loss on what the assistant says and on nothing else, as TRL marks it; what is trained is what is served."""
+"""Rendering: loss on what the assistant says and nothing else, as TRL marks it; what is trained is what is served."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TALK = (
     Message(role="tool", content='{"error": "busy"}', tool_call_id="c3", name="weather"),
     Message(role="assistant", content="Sorry, that did not work."),
 )
-NO_TOOLS = TALK[:2] + (Message(role="assistant", content="I cannot tell."),)
+NO_TOOLS = (*TALK[:2], Message(role="assistant", content="I cannot tell."))
 TALKS = [(TALK, TOOLS), (NO_TOOLS, ()), (TALK[1:6], TOOLS)]
 EACH = pytest.mark.parametrize("name", MAKERS)
 EACH_TALK = pytest.mark.parametrize(("talk", "tools"), TALKS, ids=["calls", "plain", "no system"])
