@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,10 +134,6 @@ class GatewayDeployment:
                 self._last_error = str(error)
             await asyncio.sleep(POLL_S)
 
-    async def routing(self) -> tuple[int, dict[str, float]]:
-        """Return stage and weights in force, so that a controller can wait for them."""
-        return self._gateway.routing.stage, dict(self._gateway.routing.weights)
-
 
 def check_port(host: str, port: int) -> None:
     """Raise `PortTaken` where the port cannot be bound."""
@@ -152,22 +147,11 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """The gateway's handle, and what its start took."""
-
-    gateway: DeploymentHandle[Any]
-    seconds: float
-
-
-def deploy(
-    config: GatewayConfig, folders: Mapping[str, str], engine: EngineConfig, address: tuple[str, int]
-) -> Deployed:
+def deploy(config: GatewayConfig, folders: Mapping[str, str], engine: EngineConfig, address: tuple[str, int]) -> None:
     """Start the variants (`folders` by version) and the gateway, all at once; return when all of them answer.
 
     `address`: host and port. Raises `PortTaken` before anything is started.
     """
-    started = time.perf_counter()
     host, port = address
     if GATEWAY not in running():
         check_port(host, port)
@@ -177,8 +161,7 @@ def deploy(
         for version, folder in folders.items()
     ]
     bound = GatewayDeployment.bind(config)  # type: ignore[attr-defined]
-    *_, gateway = serve.run_many([*targets, serve.RunTarget(bound, GATEWAY, "/")])
-    return Deployed(gateway, time.perf_counter() - started)
+    serve.run_many([*targets, serve.RunTarget(bound, GATEWAY, "/")])
 
 
 def running() -> set[str]:

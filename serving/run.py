@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from evaluation.engines.transformers import EngineConfig
 from evaluation.ledger import Ledger, RolloutEvent, RolloutRecord, RolloutStatus
 from evaluation.ledger.store import utc_now
@@ -154,7 +156,6 @@ class Controller:
     ) -> None:
         self.plan, self.ledger, self.spool = plan, ledger, spool
         self._on_progress = on_progress
-        self._gateway: Any = None
         self._started = self._stage_started = time.monotonic()
         self._traffic: list[tuple[float, float]] = []
         self._stages: list[StageReport] = []
@@ -182,7 +183,7 @@ class Controller:
         plan = self.plan
         folders = {plan.champion: plan.champion_folder, plan.candidate: plan.candidate_folder}
         config = GatewayConfig(plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens)
-        self._gateway = deploy(config, folders, plan.engine, (plan.host, plan.port)).gateway
+        deploy(config, folders, plan.engine, (plan.host, plan.port))
         if self.record.status is RolloutStatus.PENDING:
             self._change(0, "started", "champion and candidate answer")
         self._started = self._stage_started = time.monotonic()
@@ -222,9 +223,10 @@ class Controller:
     async def reached(self) -> None:
         """Wait until the gateway routes by the record."""
         routing = await asyncio.to_thread(routing_of, self.ledger, self.plan.model)
-        wanted = (routing.stage, dict(routing.weights))
-        while await self._gateway.routing.remote() != wanted:
-            await asyncio.sleep(0.05)
+        wanted = {"model": routing.model, "stage": routing.stage, "weights": dict(routing.weights)}
+        async with httpx.AsyncClient(base_url=f"http://{self.plan.host}:{self.plan.port}", timeout=10) as client:
+            while (await client.get("/v1/ratchet/rollout")).json() != wanted:
+                await asyncio.sleep(0.05)
 
     async def look(self, crowd: asyncio.Task[None]) -> RolloutDecision | None:
         """Look at the evidence and act on it; return the decision that ends the rollout."""

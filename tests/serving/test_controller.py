@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from evaluation.ledger import Ledger, RolloutStatus
+from serving.app import PortTaken, check_port, routing_of
+from serving.policy import Action, RolloutPolicy
+from serving.run import Controller, RolloutPlan
+from serving.spool import Spool
+from serving.users import Users
+from tests.serving.folders import make_plan
+
+POLICY = RolloutPolicy(stages=(50.0, 100.0), min_conversations=2, max_conversations=12)
+
+
+def controller(plan: RolloutPlan, ledger: Ledger) -> Controller:
+    return Controller(plan, ledger, Spool(plan.spool), lambda _: None)
+
+
+def test_a_rollout_that_was_killed_goes_on_from_its_record_and_its_spool(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, POLICY)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        first = controller(plan, ledger)
+        assert routing_of(ledger, "shop").weights == {"shop:2": 0.0, "shop:1": 1.0}
+        first._change(0, "started", "both answer")
+        first.spool.pin("c", "shop:2", 0, 1.0)
+        first.spool.outcome("c", True)
+        first._close_stage(first._judge().model_copy(update={"action": Action.ADVANCE}))
+        first._change(1, "advanced", "shown")
+        first.spool.close()
+
+        again = controller(plan, ledger)
+        assert again.record == ledger.rollout("rollout-1")
+        assert (again.record.stage, again.record.status) == (1, RolloutStatus.RUNNING)
+        assert again._stages == first._stages
+        assert again._stages[0].candidate == 1
+        assert again.evidence().candidate.successes == 1
+        assert list(routing_of(ledger, "shop").weights.items()) == [("shop:2", 1.0), ("shop:1", 0.0)]
+        assert [e.kind for e in ledger.events("rollout-1")] == ["started", "advanced"]
+
+
+def test_promotion_sets_champion_record_and_event_and_a_second_call_tells_the_same(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, POLICY)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        first = controller(plan, ledger)
+        first._change(1, "advanced", "shown")
+        users = Users("http://127.0.0.1:1", "shop", 1, 6, lambda _: (), "p")
+        first.ended = first._ended("promoted", "better", users)
+        first._change(1, "promoted", "better", RolloutStatus.PROMOTED)
+        assert ledger.champion("shop") == "shop:2"
+        assert ledger.active_rollout("shop") is None
+        assert dict(routing_of(ledger, "shop").weights) == {"shop:2": 1.0}
+        assert controller(plan, ledger).ended == first.ended
+
+
+def test_a_taken_port_is_named_with_its_flag() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortTaken, match="--port"):
+            check_port("127.0.0.1", taken.getsockname()[1])

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI
+
+from evaluation.ledger import ExampleFilter, Ledger, RolloutStatus
+from evaluation.load import load
+from evaluation.scenarios import Part, Scenario
+from serving.policy import RolloutPolicy
+from serving.run import Controller, run_rollout
+from serving.spool import Spool
+from serving.users import Users
+from tests.serving.backends import TOOL
+from tests.serving.folders import free_port, make_plan, random_model
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+POLICY = RolloutPolicy(stages=(50.0, 100.0), min_conversations=2, max_conversations=12)
+
+
+@pytest.fixture(scope="module")
+def folders(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    from ray import serve
+
+    folder = tmp_path_factory.mktemp("models")
+    yield random_model(folder / "one", 1), random_model(folder / "two", 2)
+    serve.shutdown()
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+def live(block: int) -> list[Scenario]:
+    return list(load("tools", seed=1 + block).part(Part.LIVE))[:20]
+
+
+async def ask_both_ways(port: int) -> None:
+    async with AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0) as client:
+        said: Any = {"messages": [{"role": "user", "content": "Weather?"}], "tools": [TOOL], "max_tokens": 8}
+        whole = await client.chat.completions.create(model="shop:2", **said)
+        options: Any = {"stream": True, "stream_options": {"include_usage": True}}
+        chunks = [c async for c in await client.chat.completions.create(model="shop:2", **said, **options)]
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == (
+            whole.choices[0].message.content or ""
+        )
+        assert chunks[-1].usage == whole.usage
+
+
+def test_two_equal_arms_pause_with_no_failed_request(folders: tuple[str, str], port: int, tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, POLICY, folders, port)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        report = asyncio.run(run_rollout(plan, ledger, live, lambda _: None))
+        assert (report.decision, report.failed_requests, report.errors) == ("paused", 0, ())
+        assert report.requests > 12
+        assert report.captured == ledger.count(ExampleFilter(run_ids=(plan.rollout_id,))) >= 12
+        assert ledger.champion("shop") == "shop:1"
+        assert asyncio.run(run_rollout(plan, ledger, live, lambda _: None)) == report
+        asyncio.run(ask_both_ways(port))
+
+
+def test_weights_rise_and_a_promotion_happens_under_traffic_without_a_failed_request(
+    folders: tuple[str, str], port: int, tmp_path: Path
+) -> None:
+    plan = make_plan(tmp_path, POLICY, folders, port)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        controller = Controller(plan, ledger, Spool(plan.spool), lambda _: None)
+        began = time.perf_counter()
+        controller.deploy()
+        print(f"deployed in {time.perf_counter() - began:.1f} s")
+        users = Users(f"http://127.0.0.1:{port}", "shop", 1, 6, live, "rise")
+        asyncio.run(rise(controller, users))
+        assert users.tally.failed_requests == 0, users.tally.errors
+        assert users.tally.conversations > 3
+        assert ledger.champion("shop") == "shop:2"
+        assert [e.kind for e in ledger.events(plan.rollout_id)] == ["started", "advanced", "promoted"]
+
+
+async def rise(controller: Controller, users: Users) -> None:
+    stop = asyncio.Event()
+    crowd = asyncio.create_task(users.run(3, stop))
+
+    async def some_more() -> None:
+        until = users.tally.conversations + 4
+        while users.tally.conversations < until and not crowd.done():
+            await asyncio.sleep(0.05)
+
+    await some_more()
+    controller._change(1, "advanced", "test")
+    await controller.reached()
+    await some_more()
+    controller._change(1, "promoted", "test", RolloutStatus.PROMOTED)
+    await controller.reached()
+    await some_more()
+    stop.set()
+    await crowd
