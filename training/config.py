@@ -44,6 +44,8 @@ class LoraConfig(Record):
     alpha: float = Field(default=64.0, gt=0)
     targets: str = "all-linear"
     """PEFT's `target_modules`: `all-linear` or module names joined by commas."""
+    embeddings: bool = True
+    """Train the input embeddings, too: words that a small base has hardly met cannot be learnt without."""
 
 
 class ScaleConfig(Record):

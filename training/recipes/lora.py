@@ -27,7 +27,10 @@ def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
     settings = peft.LoraConfig(
         r=config.rank, lora_alpha=config.alpha, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM"
     )
-    return peft.get_peft_model(model, settings)
+    wrapped = peft.get_peft_model(model, settings)
+    if config.embeddings:
+        wrapped.get_input_embeddings().requires_grad_(True)
+    return wrapped
 
 
 def train(job: dict[str, Any]) -> None:
