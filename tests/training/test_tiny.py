@@ -27,7 +27,7 @@ from training.tiny.tokenizer import template_text
 ROWS = 600
 ODD_ROWS = 200
 FLAT = 0.15
-"""Most that the evaluation loss may have fallen over the last fifth of the steps; the card states by how much it did."""
+"""Most that the evaluation loss may have fallen over the last fifth of the steps; the card states how much it was."""
 SLOT = re.compile(r"\{[^{}]*\}")
 
 
