@@ -12,7 +12,7 @@ from evaluation.records import Record
 class OptimConfig(Record):
     """AdamW and its schedule: linear warm-up, then a cosine down to a share of the rate."""
 
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=4e-3, gt=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps that warm up."""
     final_share: float = Field(default=0.05, ge=0, le=1)
@@ -27,7 +27,7 @@ class BatchConfig(Record):
 
     pack_length: int = Field(default=768, ge=32)
     """Tokens of one packed row; longer rows are left out and counted."""
-    packs_per_step: int = Field(default=16, ge=1)
+    packs_per_step: int = Field(default=8, ge=1)
     """Packed rows of one optimiser step, over all workers."""
     packs_at_once: int = Field(default=4, ge=1)
     """Packed rows of one forward pass on one worker."""
@@ -67,7 +67,7 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=6, ge=1)
+    epochs: int = Field(default=5, ge=1)
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: `epochs` passes over the rows."""
     seed: int = 0
