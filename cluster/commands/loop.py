@@ -124,7 +124,7 @@ def _announce(at: Opened, out: Console) -> None:
     out.print(f"Suite {settings.suite}, base {settings.base}, model {settings.model}.", highlight=False)
     done = next((turn for turn in at.ledger.loops(limit=20) if turn.status is Status.FINISHED), None)
     if done is None:
-        out.print("No turn was finished in this home yet: allow eight minutes on two cores.", highlight=False)
+        out.print("No turn was finished in this home yet: allow ten minutes on two cores.", highlight=False)
     else:
         out.print(f"Last time ({done.turn_id}) it took {sum(done.seconds.values()):.0f} s.", highlight=False)
 

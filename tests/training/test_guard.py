@@ -46,6 +46,7 @@ def test_an_overlap_is_refused_and_named(bad: SnapshotRow, says: str) -> None:
 
 def test_rows_of_other_parts_pass_also_when_the_assistant_says_the_words() -> None:
     guard([row(0), row(1, "Hello there", scenario_id="b", scenario_group="g-b", part="train")], HELD)
+    assert not HELD.overlap("b", "g-b", ["Hello there"])
 
 
 def test_the_first_offenders_are_named_and_all_are_counted() -> None:

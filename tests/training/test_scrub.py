@@ -151,4 +151,4 @@ def test_two_values_never_become_one() -> None:
 )
 @pytest.mark.timeout(5)
 def test_hostile_text_takes_linear_time(text: str) -> None:
-    find(text)
+    assert len(list(find(text))) <= len(text)
