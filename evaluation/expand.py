@@ -1,17 +1,18 @@
 """From templates to scenarios: divide, draw, fill, offer, shuffle.
 
-Decisions: `split_seed` divides phrasings and slot values over the parts and `seed` draws within them, each intent and
-part from its own random stream, so that the same seeds give the same scenarios byte for byte. Expected calls are really
-executed here, so that answers state what the tools return. A message occurs once in a part; where an intent has no
-further values it may recur, up to three times more, with other tools on offer; then its share goes to other intents.
-Ids end in a digest of the content: the same id is the same scenario, whatever the seed.
+Decisions: `split_seed` divides slot values and phrasings (each text that one stands for apart) over the parts, `seed`
+draws within them, each intent and part from its own random stream, so that the same seeds give the same scenarios byte
+for byte. Expected calls are really executed here, so that answers state what the tools return. A message occurs once in
+a part; where an intent has no further values it may recur, up to three times more, with other tools on offer; then its
+share goes to other intents. Ids end in a digest of the content: the same id is the same scenario, whatever the seed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -39,6 +40,7 @@ from evaluation.templates import (
     Domain,
     Intent,
     Template,
+    alternatives,
     as_intent,
     slots_of,
 )
@@ -78,12 +80,14 @@ class _Source:
     domain: Domain | None
     intent: Intent
     part: Part
-    phrasings: list[tuple[int, str]]
-    """Those that belong to the part, with their index in the intent."""
+    phrasings: list[tuple[str, str]]
+    """Those that belong to the part, each with its name in the intent; drawn in this order."""
     random: Random
     messages: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
     drawn: int = 0
+    turn: int = 0
+    """Which phrasing is next."""
     exhausted: bool = False
 
     @property
@@ -131,7 +135,7 @@ class _Expander:
 
     def _source(self, domain: Domain | None, intent: Intent, part: Part) -> _Source:
         name = f"{domain.domain if domain else GENERAL}.{intent.id}"
-        phrasings = list(enumerate(intent.phrasings))
+        phrasings = _expanded(intent)
         if self._held_out_only(intent):
             phrasings = phrasings if part == Part.HELD_OUT else []
         else:
@@ -143,6 +147,7 @@ class _Expander:
                 Part.LIVE: share[Part.TRAIN] + share[Part.HELD_OUT],
             }
             phrasings = phrasings[first[part] : first[part] + share[part]]
+        phrasings = _in_turn(phrasings, Random(stable_id("turns", self._seed, name, part.value)))
         return _Source(domain, intent, part, phrasings, Random(stable_id("draw", self._seed, name, part.value)))
 
     def _held_out_only(self, intent: Intent) -> bool:
@@ -154,7 +159,8 @@ class _Expander:
         tries = 0
         while len(out) < count and tries < 20 + 10 * count:
             tries += 1
-            index, phrasing = source.phrasings[(source.drawn + tries) % len(source.phrasings)]
+            name, phrasing = source.phrasings[source.turn % len(source.phrasings)]
+            source.turn += 1
             # Repeated messages only once new values have become hard to draw.
             allowed = 1 if tries < 10 + 5 * count else MESSAGE_REPEATS
             values = self._slot_values(source, phrasing)
@@ -168,7 +174,7 @@ class _Expander:
             source.seen.add(key)
             source.messages[normalised(message)] += 1
             source.drawn += 1
-            out.append(self._scenario(source, index, message, values=values, tools=tools))
+            out.append(self._scenario(source, name, message, values=values, tools=tools))
         source.exhausted = len(out) < count
         return out
 
@@ -197,13 +203,13 @@ class _Expander:
         return offered
 
     def _scenario(
-        self, source: _Source, index: int, message: str, *, values: Mapping[str, Any], tools: list[str]
+        self, source: _Source, phrasing: str, message: str, *, values: Mapping[str, Any], tools: list[str]
     ) -> Scenario:
         intent = source.intent
         world = source.domain.world if source.domain else {}
         calls, results = self._execute(source, values)
         fields: dict[str, Any] = {
-            "group": f"{source.name}#{index}",
+            "group": f"{source.name}#{phrasing}",
             "part": source.part,
             "kind": intent.kind,
             "messages": (
@@ -243,6 +249,24 @@ class _Expander:
         held_out = ["held_out_tool"] if self._held_out_only(source.intent) else []
         domain = source.domain.domain if source.domain else GENERAL
         return (domain, source.intent.kind.value, *(f"tool:{name}" for name in right), *held_out)
+
+
+def _expanded(intent: Intent) -> list[tuple[str, str]]:
+    """Return every text that the intent's phrasings stand for, named `3` or, where it is one of several, `3.12`."""
+    out: list[tuple[str, str]] = []
+    for index, phrasing in enumerate(intent.phrasings):
+        texts = alternatives(phrasing)
+        out += [(f"{index}.{at}" if len(texts) > 1 else f"{index}", text) for at, text in enumerate(texts)]
+    return out
+
+
+def _in_turn(phrasings: Sequence[tuple[str, str]], random: Random) -> list[tuple[str, str]]:
+    """Return `phrasings` in random order, one of each written phrasing before a second of any."""
+    by_phrasing: dict[str, list[tuple[str, str]]] = {}
+    for name, text in random.sample(phrasings, len(phrasings)):
+        by_phrasing.setdefault(name.split(".")[0], []).append((name, text))
+    rounds = itertools.zip_longest(*by_phrasing.values())
+    return [phrasing for turn in rounds for phrasing in turn if phrasing is not None]
 
 
 def _quotas(sources: list[_Source], count: int) -> list[tuple[_Source, int]]:

@@ -21,10 +21,14 @@ from evaluation.templates import (
     SuiteHead,
     Template,
     ToolTemplate,
+    alternatives,
     as_intent,
     slots_of,
 )
 from evaluation.tools.execute import resolve
+
+MOST_ALTERNATIVES = 1000
+"""Most texts that one phrasing may stand for: more are a slip of the pen."""
 
 
 def read_template(folder: Path) -> Template:
@@ -126,21 +130,28 @@ class Checks:
         needed = slots_of([call.arguments for call in intent.expects]) | slots_of(intent.answer) | states
         for index, phrasing in enumerate(intent.phrasings):
             where = (*at, "phrasings", index)
-            given = slots_of(phrasing)
-            for slot in sorted(given - set(self._pools)):
+            for slot in sorted(slots_of(phrasing) - set(self._pools)):
                 yield document.mistake(where, f"expected a slot of the suite, found {{{slot}}}")
-            if needed - given:
-                yield document.mistake(where, f"expected the slots {sorted(needed)}, found {sorted(given)}")
-            if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
-                yield document.mistake(
-                    where, f"expected a slot with divided values (a list or a pattern), found {sorted(given)}"
-                )
-            plain = normalised(PLACEHOLDER.sub("_", phrasing))
-            if plain in self._phrasings:
-                yield document.mistake(
-                    where, f"expected each phrasing once, found the one of {self._phrasings[plain]} again"
-                )
-            self._phrasings[plain] = f"{document.path.name}:{document.line(where)}"
+            texts = alternatives(phrasing)
+            if len(texts) > MOST_ALTERNATIVES:
+                text = f"expected at most {MOST_ALTERNATIVES} texts from one phrasing, found {len(texts)}"
+                yield document.mistake(where, text)
+                continue
+            mistakes = (self._text(f"{document.path.name}:{document.line(where)}", text, needed) for text in texts)
+            yield from (document.mistake(where, text) for text in dict.fromkeys(filter(None, mistakes)))
+
+    def _text(self, place: str, text: str, needed: set[str]) -> str:
+        """Return what is wrong with one text that a phrasing stands for, or nothing."""
+        given = slots_of(text)
+        if needed - given:
+            return f"expected the slots {sorted(needed)}, found {sorted(given)}"
+        if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
+            return f"expected a slot with divided values (a list or a pattern), found {sorted(given)}"
+        plain = normalised(PLACEHOLDER.sub("_", text))
+        if plain in self._phrasings:
+            return f"expected each phrasing once, found {text!r} again, which is at {self._phrasings[plain]}"
+        self._phrasings[plain] = place
+        return ""
 
 
 def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:

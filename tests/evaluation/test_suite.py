@@ -21,6 +21,7 @@ from evaluation.scenarios import Kind, Part, Scenario
 from evaluation.splits import Suite, check_split, normalised
 from evaluation.suite import SuiteError, expand, load, require_parts
 from evaluation.template_checks import read_template
+from evaluation.templates import alternatives
 from evaluation.tools.execute import ToolBox
 
 SMALL = {Part.TRAIN: 40, Part.HELD_OUT: 20, Part.LIVE: 20}
@@ -260,6 +261,21 @@ def changed(path: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             "weight of {code}: version ONE",
             "intents[5].phrasings[0]: expected each phrasing once",
         ),
+        (
+            "domain.intents.1.phrasings.3",
+            "(Cost|Price) of ({code}|it)",
+            "intents[1].phrasings[3]: expected the slots ['code'], found []",
+        ),
+        (
+            "domain.intents.1.phrasings.3",
+            "(cost|COST) of (the|) {code}",
+            "intents[1].phrasings[3]: expected each phrasing once, found 'COST of the {code}' again",
+        ),
+        (
+            "domain.intents.1.phrasings.3",
+            "(a|b|c|d|e|f|g|h|i|j)" * 4 + " {code}",
+            "expected at most 1000 texts from one phrasing, found 10000",
+        ),
         ("domain.intents.4.phrasings.0", "{day}", "intents[4].phrasings[0]: expected a slot with divided values"),
         ("domain.intents.1.calls.0.arguments", {"item": "tea"}, "intents[1].calls: expected an argument from a slot"),
         ("domain.intents.1.id", "price", "intents[1].id: expected an id that no other intent has"),
@@ -301,6 +317,29 @@ def test_all_mistakes_of_all_files_are_told_together_with_their_lines(tmp_path: 
     assert first.startswith(f"{folder / 'suite.yaml'}:{lines.index('offered: three') + 1}: offered: expected ")
     line = (folder / "shop.yaml").read_text().split("\n").index("  kind: two_calls") + 1
     assert second.startswith(f"{folder / 'shop.yaml'}:{line}: intents[0].kind: expected ")
+
+
+def test_alternatives_stand_for_each_of_their_texts() -> None:
+    assert alternatives("Sell {item} (now)") == ["Sell {item} (now)"]
+    assert alternatives("(Sell|Get rid of) {item}(| today).") == [
+        "Sell {item}.",
+        "Sell {item} today.",
+        "Get rid of {item}.",
+        "Get rid of {item} today.",
+    ]
+    assert alternatives("Is it (|very|very) cold (|), {item}?") == ["Is it cold, {item}?", "Is it very cold, {item}?"]
+
+
+def test_alternatives_are_divided_and_drawn_evenly(tmp_path: Path) -> None:
+    head, domain = changed("domain.intents.1.phrasings", ["(Cost|Price) of (a|the|one) {code}", "(what|how) is {code}"])
+    suite = expand(write(tmp_path, head, domain), 1, counts=dict.fromkeys(Part, 60))
+    groups = {part: {s.group for s in by_intent(suite, "shop.cost") if s.part == part} for part in Part}
+    assert {len(g) for g in groups.values()} == {2, 4}
+    assert check_split(suite.scenarios) == []
+    every = sorted(set().union(*groups.values()))
+    assert every == [f"shop.cost#{name}" for name in ("0.0", "0.1", "0.2", "0.3", "0.4", "0.5", "1.0", "1.1")]
+    said = {s.query.rsplit(" ", 1)[0] for s in by_intent(suite, "shop.cost")}
+    assert said == {f"{a} of {b}" for a in ("Cost", "Price") for b in ("a", "the", "one")} | {"what is", "how is"}
 
 
 def test_division_of_templates_and_values() -> None:
