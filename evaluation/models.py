@@ -20,6 +20,10 @@ class ModelError(Exception):
     """The model could not answer. The message says what was asked of whom and what came back."""
 
 
+class UnfitPrompt(ModelError):
+    """The prompt is empty, or leaves the model no room for an answer: asking again does not help."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn."""
@@ -42,6 +46,8 @@ class Completion:
     finish: Literal["stop", "tool_calls", "length"]
     malformed: str | None = None
     """Why a text that looks like a call could not be read as one."""
+    template_hash: str = ""
+    """Digest of the chat template that the prompt was made with, where it is known."""
 
 
 class ModelClient(Protocol):

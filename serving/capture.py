@@ -60,7 +60,6 @@ class Asked:
     stage: int | None
     """None where the request named its version."""
     seed: int
-    template_hash: str
 
 
 def example_id(run_id: str, conversation: str, messages: Sequence[Message]) -> str:
@@ -103,7 +102,7 @@ def exchange(
             variant=asked.version,
             stage=asked.stage,
             seed=asked.seed,
-            template_hash=asked.template_hash,
+            template_hash=completion.template_hash,
         ),
     )
 

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, Field
 
-from evaluation.models import Completion, ModelError, Sampling
+from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.pricing import PriceTable, load_prices
 from evaluation.records import Feedback, Message, ToolSpec, stable_id
 from serving.capture import Asked, example_id, exchange, user_hash
@@ -143,7 +143,6 @@ class Gateway:
             version=variant,
             stage=None if stage == PINNED else stage,
             seed=seed,
-            template_hash="",
         )
         return Ticket(
             id=f"chatcmpl-{uuid.uuid4().hex[:24]}",
@@ -176,7 +175,7 @@ class Gateway:
         return chosen, routing.stage
 
     async def complete(self, ticket: Ticket) -> Completion:
-        """Return the answer, captured. Raises `ModelError`."""
+        """Return the answer, captured. Raises `ModelError`; `UnfitPrompt` counts against no variant."""
         started = time.perf_counter()
         for last in (False, True):
             try:
@@ -186,10 +185,12 @@ class Gateway:
                 break
             except asyncio.CancelledError:
                 raise
+            except UnfitPrompt as error:
+                raise UnfitPrompt(_words(error)) from error
             except Exception as error:  # one boundary: engine and transport fail in many ways
                 if last:
                     self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
-                    raise ModelError(f"variant {ticket.variant} could not answer: {error}") from error
+                    raise ModelError(f"variant {ticket.variant} could not answer: {_words(error)}") from error
         self._capture(ticket, completion)
         return completion
 
@@ -208,10 +209,12 @@ class Gateway:
                 return
             except asyncio.CancelledError:
                 raise
+            except UnfitPrompt as error:
+                raise UnfitPrompt(_words(error)) from error
             except Exception as error:  # the same boundary as above
                 if begun or last:
                     self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
-                    raise ModelError(f"variant {ticket.variant} broke off: {error}") from error
+                    raise ModelError(f"variant {ticket.variant} broke off: {_words(error)}") from error
 
     def _capture(self, ticket: Ticket, completion: Completion) -> None:
         example = exchange(ticket.messages, ticket.tools, completion, asked=ticket.asked, prices=self._prices)
@@ -228,3 +231,8 @@ class Gateway:
         return self._spool.feedback(
             Feedback(id=stable_id("feedback", rater, given), rater=rater, timestamp=datetime.now(UTC), **given)
         )
+
+
+def _words(error: Exception) -> str:
+    """Return an error's message; of one that Ray carried over, the message of its cause without the far traceback."""
+    return str(getattr(error, "cause", None) or error)

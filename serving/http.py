@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
-from evaluation.models import Completion, ModelError
+from evaluation.models import Completion, ModelError, UnfitPrompt
 from serving.gateway import FeedbackBody, Gateway, Headers, NoSuchModel, Ticket
 from serving.openai import ChatRequest, call_deltas, chunk, error_body, response, usage
 from serving.spool import SpoolFull
@@ -104,6 +104,9 @@ async def _events(gateway: Gateway, ticket: Ticket, model: str, with_usage: bool
                 if with_usage:
                     last = chunk(ticket.id, model, {})
                     yield _event({**last, "choices": [], "usage": usage(piece)})
+    except UnfitPrompt as error:
+        yield _event(error_body(str(error), code="context_length_exceeded"))
+        return
     except ModelError as error:
         yield _event(error_body(str(error), "server_error"))
         return
@@ -156,12 +159,16 @@ def _errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in found["loc"][1:])
         return JSONResponse(error_body(f"{where or 'body'}: {found['msg']}"), 422)
 
+    def too_long(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(error_body(str(error), code="context_length_exceeded"), 400)
+
     def plain(_: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status_code", 500)
         return JSONResponse(error_body(str(getattr(error, "detail", error))), status)
 
     app.add_exception_handler(NoSuchModel, answer(404, "invalid_request_error"))
     app.add_exception_handler(SpoolFull, answer(429, "rate_limit_error"))
+    app.add_exception_handler(UnfitPrompt, too_long)
     app.add_exception_handler(ModelError, answer(503, "server_error"))
     app.add_exception_handler(ValueError, answer(400, "invalid_request_error"))
     app.add_exception_handler(RequestValidationError, invalid)

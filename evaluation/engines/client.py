@@ -10,7 +10,7 @@ from typing import Literal
 from evaluation.engines.base import Engine, Generation, GenerationRequest
 from evaluation.engines.chat import ChatFormat
 from evaluation.engines.transformers import EngineConfig, TransformersEngine
-from evaluation.models import Completion, ModelError, Sampling
+from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.records import Message, ToolSpec
 
 
@@ -37,12 +37,14 @@ class LocalModel:
         return self.chat.template_hash
 
     async def complete(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Completion:
-        """Return the next assistant turn. Raises `ModelError`."""
+        """Return the next assistant turn. Raises `ModelError`, `UnfitPrompt` among them."""
         started = time.perf_counter()
         try:
             prompt = self.chat.encode(messages, tools)
             request = GenerationRequest(prompt, sampling.max_tokens, sampling.temperature, sampling.seed)
             generation = await self.engine.generate(request)
+        except UnfitPrompt:
+            raise
         except Exception as error:
             raise ModelError(f"{self._name}: {error}") from error
         return self.completion(generation, len(prompt), len(messages), started)
@@ -52,7 +54,7 @@ class LocalModel:
         message, malformed = self.chat.message(generation.token_ids, turn=turn)
         finish: Literal["stop", "tool_calls", "length"] = "tool_calls" if message.tool_calls else generation.finish
         took = (time.perf_counter() - started) * 1000
-        return Completion(message, tokens_in, len(generation.token_ids), took, finish, malformed)
+        return Completion(message, tokens_in, len(generation.token_ids), took, finish, malformed, self.template_hash)
 
     def close(self) -> None:
         """Close the engine."""

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 
 from evaluation.engines.base import Generation, GenerationRequest
 from evaluation.model_folder import check_folder
+from evaluation.models import UnfitPrompt
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ class TransformersEngine:
         self._thread.start()
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Return the continuation of one prompt. Raises ValueError for a prompt that leaves no room, `EngineClosed`."""
+        """Return the continuation of one prompt. Raises `UnfitPrompt`, `EngineClosed`."""
         if not 0 < len(request.prompt_ids) < self.config.max_context:
-            raise ValueError(
+            raise UnfitPrompt(
                 f"expected a prompt of 1 to {self.config.max_context - 1} tokens, found {len(request.prompt_ids)}"
             )
         loop = asyncio.get_running_loop()

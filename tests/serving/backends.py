@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from evaluation.models import Completion, ModelError, Sampling
+from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.records import Message, ToolCall, ToolSpec
 from serving.gateway import Gateway, Routing
 from serving.spool import Spool
@@ -22,6 +22,8 @@ class Scripted:
     def __init__(self, version: str) -> None:
         self.version = version
         self.failures = 0
+        self.room = 100
+        """Messages that fit."""
         self.breaks_after: int | None = None
         """Pieces after which a stream breaks."""
         self.asked = 0
@@ -31,6 +33,8 @@ class Scripted:
         self, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], sampling: Sampling
     ) -> Completion:
         self.asked += 1
+        if len(messages) > self.room:
+            raise UnfitPrompt(f"expected at most {self.room} messages")
         if self.failures:
             self.failures -= 1
             raise ModelError("out of order")

@@ -105,6 +105,18 @@ def test_a_variant_is_asked_once_more_before_its_first_token_and_then_fails(tmp_
     assert answer.status_code == (200 if stream else 503)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_does_not_fit_is_the_caller_s_affair(tmp_path: Path, stream: bool) -> None:
+    gateway, backends = make_gateway(tmp_path)
+    backends["shop:1"].room = 0
+    answer = post(gateway, body(model="shop:1", stream=stream))
+    error = events(answer)[-1]["error"] if stream else answer.json()["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "context_length_exceeded")
+    assert error["message"] == "expected at most 0 messages"
+    assert answer.status_code == (200 if stream else 400)
+    assert backends["shop:1"].asked == 1
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "words"),
     [

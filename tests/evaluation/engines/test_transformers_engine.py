@@ -13,6 +13,7 @@ import torch
 from evaluation.engines.base import Generation, GenerationRequest, gather
 from evaluation.engines.transformers import EngineClosed, EngineConfig, TransformersEngine
 from evaluation.model_folder import ModelFolderError
+from evaluation.models import UnfitPrompt
 from tests.training.making import lfm2_config, llama_config, save_base, tiny_tokenizer
 
 CONTEXT = 96
@@ -97,7 +98,7 @@ def test_prompt_and_output_share_the_context(llama: TransformersEngine) -> None:
     longest = tuple(range(10, 10 + CONTEXT - 1))
     assert [(len(t), f) for t, f in answers(llama, [GenerationRequest(longest, 50)])] == [(1, "length")]
     for prompt in ((), (*longest, 9)):
-        with pytest.raises(ValueError, match=f"expected a prompt of 1 to {CONTEXT - 1} tokens, found {len(prompt)}"):
+        with pytest.raises(UnfitPrompt, match=f"expected a prompt of 1 to {CONTEXT - 1} tokens, found {len(prompt)}"):
             answers(llama, [GenerationRequest(prompt, 5)])
 
 
