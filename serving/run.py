@@ -43,6 +43,10 @@ LEASE_S = 30.0
 OWNER = "loop"
 
 
+class LeaseHeld(Exception):
+    """Another controller acts on this rollout."""
+
+
 @dataclass(frozen=True)
 class RolloutPlan:
     """What to roll out, and how. `model` is the registered name; versions are `name:number`."""
@@ -190,7 +194,8 @@ class Controller:
         self._note_traffic()
 
     def _change(self, stage: int, kind: str, reason: str, status: RolloutStatus = RolloutStatus.RUNNING) -> None:
-        self.ledger.acquire_lease(self.record.id, OWNER, LEASE_S)
+        if not self.ledger.acquire_lease(self.record.id, OWNER, LEASE_S):
+            raise LeaseHeld(f"rollout {self.record.id} is in the hands of another controller; stop that one, or wait")
         weight = self.plan.policy.stages[stage] if status is RolloutStatus.RUNNING else self._weight_at_end(status)
         changed = self.record.model_copy(
             update={

@@ -10,11 +10,13 @@ from evaluation.records import Record
 
 
 class OptimConfig(Record):
-    """AdamW and its schedule: linear warm-up, then a cosine down to a share of the rate."""
+    """AdamW and its schedule: linear warm-up, a cosine down to a share of the rate, then that rate to the end."""
 
     learning_rate: float = Field(default=4e-3, gt=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps that warm up."""
+    decay_until: float = Field(default=1.0, gt=0, le=1)
+    """Share of all steps after which the rate has come down and stays."""
     final_share: float = Field(default=0.05, ge=0, le=1)
     """The last rate as a share of `learning_rate`."""
     weight_decay: float = Field(default=0.01, ge=0)
@@ -59,8 +61,8 @@ class ScaleConfig(Record):
     """Torch threads per worker on a CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto`: bfloat16 autocast where the hardware has it. Weights and optimiser stay float32."""
-    compile: bool = False
-    """`torch.compile`; pays for runs of many minutes only."""
+    compile: bool | Literal["auto"] = "auto"
+    """`torch.compile`. `auto`: small models on a CPU that has a C++ compiler, in runs long enough to pay for it."""
 
 
 class TrainConfig(Record):

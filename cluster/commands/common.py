@@ -29,6 +29,7 @@ OURS = frozenset(
         "EngineClosed",
         "HeldOutOverlap",
         "HomeError",
+        "LeaseHeld",
         "LedgerError",
         "ModelError",
         "ModelFolderError",

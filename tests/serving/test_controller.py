@@ -8,7 +8,7 @@ import pytest
 from evaluation.ledger import Ledger, RolloutStatus
 from serving.app import PortTaken, check_port, routing_of
 from serving.policy import Action, RolloutPolicy
-from serving.run import Controller, RolloutPlan
+from serving.run import Controller, LeaseHeld, RolloutPlan
 from serving.spool import Spool
 from serving.users import Users
 from tests.serving.folders import make_plan
@@ -56,6 +56,17 @@ def test_promotion_sets_champion_record_and_event_and_a_second_call_tells_the_sa
         assert ledger.active_rollout("shop") is None
         assert dict(routing_of(ledger, "shop").weights) == {"shop:2": 1.0}
         assert controller(plan, ledger).ended == first.ended
+
+
+def test_a_rollout_in_other_hands_is_left_alone(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, POLICY)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        mine = controller(plan, ledger)
+        assert ledger.acquire_lease("rollout-1", "someone else", 60)
+        with pytest.raises(LeaseHeld, match="rollout-1 is in the hands of another controller"):
+            mine._change(0, "started", "both answer")
+        assert ledger.events("rollout-1") == ()
 
 
 def test_a_taken_port_is_named_with_its_flag() -> None:

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
-from training.model import TokenLoss, conv_gap
+from training.model import TokenLoss, conv_gap, pays_to_compile
 from training.optim import evaluate, learning_rate, make_optimizer, train_step
 from training.rows import Packer, to_batches
 
@@ -28,7 +28,7 @@ def train(job: dict[str, Any]) -> None:
     place = worker.set_up(config)
     model = AutoModelForCausalLM.from_config(job["model_config"])
     gap = conv_gap(model.config)
-    module = worker.wrap(TokenLoss(model, compiled=config.scale.compile), place)
+    module = worker.wrap(TokenLoss(model, compiled=pays_to_compile(model, config.steps, config.scale)), place)
     optimizer = make_optimizer(model, config.optim)
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)

@@ -14,7 +14,7 @@ from torch import nn
 from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
-from training.model import TokenLoss, conv_gap
+from training.model import TokenLoss, conv_gap, pays_to_compile
 from training.optim import evaluate, learning_rate, make_optimizer, train_step
 from training.rows import Packer, to_batches
 
@@ -30,11 +30,11 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
 def run_steps(model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any]) -> None:
     """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None)."""
     gap, pad_id = conv_gap(model.config), int(job["pad_id"])
-    module = worker.wrap(TokenLoss(model, compiled=config.scale.compile), place)
-    optimizer = make_optimizer(model, config.optim)
+    optimizer = make_optimizer(model.to(place.device), config.optim)
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
     steps = worker.count_steps(packer, config)
+    module = worker.wrap(TokenLoss(model, compiled=pays_to_compile(model, steps, config.scale)), place)
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
     held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
     eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=pad_id)
