@@ -55,7 +55,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
         yield
         return
     prepare_environment()
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.home_path / "cache" / "inductor"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.home_path() / "cache" / "inductor"))
     quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
     if settings.ray.address:
         ray.init(address=settings.ray.address, **quiet)

@@ -59,6 +59,8 @@ class EngineSettings(Record):
     threads: int = Field(default=1, ge=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = Field(default=2048, ge=64)
+    offered_only: bool = True
+    """A call can only name a tool that is on offer."""
 
     def build(self) -> EngineConfig:
         """Return the engine's own config."""

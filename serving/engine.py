@@ -14,8 +14,7 @@ from typing import Any
 
 from ray import serve
 
-from evaluation.engines.base import GenerationRequest
-from evaluation.engines.client import LocalModel
+from evaluation.engines.client import LocalModel, generation_request
 from evaluation.engines.transformers import EngineConfig
 from evaluation.models import Completion, Sampling
 from evaluation.records import Message, ToolSpec
@@ -79,13 +78,7 @@ async def stream_completion(
     def on_token(token: int) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, token)
 
-    request = GenerationRequest(
-        prompt,
-        sampling.max_tokens,
-        sampling.temperature,
-        sampling.seed,
-        on_token=on_token,
-    )
+    request = generation_request(prompt, tools, sampling, on_token)
     task = asyncio.create_task(model.engine.generate(request))
     task.add_done_callback(lambda _: queue.put_nowait(None))
     try:

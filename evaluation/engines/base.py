@@ -35,6 +35,8 @@ class GenerationRequest:
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    names: tuple[str, ...] = ()
+    """Tools on offer."""
     on_token: OnToken | None = field(default=None, compare=False)
 
 

@@ -7,11 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from evaluation.engines.base import Engine, Generation, GenerationRequest
+from evaluation.engines.base import Engine, Generation, GenerationRequest, OnToken
 from evaluation.engines.chat import ChatFormat
 from evaluation.engines.transformers import EngineConfig, TransformersEngine
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.records import Message, ToolSpec
+
+
+def generation_request(
+    prompt: tuple[int, ...], tools: Sequence[ToolSpec], sampling: Sampling, on_token: OnToken | None = None
+) -> GenerationRequest:
+    """Return what the engine is asked for one assistant turn."""
+    names = tuple(tool.name for tool in tools)
+    return GenerationRequest(
+        prompt, sampling.max_tokens, sampling.temperature, sampling.seed, names=names, on_token=on_token
+    )
 
 
 class LocalModel:
@@ -41,7 +51,7 @@ class LocalModel:
         started = time.perf_counter()
         try:
             prompt = self.chat.encode(messages, tools)
-            request = GenerationRequest(prompt, sampling.max_tokens, sampling.temperature, sampling.seed)
+            request = generation_request(prompt, tools, sampling)
             generation = await self.engine.generate(request)
         except UnfitPrompt:
             raise

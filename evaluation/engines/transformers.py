@@ -20,6 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from evaluation.engines.base import Generation, GenerationRequest
+from evaluation.engines.names import NameGuide, Vocabulary
 from evaluation.model_folder import check_folder
 from evaluation.models import UnfitPrompt
 
@@ -34,6 +35,8 @@ class EngineConfig:
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = 2048
     """Prompt and output tokens together; a longer prompt is refused."""
+    offered_only: bool = True
+    """A call can only name a tool that is on offer."""
 
 
 @dataclass(eq=False)
@@ -44,6 +47,7 @@ class _Job:
     submitted: float
     random: torch.Generator | None
     tokens: list[int]
+    guide: NameGuide | None
 
     def settle(self, result: Generation | Exception) -> None:
         def deliver() -> None:
@@ -76,6 +80,7 @@ class TransformersEngine:
         )
         self._model: Any = model.to(self._device).eval()
         self._stops = _stop_ids(model)
+        self._vocabulary = Vocabulary.load(folder) if self.config.offered_only else None
         self._pad = model.config.pad_token_id if isinstance(model.config.pad_token_id, int) else 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
@@ -91,7 +96,8 @@ class TransformersEngine:
             )
         loop = asyncio.get_running_loop()
         random = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
-        job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [])
+        guide = NameGuide(self._vocabulary, request.names) if self._vocabulary and request.names else None
+        job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [], guide)
         with self._closing:
             if self._closed:
                 raise EngineClosed("the engine is closed")
@@ -171,6 +177,11 @@ class TransformersEngine:
             positions = positions[:, -1:] + 1
 
     def _choose(self, logits: torch.Tensor, jobs: list[_Job]) -> list[int]:
+        for n, job in enumerate(jobs):
+            if job.guide is not None and (allowed := job.guide.allowed()):
+                open_to = torch.full_like(logits[n], -torch.inf)
+                open_to[allowed] = logits[n, allowed]
+                logits[n] = open_to
         greedy = logits.argmax(-1).tolist()
         for n, job in enumerate(jobs):
             if job.random is not None:
@@ -184,6 +195,8 @@ class TransformersEngine:
         stopped = token in self._stops
         if not stopped:
             job.tokens.append(token)
+            if job.guide is not None:
+                job.guide.push(token)
             if job.request.on_token is not None:
                 job.request.on_token(token)
         full = len(job.request.prompt_ids) + len(job.tokens) >= self.config.max_context
