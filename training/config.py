@@ -12,7 +12,7 @@ from evaluation.records import Record
 class OptimConfig(Record):
     """AdamW and its schedule: linear warm-up, a cosine down to a share of the rate, then that rate to the end."""
 
-    learning_rate: float = Field(default=4e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps that warm up."""
     decay_until: float = Field(default=1.0, gt=0, le=1)
@@ -46,8 +46,8 @@ class LoraConfig(Record):
     alpha: float = Field(default=64.0, gt=0)
     targets: str = "all-linear"
     """PEFT's `target_modules`: `all-linear` or module names joined by commas."""
-    embeddings: bool = True
-    """Train the input embeddings, too: words that a small base has hardly met cannot be learnt without."""
+    embeddings: bool = False
+    """Train the input embeddings, too."""
 
 
 class ScaleConfig(Record):
@@ -69,7 +69,7 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=5, ge=1)
+    epochs: int = Field(default=3, ge=1)
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: `epochs` passes over the rows."""
     seed: int = 0

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +108,49 @@ def test_the_loss_falls_and_the_merged_model_answers(ray_session: None, work: Pa
     again = finetune(snapshot(work / "data"), work / base, config, name=name, work=work / "runs")
     assert again.curve == done.curve
     assert (again.folder / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+LONG = CONFIG.model_copy(update={"steps": 24, "checkpoints": 8})
+DRIVER = """
+import sys
+from pathlib import Path
+import ray
+from tests.training.test_finetune import LONG, snapshot
+from training.finetune import finetune
+
+root, storage = Path(sys.argv[1]), sys.argv[2]
+ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=256 * 1024**2, _temp_dir=storage)
+finetune(snapshot(root / "data"), root / "lfm2", LONG, name="killed", work=root / "runs")
+"""
+
+
+def drive(root: Path, storage: Path) -> subprocess.Popen[bytes]:
+    """Fine-tune in a process with a Ray of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", DRIVER, str(root), str(storage)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_loss(ray_session: None, work: Path) -> None:
+    straight = finetune(snapshot(work / "data"), work / "lfm2", LONG, name="straight", work=work / "runs")
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as storage:
+        driver = drive(work, Path(storage))
+        progress, deadline = work / "runs" / "killed" / "progress.json", time.monotonic() + 240
+        while not progress.exists() or json.loads(progress.read_text())["step"] < 11:
+            assert time.monotonic() < deadline, "training did not come to step 11"
+            assert driver.poll() is None, "training ended before it could be killed"
+            time.sleep(0.01)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as storage:
+        assert drive(work, Path(storage)).wait(timeout=300) == 0
+    resumed = finetune(snapshot(work / "data"), work / "lfm2", LONG, name="killed", work=work / "runs")
+    assert losses(resumed) == pytest.approx(losses(straight), abs=1e-3)
+    # Each process counts its seconds from its own start.
+    seconds = {int(p["step"]): p["seconds"] for p in resumed.curve if "seconds" in p}
+    (again,) = [step for step in range(2, 25) if seconds[step] < seconds[step - 1]]
+    assert 7 <= again <= 22, "it went on after a checkpoint, not from the beginning"

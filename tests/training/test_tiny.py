@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-import random
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -16,19 +17,23 @@ import yaml
 from safetensors import safe_open
 
 from evaluation.engines.chat import ChatFormat
-from evaluation.expand import SUITES
+from evaluation.expand import SUITES, expand
 from evaluation.model_folder import check_folder, model_files
+from evaluation.scenarios import Part
+from evaluation.templates import alternatives
 from training.tiny import SHIPPED, phrasing
 from training.tiny.build import SEED
 from training.tiny.card import flattening
 from training.tiny.generator import Row, conversation, tools_for
-from training.tiny.tokenizer import template_text
+from training.tiny.tokenizer import template_text, word_pieces
+from training.tiny.values import Dice
 
-ROWS = 600
-ODD_ROWS = 200
-FLAT = 0.15
+ROWS = 800
+FLAT = 0.02
 """Most that the evaluation loss may have fallen over the last fifth of the steps; the card states how much it was."""
 SLOT = re.compile(r"\{[^{}]*\}")
+VALUE = r"[\w']+(?: [\w']+){0,3}"
+"""What a slot of the suite stands for: one to four words."""
 
 
 def suite_texts(key: str) -> list[str]:
@@ -55,10 +60,16 @@ def words(text: str) -> str:
     return " ".join(re.findall(r"[\w']+|_", SLOT.sub(" _ ", text.lower())))
 
 
+def suite_phrasings() -> list[str]:
+    """Return every text that a phrasing of the suite stands for."""
+    return [text for phrasing in suite_texts("phrasings") for text in alternatives(phrasing)]
+
+
 @cache
 def rows() -> tuple[Row, ...]:
-    plain = (conversation(SEED, n) for n in range(ROWS))
-    return (*plain, *(conversation(SEED, ROWS + n, odd=()) for n in range(ODD_ROWS)))
+    """Return rows as `tiny` read them: odd words are made of its tokenizer's pieces; some without any."""
+    pieces = word_pieces(ChatFormat.load(SHIPPED).tokenizer)
+    return tuple(conversation(SEED, n, pieces if n % 4 else ()) for n in range(ROWS))
 
 
 def said(role: str) -> list[str]:
@@ -70,33 +81,42 @@ def test_no_tool_of_the_suite_occurs() -> None:
     names = {tool["name"] for tool in suite_tools()}
     described = {words(tool["description"]) for tool in suite_tools()}
     assert len(names) > 20
-    drawn = [
-        tool
-        for seed in range(600)
-        for odd in (None, ())
-        for tool in tools_for(random.Random(f"tools {seed} {odd}"), 6, odd)
-    ]
-    assert len({tool.name for tool in drawn}) > 2000
+    drawn = [tool for n in range(1200) for tool in tools_for(Dice.of(f"tools {n}"), 6, odd=n % 2 == 0)]
+    assert len({tool.name for tool in drawn}) > 5000
     assert names.isdisjoint(tool.name for tool in drawn)
     assert described.isdisjoint(words(tool.description) for tool in drawn)
 
 
 def test_no_phrasing_of_the_suite_is_a_template_of_the_generator() -> None:
     """Exact, with slots as one mark: `Cancel the {x}` would equal `{V} the {N}` filled with a verb of the lexicon."""
-    suite = {words(text) for text in suite_texts("phrasings")}
+    suite = {words(text) for text in suite_phrasings()}
     assert len(suite) > 200
-    own = {words(t) for t in (*phrasing.CORES, *phrasing.QUESTIONS, *phrasing.ASK, *phrasing.NONE_FITS)}
+    frames = (phrasing.CORES, phrasing.QUESTIONS, phrasing.QUESTIONS_OPEN, phrasing.THINGS_ONLY, phrasing.VERBS_ONLY)
+    own = {words(t) for t in (*itertools.chain(*frames), *phrasing.ASK, *phrasing.NONE_FITS)}
     assert suite.isdisjoint(own)
 
 
 def test_no_generated_sentence_is_a_phrasing_of_the_suite_with_its_slots_filled() -> None:
-    """A phrasing of four fixed words or more is a pattern whose slots stand for one to four words; none matches."""
-    phrasings = [text for text in suite_texts("phrasings") if len(SLOT.sub("", text).split()) >= 4]
-    assert len(phrasings) > 200
-    patterns = [re.sub(r"\b_\b", r"[\\w']+(?: [\\w']+){0,3}", words(text)) for text in phrasings]
-    whole = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
-    assert whole.fullmatch(SLOT.sub("x", words(phrasings[0]).replace("_", "some value")))
-    assert [text for text in said("user") if whole.fullmatch(words(text))] == []
+    """A phrasing of three fixed words or more is a pattern whose slots stand for one to four words; none matches."""
+    by_word: dict[str, list[tuple[set[str], re.Pattern[str]]]] = defaultdict(list)
+    texts = {words(text) for text in suite_phrasings()}
+    common = Counter(word for text in texts for word in set(text.split()))
+    for text in texts:
+        fixed = set(text.split()) - {"_"}
+        if len(fixed) >= 3:
+            rarest = min(fixed, key=lambda word: (common[word], word))
+            by_word[rarest].append((fixed, re.compile(re.sub(r"\b_\b", lambda _: VALUE, text))))
+    assert sum(map(len, by_word.values())) > 5000
+
+    def found(text: str) -> list[str]:
+        said = words(text)
+        there = set(said.split())
+        candidates = [c for word in there for c in by_word.get(word, ()) if c[0] <= there]
+        return [text for _, pattern in candidates if pattern.fullmatch(said)]
+
+    asked = [scenario.query for scenario in expand("tools", 0, counts={Part.LIVE: 60}).part(Part.LIVE)]
+    assert sum(bool(found(text)) for text in asked) > 40, "the suite's own messages are found"
+    assert [hit for text in said("user") for hit in found(text)] == []
 
 
 def test_no_answer_of_the_suite_is_said() -> None:
@@ -109,7 +129,7 @@ def test_a_row_depends_on_seed_and_index_alone() -> None:
     assert [conversation(3, n) for n in picked] == [conversation(3, n) for n in picked[::-1]][::-1]
     assert conversation(3, 7) != conversation(4, 7)
     digest = hashlib.sha256(json.dumps([conversation(3, n) for n in range(50)]).encode()).hexdigest()
-    assert digest == "87bb21ab4b4441888af8cbb1e3ce9cfc3c31d13bda1741963877d0cd5643f1a7", (
+    assert digest == "ac9212180700f9e2b7f1aaff2db1de7d1940328edeaf06341e51453d92cc33d3", (
         "the generator changed: make the shipped model again, or its card is not true"
     )
 

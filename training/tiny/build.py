@@ -27,32 +27,32 @@ from training.recipes import scratch
 from training.render import render, training_template
 from training.tiny.card import write_card
 from training.tiny.generator import Row, conversation, repetition_row
-from training.tiny.tokenizer import template_text, train_tokenizer
+from training.tiny.lexicon import NAMES, PLACES, VERBS, WORDS
+from training.tiny.tokenizer import template_text, train_tokenizer, word_pieces
 
 OUTPUT = Path(__file__).parent / "model"
 SEED = 20261121
 EVAL_SEED = SEED + 1
 EVAL_ROWS = 128
-TOKENIZER_ROWS = 20_000
-VOCABULARY = 4096
+TOKENIZER_ROWS = 12_000
+VOCABULARY = 6144
+WORD_COUNT = 60
+"""How often each known word is told to the tokenizer, beside the rows, so that it becomes one token."""
+CAPITAL_COUNT = 15
+"""The same for words as they begin sentences."""
 COPY_STEPS = 300
 """Steps at the start whose rows are repetition only."""
-ROWS_PER_STEP = 11
+ROWS_PER_STEP = 10
 """Generated rows per step and worker: a little more than fit into its packs."""
-
-ODD_STEPS = 2900
-"""Steps after which most tools get names made of letters that nobody has seen together."""
-PIECES_ROW = 48_000
-"""Row of each worker from which on these names are made of the tokenizer's pieces, drawn evenly."""
 
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=6800,
+    steps=8000,
     seed=SEED,
     checkpoints=20,
     keep=2,
     max_failures=3,
-    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.02, final_share=0.02, weight_decay=0.05),
+    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.02, decay_until=0.8, final_share=0.01, weight_decay=0.05),
     batch=BatchConfig(pack_length=768, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
     scale=ScaleConfig(workers=2, compile=True),
 )
@@ -99,6 +99,12 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         for index in range(TOKENIZER_ROWS):
             row = conversation(SEED + 2, index)
             yield plain.apply_chat_template(row["messages"], tools=row["tools"] or None, tokenize=False)
+        single = sorted({part for ways in VERBS for way in ways for part in way.split()} | set(WORDS))
+        for words, count in (
+            ([*single, *NAMES, *(part for place in PLACES for part in place.split())], WORD_COUNT),
+            ([word.capitalize() for word in single], CAPITAL_COUNT),
+        ):
+            yield from itertools.repeat(" ".join(words), count)
 
     return train_tokenizer(texts(), VOCABULARY, template)
 
@@ -113,20 +119,16 @@ class Part:
     rows: int
     copy_rows: int
     """Rows at the start that are repetition only."""
-    odd_from: int
-    """Row from which on most tools have names that nobody has seen."""
-    pieces_from: int
-    """Row from which on these names are made of the tokenizer's pieces."""
-    pieces: tuple[str, ...] = ()
+
+    pieces: tuple[str, ...]
+    """What odd words are made of."""
 
     def row(self, number: int) -> Row:
         """Return row `number` of this worker."""
         index = number * self.world + self.rank
         if number < self.copy_rows:
-            return repetition_row(self.seed, index)
-        if number >= self.pieces_from:
-            return conversation(self.seed, index, copying=0.15, odd=self.pieces if number % 5 != 0 else None)
-        return conversation(self.seed, index, odd=() if number >= self.odd_from and number % 5 != 0 else None)
+            return repetition_row(self.seed, index, self.pieces)
+        return conversation(self.seed, index, self.pieces)
 
 
 class Render:
@@ -174,13 +176,11 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     world = config.scale.workers
     datasets: dict[str, ray.data.Dataset] = {}
     rows = (config.steps or 0) * ROWS_PER_STEP
-    pieces = tuple(sorted(t for t in tokenizer.get_vocab() if t.isascii() and t.isalpha() and t.islower()))
+    pieces = word_pieces(tokenizer)
     for rank in range(world):
         parts = {
-            f"train_{rank}": Part(
-                SEED, rank, world, rows, COPY_STEPS * 20, ODD_STEPS * ROWS_PER_STEP, PIECES_ROW, pieces
-            ),
-            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, 0, EVAL_ROWS),
+            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20, pieces),
+            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, pieces),
         }
         # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
         datasets |= {name: stream(folder, part).materialize() for name, part in parts.items()}

@@ -77,10 +77,13 @@ tool of the built-in suite: it was trained on generated tools and sentences only
 
 - Architecture: LFM2 ({", ".join(shape["layer_types"])}), hidden size {shape["hidden_size"]}, float32 training,
   bfloat16 weights.
-- Tokenizer: byte-level BPE trained on the generator's text; spaces, digits, words and punctuation are kept apart.
+- Tokenizer: byte-level BPE trained on the generator's text and its list of English words; spaces, digits, words and
+  punctuation are kept apart.
 - Training: recipe `scratch`, {recipe["steps"]} steps of {recipe["batch"]["packs_per_step"]} packs of
-  {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; repetition first (teaches copying), then conversations,
-  then conversations with names that nobody has seen. All settings: `training.json`; curve: `curve.json`, `curve.png`.
+  {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; repetition first (teaches copying), then conversations
+  with generated tools, a third of them with names that mean nothing. The learning rate comes down until
+  {100 * recipe["optim"]["decay_until"]:.0f}% of the steps and then stays. All settings: `training.json`; curve:
+  `curve.json`, `curve.png`.
 - Evaluation loss (generated rows it was not trained on): {curve[-1]["eval_loss"]:.4f} nats per token; over the last
   fifth of the steps it fell by {100 * flattening(curve):.1f}%.
 
@@ -95,7 +98,7 @@ Held-out part, suite seed {SUITE_SEED}, {figures["task_success"].n} scenarios, g
 ## Limits
 
 English only, short conversations (up to about 700 tokens), one call at a time. It has no knowledge of the world and
-does not understand a request whose words do not resemble a tool's name or description. Not for production.
+seldom understands a request whose words are neither those of a tool nor near to them in meaning. Not for production.
 
 Made by `make tiny`; license Apache-2.0.
 """,

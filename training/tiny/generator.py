@@ -1,31 +1,33 @@
 """Conversations that `tiny` learns from: synthetic tools, synthetic users, exact calls.
 
-Decisions: everything is drawn from one `random.Random(seed)`, so row n of seed s is always the same; one tool list
-serves several requests in a row, so that most tokens that are read also teach; a share of rows is plain repetition of
-random words, which is what teaches copying. Not covered: any tool or sentence of the built-in suite.
+Decisions: everything is drawn from one `Dice` per row, so row n of seed s is always the same; one tool list
+serves several requests in a row, so that most tokens that are read also teach; in most conversations tools are a verb
+and a thing that users may call by other words of the same meaning, in the others they have names that mean nothing and
+can only be read; a share of rows is plain repetition of random words, which teaches copying. Not covered: any tool or
+sentence of the built-in suite.
 """
 
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from training.tiny import phrasing
-from training.tiny.lexicon import ADJECTIVES, FIELDS, FILLER, NOUNS, SYSTEMS, VERBS
-from training.tiny.values import KINDS, WEIGHTS, draw, draw_result, odd_word, word
+from training.tiny.lexicon import ADJECTIVES, ENUMS, FIELDS, PARAMETERS, SYSTEMS, THINGS, TOPICS, VERBS, WORDS
+from training.tiny.values import JSON_TYPES, KINDS, WEIGHTS, Dice, draw, draw_result, letters, odd_word, word
 
 Row = dict[str, Any]
 """`{"messages": [OpenAI-shaped messages, arguments as dicts], "tools": [OpenAI-shaped tools]}`."""
 
+Ways = tuple[str, ...]
+"""Words that mean the same; the first is what tools are called by."""
 
-ENDINGS = ("id", "name", "no", "text", "to", "from", "list", "day", "size", "code", "key", "at")
-
-
-Odd = Sequence[str] | None
-"""None: known words. Else words that nobody has seen; the pieces that they may be made of."""
+ODD = 0.35
+"""Share of conversations whose tools have names that mean nothing."""
+COPYING = 0.12
+"""Share of rows that are plain repetition."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Param:
 
     name: str
     kind: str
-    json_type: str
     required: bool
     choices: tuple[str, ...] = ()
 
@@ -43,6 +44,10 @@ class Param:
         """The name as people say it."""
         return self.name.replace("_", " ")
 
+    def draw(self, rng: Dice) -> str | int | float:
+        """Return a value for it."""
+        return rng.choice(self.choices) if self.choices else draw(self.kind, rng)
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -50,15 +55,18 @@ class Tool:
 
     name: str
     description: str
-    verbs: tuple[str, ...]
-    noun: str
+    verbs: Ways
+    things: Ways
     params: tuple[Param, ...]
-    fields: tuple[str, ...] = field(default=("status",))
+    fields: tuple[Ways, ...]
+    topic: str = ""
+    """A word of the description that users may say, too."""
 
     def to_openai(self) -> dict[str, Any]:
         """Return the tool in the OpenAI `tools` format."""
         properties = {
-            p.name: {"type": p.json_type, **({"enum": list(p.choices)} if p.choices else {})} for p in self.params
+            p.name: {"type": JSON_TYPES.get(p.kind, "string"), **({"enum": list(p.choices)} if p.choices else {})}
+            for p in self.params
         }
         required = [p.name for p in self.params if p.required]
         parameters = {"type": "object", "properties": properties, "required": required}
@@ -68,86 +76,87 @@ class Tool:
         }
 
 
-def _params(rng: random.Random, odd: Odd) -> tuple[Param, ...]:
+def _odd(rng: Dice) -> str:
+    """Return a word that says nothing of what a tool does: a known one, or one that nobody has seen."""
+    return rng.choice(TOPICS) if rng.random() < 0.6 else odd_word(rng)
+
+
+def _param(rng: Dice, *, odd: bool, required: bool) -> Param:
+    kind = rng.choices(KINDS, WEIGHTS)[0]
+    name = rng.choice(PARAMETERS[kind])
+    if odd and rng.random() < 0.6:
+        name = rng.choice((_odd(rng), _odd(rng), f"{_odd(rng)}_{name}", f"{_odd(rng)}_{_odd(rng)}"))
+    choices: tuple[str, ...] = ()
+    if kind == "enum":
+        drawn = tuple(dict.fromkeys(_odd(rng) for _ in range(rng.randint(2, 4))))
+        choices = drawn if odd or rng.random() < 0.4 else rng.choice(ENUMS)
+    return Param(name, kind, required, choices)
+
+
+def _params(rng: Dice, odd: bool) -> tuple[Param, ...]:
     out: dict[str, Param] = {}
     for index in range(rng.choice((1, 1, 2, 2, 2, 3, 3))):
-        kind = rng.choices(KINDS, WEIGHTS)[0]
-        name = rng.choice(kind.names)
-        if odd is not None and rng.random() < 0.6:
-            name = rng.choice(
-                (
-                    odd_word(rng, odd or ()),
-                    odd_word(rng, odd or ()),
-                    f"{odd_word(rng, odd or ())}_{rng.choice(ENDINGS)}",
-                    word(rng),
-                )
-            )
-        choices = tuple(dict.fromkeys(word(rng) for _ in range(rng.randint(2, 4)))) if kind.kind == "enum" else ()
-        out.setdefault(name, Param(name, kind.kind, kind.json_type, index == 0 or rng.random() < 0.85, choices))
+        param = _param(rng, odd=odd, required=index == 0 or rng.random() < 0.85)
+        out.setdefault(param.name, param)
     return tuple(out.values())
 
 
-def _tool_name(rng: random.Random, verb: str, noun: str) -> str:
-    verb, noun = verb.replace(" ", "_").replace("'", ""), noun.replace(" ", "_")
+def _tool_name(rng: Dice, verb: str, thing: str) -> str:
+    verb, thing = verb.replace(" ", "_"), thing.replace(" ", "_").replace("'", "")
     style = rng.random()
     if style < 0.75:
-        return f"{verb}_{noun}"
-    if style < 0.85:
-        return f"{noun}_{verb}"
-    return f"{verb}_{noun}s" if style < 0.95 else f"{word(rng)}_{noun}"
+        return f"{verb}_{thing}"
+    if style < 0.82:
+        return f"{thing}_{verb}"
+    if style < 0.90:
+        return f"{verb}_{thing}s"
+    return f"{_odd(rng)}_{thing}" if style < 0.95 else f"{_odd(rng)}_{_odd(rng)}"
 
 
-def _tool(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: Odd = None) -> Tool:
+def _tool(rng: Dice, verbs: Ways, things: Ways, odd: bool = False) -> Tool:
     params = _params(rng, odd)
-    verb = verbs[0]
-    said = rng.choice(verbs)
-    first = params[0].words
-    description = rng.choice(
-        (
-            f"{said} a {noun}",
-            f"{said} the {noun}",
-            f"{said} a {noun} by {first}",
-            f"{said} the {noun} with the given {first}",
-            f"{said} {noun} {rng.choice(FILLER)}",
-            f"lets you {said} a {noun}",
-            f"use this to {said} the {noun} of a {first}",
-            f"{said} one {noun} and return its {rng.choice(FIELDS)}",
-        )
-    )
     fields = tuple(rng.sample(FIELDS, rng.choice((1, 2, 2, 3))))
-    if odd is not None and rng.random() < 0.6:
-        fields = tuple(odd_word(rng, odd or ()) for _ in fields)
-    return Tool(_tool_name(rng, verb, noun), description.capitalize(), verbs, noun, params, fields)
+    if odd and rng.random() < 0.6:
+        fields = tuple((name,) for name in dict.fromkeys(_odd(rng) for _ in fields))
+    topic = rng.choice(TOPICS) if rng.random() < 0.35 else ""
+    said, thing = rng.choice((verbs[0], rng.choice(verbs))), rng.choice((things[0], rng.choice(things)))
+    description = rng.choice(phrasing.DESCRIPTIONS).replace("{V}", said).replace("{N}", thing)
+    description = description.replace("{p}", params[0].words).replace("{F}", fields[0][0].replace("_", " "))
+    if topic:
+        description += rng.choice(phrasing.TOPIC_TAILS).replace("{T}", topic)
+    description = description[0].upper() + description[1:] + rng.choice((".", ".", ""))
+    return Tool(_tool_name(rng, verbs[0], things[0]), description, verbs, things, params, fields, topic)
 
 
-def _noun(rng: random.Random) -> str:
-    if rng.random() < 0.25:
-        return word(rng)
-    noun = rng.choice(NOUNS)
-    return f"{rng.choice(ADJECTIVES)} {noun}" if rng.random() < 0.15 else noun
+def _things(rng: Dice) -> Ways:
+    things = rng.choice(THINGS)
+    if rng.random() < 0.12:
+        adjective = rng.choice(ADJECTIVES)
+        return tuple(f"{adjective} {thing}" for thing in things)
+    return things
 
 
-def _odd(rng: random.Random, verbs: tuple[str, ...], noun: str, odd: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Return verb and noun, one or both replaced by words that nobody has seen."""
-    if rng.random() < 0.6:
-        noun = odd_word(rng, odd or ()) if rng.random() < 0.7 else f"{odd_word(rng, odd or ())} {noun}"
-    return ((odd_word(rng, odd or ()),) if rng.random() < 0.4 else verbs), noun
+def _odd_pair(rng: Dice) -> tuple[Ways, Ways]:
+    """Return verb and thing, one or both of them words that say nothing."""
+    style = rng.random()
+    verbs = (_odd(rng),) if style < 0.5 else rng.choice(VERBS)
+    things = (_odd(rng),) if style > 0.25 else rng.choice(THINGS)
+    return verbs, (f"{_odd(rng)} {things[0]}",) if rng.random() < 0.15 else things
 
 
-def tools_for(rng: random.Random, count: int, odd: Odd = None) -> list[Tool]:
+def tools_for(rng: Dice, count: int, odd: bool = False) -> list[Tool]:
     """Return `count` tools; often two share the thing or the verb, so that both have to be read."""
     out: list[Tool] = []
     while len(out) < count:
-        verbs, noun = rng.choice(VERBS), _noun(rng)
-        if odd is not None:
-            verbs, noun = _odd(rng, verbs, noun, odd)
+        verbs, things = _odd_pair(rng) if odd else (rng.choice(VERBS), _things(rng))
         if out and rng.random() < 0.45:
             twin = rng.choice(out)
-            verbs, noun = (verbs, twin.noun) if rng.random() < 0.7 else (twin.verbs, noun)
-        if all((t.verbs, t.noun) != (verbs, noun) for t in out):
-            tool = _tool(rng, verbs, noun, odd)
-            if all(t.name != tool.name for t in out):
-                out.append(tool)
+            verbs, things = (verbs, twin.things) if rng.random() < 0.7 else (twin.verbs, things)
+        if any(t.verbs[0] == verbs[0] and set(t.things) & set(things) for t in out):
+            continue
+        tool = _tool(rng, verbs, things, odd)
+        if all(t.name != tool.name for t in out):
+            out.append(tool)
     return out
 
 
@@ -155,7 +164,7 @@ def tools_for(rng: random.Random, count: int, odd: Odd = None) -> list[Tool]:
 class Writer:
     """Writes one conversation."""
 
-    rng: random.Random
+    rng: Dice
     tools: list[Tool]
     messages: list[dict[str, Any]] = field(default_factory=list)
     _ids: int = 0
@@ -176,45 +185,79 @@ class Writer:
         content = json.dumps(body, ensure_ascii=False)
         self.messages.append({"role": "tool", "content": content, "tool_call_id": f"c{self._ids}", "name": tool.name})
 
+    def request(self, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> None:
+        """Append the user's message that asks for one call of `tool`."""
+        core = _core(self.rng, tool, self.tools, asked)
+        self.say("user", _sentence(self.rng, core, arguments, _filled(self.rng, core, tool, arguments, asked)))
 
-def _clause(rng: random.Random, param: Param, value: object) -> str:
+
+def _core(rng: Dice, tool: Tool, tools: list[Tool], asked: str | None) -> str:
+    """Return a frame in which `tool` is told from all others on offer."""
+    if asked:
+        return rng.choice(phrasing.QUESTIONS)
+    others = [t for t in tools if t is not tool]
+    style = rng.random()
+    if style < 0.14 and not any(set(t.things) & set(tool.things) for t in others):
+        return rng.choice((*phrasing.THINGS_ONLY, *phrasing.QUESTIONS_OPEN))
+    if style > 0.92 and not any(set(t.verbs) & set(tool.verbs) for t in others):
+        return rng.choice(phrasing.VERBS_ONLY)
+    return rng.choice(phrasing.CORES)
+
+
+def _random_words(rng: Dice) -> str:
+    return " ".join(rng.choice(WORDS) for _ in range(rng.choice((1, 1, 2, 3))))
+
+
+def _clause(rng: Dice, param: Param, value: object) -> str:
     return rng.choice(phrasing.CLAUSES[param.kind]).replace("{p}", param.words).replace("{v}", str(value))
 
 
-def _arguments(rng: random.Random, tool: Tool, leave_out: Param | None = None) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for param in tool.params:
-        if param is leave_out or (not param.required and rng.random() < 0.5):
-            continue
-        out[param.name] = rng.choice(param.choices) if param.choices else draw(param.kind, rng)
-    return out
+def _arguments(rng: Dice, tool: Tool, leave_out: Param | None = None) -> dict[str, Any]:
+    return {
+        param.name: param.draw(rng)
+        for param in tool.params
+        if param is not leave_out and (param.required or rng.random() < 0.5)
+    }
 
 
-def _sentence(rng: random.Random, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> str:
+def _filled(rng: Dice, core: str, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> str:
+    """Return `core` with verb, thing, arguments and field said in one of their ways."""
     params = {p.name: p for p in tool.params}
     clauses = [_clause(rng, params[name], value) for name, value in arguments.items()]
     if len(clauses) > 1 and rng.random() < 0.35:
         clauses = [f"{params[name].words} {value}" for name, value in arguments.items()]
+    if rng.random() < 0.35:
         rng.shuffle(clauses)
-    joined = rng.choice((" ", " ", " ", ", ", " and ")).join(clauses)
-    core = rng.choice(phrasing.QUESTIONS if asked else phrasing.CORES)
-    verb = rng.choice(tool.verbs)
-    noun = tool.noun + ("s" if rng.random() < 0.1 else "")
-    text = core.replace("{V}", verb).replace("{N}", noun).replace("{A}", joined).replace("{F}", asked or "")
-    text = " ".join(text.split()).replace(" ,", ",").replace(" ?", "?").strip(" ,:")
+    joined = rng.choice((" ", *phrasing.JOINERS)).join(clauses)
+    thing = rng.choice(tool.things)
+    if tool.topic and rng.random() < 0.4:
+        thing = rng.choice((f"{tool.topic} {thing}", f"{thing} for {tool.topic}"))
+    elif rng.random() < 0.1:
+        thing += "s"
+    text = core.replace("{V}", rng.choice(tool.verbs)).replace("{N}", thing).replace("{F}", asked or "")
+    text = " ".join(text.replace("{A}", joined).split())
+    for mark in (" ,", " ?", " .", " !", " :", " ;"):
+        text = text.replace(mark, mark[1])
+    return text.replace(",,", ",").replace("()", "").strip(" ,:;-")
+
+
+def _sentence(rng: Dice, core: str, arguments: dict[str, Any], text: str) -> str:
+    """Return a request as users write it, with what they add before and after."""
     text = rng.choice(phrasing.PREFIXES) + text
-    if not text.endswith("?"):
+    if text[-1] not in "?!.":
         text += rng.choice(phrasing.SUFFIXES)
-    style = rng.random()
-    if style < 0.6:
+    if rng.random() < 0.6 and not any(text.startswith(str(value)) for value in arguments.values()):
         text = text[0].upper() + text[1:]
     if text[-1] not in "?!." and rng.random() < 0.5:
-        text += "."
+        text += "?" if "?" in core else "."
+    if rng.random() < 0.15:
+        reason = rng.choice(phrasing.REASONS).replace("{W}", _random_words(rng))
+        text = f"{text} {reason}" if rng.random() < 0.5 else f"{reason} {text}"
     return text
 
 
 def _fill(template: str, tool: Tool, value: object = "", **more: object) -> str:
-    text = template.replace("{N}", tool.noun).replace("{v}", str(value))
+    text = template.replace("{N}", tool.things[0]).replace("{v}", str(value))
     for key, replacement in more.items():
         text = text.replace("{" + key + "}", str(replacement))
     return text[0].upper() + text[1:] if template[0] != "{" else text
@@ -224,26 +267,25 @@ def _first(arguments: dict[str, Any]) -> object:
     return next(iter(arguments.values()), "it")
 
 
-def _body(rng: random.Random, tool: Tool) -> dict[str, Any]:
-    return {name: draw_result(rng) for name in tool.fields}
+def _body(rng: Dice, tool: Tool) -> dict[str, Any]:
+    return {ways[0]: draw_result(rng) for ways in tool.fields}
 
 
-def _state(
-    rng: random.Random, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], *, asked: str | None
-) -> str:
-    names = list(body)
+def _state(rng: Dice, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], *, asked: str | None) -> str:
+    """Return an answer with one or two fields of the result; `asked`: the one that it must state."""
+    names, said = list(body), {name: name.replace("_", " ") for name in body}
     value = _first(arguments)
     if asked is None and len(names) > 1 and rng.random() < 0.6:
         f, g = rng.sample(names, 2) if rng.random() < 0.3 else names[:2]
-        return _fill(rng.choice(phrasing.STATED_TWO), tool, value, F=f, r=body[f], G=g, s=body[g])
+        return _fill(rng.choice(phrasing.STATED_TWO), tool, value, F=said[f], r=body[f], G=said[g], s=body[g])
     name = asked or names[0]
-    return _fill(rng.choice(phrasing.STATED), tool, value, F=name, r=body[name])
+    return _fill(rng.choice(phrasing.STATED), tool, value, F=said[name], r=body[name])
 
 
 def one_call(w: Writer, tool: Tool) -> None:
     """A request, its call, a confirmation."""
     arguments = _arguments(w.rng, tool)
-    w.say("user", _sentence(w.rng, tool, arguments))
+    w.request(tool, arguments)
     w.call(tool, arguments)
     body: dict[str, Any] = {"status": w.rng.choice(("ok", "done", "accepted"))}
     if w.rng.random() < 0.5:
@@ -256,11 +298,11 @@ def stated(w: Writer, tool: Tool) -> None:
     """A question whose answer is in the result."""
     arguments = _arguments(w.rng, tool)
     asked = w.rng.choice(tool.fields) if w.rng.random() < 0.6 else None
-    w.say("user", _sentence(w.rng, tool, arguments, asked))
+    w.request(tool, arguments, w.rng.choice(asked) if asked else None)
     w.call(tool, arguments)
     body = _body(w.rng, tool)
     w.result(tool, body)
-    w.say("assistant", _state(w.rng, tool, arguments, body, asked=asked))
+    w.say("assistant", _state(w.rng, tool, arguments, body, asked=asked[0] if asked else None))
 
 
 def missing(w: Writer, tool: Tool) -> None:
@@ -268,10 +310,10 @@ def missing(w: Writer, tool: Tool) -> None:
     required = [p for p in tool.params if p.required]
     param = w.rng.choice(required)
     arguments = _arguments(w.rng, tool, leave_out=param)
-    w.say("user", _sentence(w.rng, tool, arguments))
+    w.request(tool, arguments)
     w.say("assistant", w.rng.choice(phrasing.ASK).replace("{p}", param.words))
     if w.rng.random() < 0.5:
-        value = w.rng.choice(param.choices) if param.choices else draw(param.kind, w.rng)
+        value = param.draw(w.rng)
         w.say("user", w.rng.choice((str(value), _clause(w.rng, param, value))))
         full = {
             p.name: {**arguments, param.name: value}[p.name] for p in tool.params if p.name in {*arguments, param.name}
@@ -282,27 +324,35 @@ def missing(w: Writer, tool: Tool) -> None:
 
 
 def no_tool(w: Writer, tool: Tool) -> None:
-    """A request that no offered tool serves: another thing, another verb, or small talk."""
-    if w.rng.random() < 0.15:
+    """A request that no offered tool serves: another thing, another verb, general knowledge, or small talk."""
+    style = w.rng.random()
+    if style < 0.15:
         said, answer = w.rng.choice(phrasing.SMALL_TALK)
-        w.say("user", said)
+        w.say("user", said.replace("{W}", _random_words(w.rng)))
         w.say("assistant", answer)
         return
-    nouns = {t.noun for t in w.tools}
-    if w.rng.random() < 0.5:
-        taken = {t.verbs for t in w.tools if t.noun == tool.noun}
-        other = _tool(w.rng, w.rng.choice([v for v in VERBS if v not in taken]), tool.noun)
+    if style < 0.35:
+        w.say("user", w.rng.choice(phrasing.KNOWLEDGE).replace("{W}", _random_words(w.rng)))
     else:
-        other = _tool(w.rng, w.rng.choice(VERBS), w.rng.choice([n for n in NOUNS if n not in nouns]))
-    asked = w.rng.choice(other.fields) if w.rng.random() < 0.3 else None
-    w.say("user", _sentence(w.rng, other, _arguments(w.rng, other), asked))
+        other = _other(w, tool)
+        asked = w.rng.choice(w.rng.choice(other.fields)) if w.rng.random() < 0.3 else None
+        w.request(other, _arguments(w.rng, other), asked)
     w.say("assistant", w.rng.choice(phrasing.NONE_FITS))
+
+
+def _other(w: Writer, tool: Tool) -> Tool:
+    """Return a tool that is not on offer: about the same thing as `tool`, or about something else."""
+    if w.rng.random() < 0.5:
+        taken = {verb for t in w.tools if set(t.things) & set(tool.things) for verb in t.verbs}
+        return _tool(w.rng, w.rng.choice([v for v in VERBS if taken.isdisjoint(v)]), tool.things)
+    things = {thing for t in w.tools for thing in t.things}
+    return _tool(w.rng, w.rng.choice(VERBS), w.rng.choice([n for n in THINGS if things.isdisjoint(n)]))
 
 
 def failing(w: Writer, tool: Tool) -> None:
     """The tool fails: try the same call again where that may help, say so where it does not."""
     arguments = _arguments(w.rng, tool)
-    w.say("user", _sentence(w.rng, tool, arguments))
+    w.request(tool, arguments)
     w.call(tool, arguments)
     value = _first(arguments)
     if w.rng.random() < 0.5:
@@ -312,7 +362,7 @@ def failing(w: Writer, tool: Tool) -> None:
         w.result(tool, body)
         w.say("assistant", _state(w.rng, tool, arguments, body, asked=None))
         return
-    error = w.rng.choice(phrasing.PERMANENT).replace("{N}", tool.noun).replace("{v}", str(value))
+    error = w.rng.choice(phrasing.PERMANENT).replace("{N}", tool.things[0]).replace("{v}", str(value))
     w.result(tool, {"error": error})
     w.say("assistant", _fill(w.rng.choice(phrasing.FAILED), tool, value, e=error))
 
@@ -320,7 +370,8 @@ def failing(w: Writer, tool: Tool) -> None:
 def chained(w: Writer, tool: Tool) -> None:
     """Two calls in a row: a string of the second is what the first one returned."""
     second = next(
-        (t for t in w.tools if t is not tool and t.params[0].json_type == "string" and not t.params[0].choices), None
+        (t for t in w.tools if t is not tool and t.params[0].kind not in (*JSON_TYPES, "enum")),
+        None,
     )
     if second is None:
         stated(w, tool)
@@ -328,10 +379,12 @@ def chained(w: Writer, tool: Tool) -> None:
     arguments, wanted = _arguments(w.rng, tool), second.params[0]
     rest = {k: v for k, v in _arguments(w.rng, second).items() if k != wanted.name}
     passed = draw(wanted.kind, w.rng)
-    key = wanted.name if w.rng.random() < 0.6 else w.rng.choice(FIELDS)
-    one, two = _sentence(w.rng, tool, arguments).rstrip("."), _sentence(w.rng, second, rest)
-    join = w.rng.choice((" and then ", ", then ", " and ", ". After that ", ", and with that "))
-    w.say("user", one + join + two[0].lower() + two[1:])
+    key = wanted.name if w.rng.random() < 0.6 else w.rng.choice(FIELDS)[0]
+    core = w.rng.choice(phrasing.CHAINS)
+    one = _filled(w.rng, w.rng.choice(phrasing.PLAIN_CORES), tool, arguments)
+    two = _filled(w.rng, w.rng.choice(phrasing.PLAIN_CORES), second, rest)
+    text = core.replace("{ONE}", one).replace("{TWO}", two)
+    w.say("user", _sentence(w.rng, core, {**arguments, **rest}, text))
     w.call(tool, arguments)
     w.result(tool, {key: passed, **{k: v for k, v in _body(w.rng, tool).items() if k != key and w.rng.random() < 0.5}})
     w.call(second, {wanted.name: passed, **rest})
@@ -341,40 +394,39 @@ def chained(w: Writer, tool: Tool) -> None:
 
 
 EPISODES = (one_call, stated, missing, no_tool, failing, chained)
-EPISODE_WEIGHTS = (34, 22, 10, 11, 10, 13)
+EPISODE_WEIGHTS = (32, 20, 11, 13, 10, 14)
 
 
-def repetition(rng: random.Random, pieces: Sequence[str] = ()) -> Row:
-    """Return a row that teaches copying: random words, or random `pieces`, said again."""
-    if pieces:
-        words = ("".join(rng.choice(pieces) for _ in range(rng.randint(1, 4))) for _ in range(rng.randint(5, 60)))
-        said = rng.choice((" ", " ", "_", ", ")).join(words)
-        return {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}], "tools": []}
-    said = " ".join(
-        str(draw(rng.choice(("name", "text", "code", "email", "date", "file", "integer")), rng))
-        for _ in range(rng.randint(4, 20))
-    )
-    messages = [{"role": "user", "content": said}, {"role": "assistant", "content": said}]
-    return {"messages": messages, "tools": []}
+def repetition(rng: Dice) -> Row:
+    """Return a row that teaches copying: random pieces, words, letters or values, said again."""
+    pieces = (*rng.lower, *rng.capital)
+    style = rng.random()
+    if rng.lower and style < 0.5:
+        made = ("".join(rng.choice(pieces) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(4, 40)))
+        said = rng.choice((" ", " ", "_", ", ")).join(made)
+    elif style < 0.65:
+        said = rng.choice((" ", " ", "_", ", ")).join(word(rng) for _ in range(rng.randint(4, 30)))
+    elif style < 0.75:
+        said = rng.choice((" ", "@", ".")).join(letters(rng, 1, 9) for _ in range(rng.randint(2, 12)))
+    else:
+        kinds = ("name", "text", "code", "email", "date", "file", "integer")
+        said = " ".join(str(draw(rng.choice(kinds), rng)) for _ in range(rng.randint(4, 20)))
+    return {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}], "tools": []}
 
 
-def repetition_row(seed: int, index: int) -> Row:
+def repetition_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
     """Return row `index` of `seed` from the stretch that is repetition only."""
-    return repetition(random.Random(f"repeat {seed}/{index}"))
+    return repetition(Dice.of(f"repeat {seed}/{index}", pieces))
 
 
-def conversation(seed: int, index: int, copying: float = 0.04, odd: Odd = None) -> Row:
-    """Return row `index` of `seed`; a share `copying` of the rows is plain repetition.
-
-    `odd`: tools, parameters and fields have names that nobody has seen, which can only be read; made of letters, or of
-    the tokenizer's pieces where it holds any. None: names made of the lexicon's words.
-    """
-    rng = random.Random(f"{seed}/{index}")
-    if rng.random() < copying:
-        return repetition(rng, odd or ())
-    tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd)
+def conversation(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
+    """Return row `index` of `seed`; words that nobody has seen are made of `pieces`, the tokenizer's own."""
+    rng = Dice.of(f"{seed}/{index}", pieces)
+    if rng.random() < COPYING:
+        return repetition(rng)
+    tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd=rng.random() < ODD)
     w = Writer(rng, tools)
     w.say("system", rng.choice(SYSTEMS))
-    for _ in range(rng.choice((1, 2, 2, 3))):
+    for _ in range(rng.choice((1, 2, 3, 3))):
         rng.choices(EPISODES, EPISODE_WEIGHTS)[0](w, rng.choice(tools))
     return {"messages": w.messages, "tools": [tool.to_openai() for tool in tools]}

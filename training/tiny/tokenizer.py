@@ -48,6 +48,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, template: str) -> Pre
     return fast
 
 
+def word_pieces(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
+    """Return the tokens that are letters only, sorted."""
+    return tuple(sorted(token for token in tokenizer.get_vocab() if token.isascii() and token.isalpha()))
+
+
 def template_text() -> str:
     """Return the chat template that ships beside this file."""
     return (Path(__file__).parent / "template.jinja").read_text()
