@@ -7,6 +7,7 @@
 <home>/training/          training runs with their checkpoints
 <home>/loops/<id>/        results of the steps of one turn, report
 <home>/spool/             write-ahead spools of the gateway
+<home>/cache/             what the compiler of training made, for the next run
 <home>/bench/             benchmark results
 """
 

@@ -71,10 +71,16 @@ def ray_session(settings: Settings) -> Iterator[None]:
         )
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    # DeepSpeed sets its own level at import, and then warns that there is no GPU.
+    logging.getLogger("DeepSpeed").addFilter(_is_error)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _refuse_shared_sqlite(settings: Settings) -> None:

@@ -24,8 +24,9 @@ from evaluation.templates import alternatives
 from training.tiny import SHIPPED, phrasing
 from training.tiny.build import SEED
 from training.tiny.card import flattening
-from training.tiny.generator import Row, conversation, tools_for
+from training.tiny.generator import Row, conversation
 from training.tiny.tokenizer import template_text, word_pieces
+from training.tiny.tools import tools_for
 from training.tiny.values import Dice
 
 ROWS = 800

@@ -6,6 +6,7 @@ After the run, on the driver: base + adapters of the best checkpoint → merged 
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
     settings = peft.LoraConfig(
         r=config.rank, lora_alpha=config.alpha, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM"
     )
-    wrapped = peft.get_peft_model(model, settings)
+    with warnings.catch_warnings():
+        # PEFT 0.21 with transformers 5.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        wrapped = peft.get_peft_model(model, settings)
     if config.embeddings:
         wrapped.get_input_embeddings().requires_grad_(True)
     return wrapped
