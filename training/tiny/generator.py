@@ -56,7 +56,7 @@ class Writer:
     def request(self, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> None:
         """Append the user's message that asks for one call of `tool`."""
         core = _core(self.rng, tool, self.tools, asked)
-        self.say("user", _sentence(self.rng, core, arguments, _filled(self.rng, core, tool, arguments, asked)))
+        self.say("user", _sentence(self.rng, core, arguments, _filled(self.rng, core, tool, arguments, asked=asked)))
 
 
 def _core(rng: Dice, tool: Tool, tools: list[Tool], asked: str | None) -> str:
@@ -88,7 +88,7 @@ def _arguments(rng: Dice, tool: Tool, leave_out: Param | None = None) -> dict[st
     }
 
 
-def _filled(rng: Dice, core: str, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> str:
+def _filled(rng: Dice, core: str, tool: Tool, arguments: dict[str, Any], *, asked: str | None = None) -> str:
     """Return `core` with verb, thing, arguments and field said in one of their ways."""
     params = {p.name: p for p in tool.params}
     clauses = [_clause(rng, params[name], value) for name, value in arguments.items()]
