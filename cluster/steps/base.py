@@ -68,7 +68,7 @@ def make_way(turn: Turn) -> None:
             f"expected no other rollout of {turn.settings.model}, found that of turn {other.id} ({other.status});"
             f" let it end first: ratchet loop --resume {other.id}"
         )
-    weights = {other.candidate: 0.0, other.champion: 100.0}
+    weights = {other.candidate: 0.0, other.champion: 1.0}
     ended = other.model_copy(update={"status": RolloutStatus.ABORTED, "weights": weights})
     reason = f"turn {turn.id} takes its place"
     event = RolloutEvent(rollout_id=other.id, kind="aborted", actor=turn.id, reason=reason, at=utc_now())

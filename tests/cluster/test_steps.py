@@ -33,7 +33,7 @@ def leave_rollout(made: Turn, status: RolloutStatus) -> None:
     made.ledger.create_rollout(
         RolloutRecord(
             id="t000", model="agent", champion="agent:1", candidate="agent:2", status=status,
-            weights={"agent:2": 10.0, "agent:1": 90.0}, created_at=now, updated_at=now,
+            weights={"agent:2": 0.1, "agent:1": 0.9}, created_at=now, updated_at=now,
         )
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_a_rollout_that_was_left_paused_makes_way(made: Turn) -> None:
     make_way(made)
     assert made.ledger.active_rollout("agent") is None
     ended = made.ledger.rollout("t000")
-    assert (ended.status, ended.weights) == (RolloutStatus.ABORTED, {"agent:2": 0.0, "agent:1": 100.0})
+    assert (ended.status, ended.weights) == (RolloutStatus.ABORTED, {"agent:2": 0.0, "agent:1": 1.0})
     assert [(event.kind, event.actor) for event in made.ledger.events("t000")] == [("aborted", "t001")]
 
 
