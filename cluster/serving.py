@@ -44,7 +44,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
     with ray_session(settings):
         from ray import serve
 
-        deploy(config, folders, settings.engine.build(), (host, port))
+        deploy(config, folders, settings.engine.build(alone=False), (host, port))
         Console().print(f"{version.ref} answers at http://{host}:{port}/v1 · Ctrl-C ends it", highlight=False)
         spool = Spool(home.spool / "serve.db")
         try:

@@ -56,18 +56,20 @@ class EngineSettings(Record):
     """The local engine; the same in the comparison and in production."""
 
     max_batch: int = Field(default=16, ge=1)
-    threads: int = Field(default=1, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    """Torch threads on a CPU; None: all cores in a test run or a comparison, one for each model that is served."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = Field(default=2048, ge=64)
     offered_only: bool = True
     """A call can only name a tool that is on offer."""
 
-    def build(self) -> EngineConfig:
-        """Return the engine's own config."""
+    def build(self, *, alone: bool) -> EngineConfig:
+        """Return the engine's own config; `alone`: nothing else is at work on the machine."""
         # Here, not above: it brings torch along, and `ratchet --help` should not wait for that.
         from evaluation.engines.transformers import EngineConfig
 
-        return EngineConfig(**self.model_dump())
+        threads = self.threads or ((os.cpu_count() or 1) if alone else 1)
+        return EngineConfig(**self.model_dump(exclude={"threads"}), threads=threads)
 
 
 class ServeSettings(Record):

@@ -53,7 +53,7 @@ class PairRow(Record):
     tokens: float | None = None
     """Input and output tokens of the episode."""
     latency_ms: float | None = None
-    """Mean milliseconds per model call of the episode."""
+    """Mean milliseconds per model call of the episode, run alone; only where every arm solved the scenario."""
     cost: float | None = None
     """Cost of the episode, in the currency of the price table."""
 

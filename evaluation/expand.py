@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from evaluation.alternatives import alternatives
 from evaluation.filling import answer_mistakes, fill, fill_value, render, result_values
 from evaluation.located import SuiteError
 from evaluation.pools import Values, shares
@@ -40,7 +41,6 @@ from evaluation.templates import (
     Domain,
     Intent,
     Template,
-    alternatives,
     as_intent,
     slots_of,
 )

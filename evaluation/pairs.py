@@ -1,13 +1,16 @@
 """Run two arms on the same scenarios so that they can be compared: in blocks, turn and turn about.
 
 Decisions: the arms share one machine, so whatever disturbs it must hit both; they run block by block, the order
-changing with each block, and never at the same time. Rows of a finished block are handed on at once, so that a run
-that is stopped goes on with the next block.
+changing with each block, and never at the same time. Latency is measured apart, on the scenarios that all arms solved:
+one conversation at a time, arm after arm, since in a full batch a call waits for its neighbours, and an arm that gives
+up early has fewer of them. Rows of a finished block are handed on at once, so that a run that is stopped goes on with
+the next block.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,7 +61,28 @@ async def run_pairs(
             for row, example in await asyncio.gather(*jobs):
                 rows.append(row)
                 examples.append(example)
-        on_block(rows, examples)
+        on_block(await _timed(rows, {s.id: s for s in block}, arms, run_id=run_id, sampling=sampling), examples)
+
+
+async def _timed(
+    rows: list[PairRow],
+    scenarios: Mapping[str, Scenario],
+    arms: Mapping[str, ModelClient],
+    *,
+    run_id: str,
+    sampling: Sampling,
+) -> list[PairRow]:
+    """Return `rows`, those of scenarios that every arm solved with their latency."""
+    solved = Counter((row.scenario_id, row.attempt) for row in rows if row.task_success)
+    both = [key for key, count in solved.items() if count == len(arms) > 1]
+    took: dict[tuple[str, int, str], float | None] = {}
+    for number, (scenario, attempt_number) in enumerate(both):
+        for arm in list(arms) if number % 2 == 0 else list(arms)[::-1]:
+            row, _ = await _one(
+                scenarios[scenario], arm, arms[arm], run_id=run_id, sampling=sampling, number=attempt_number
+            )
+            took[scenario, attempt_number, arm] = row.latency_ms
+    return [row.model_copy(update={"latency_ms": took.get((row.scenario_id, row.attempt, row.arm))}) for row in rows]
 
 
 async def _one(

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
 from evaluation.located import SuiteError
 from evaluation.records import Record, stable_id
 from evaluation.scenarios import Part
@@ -28,7 +29,7 @@ class Pool(Record):
     """A slot's values: exactly one of the four fields. A plain list in YAML stands for `values`."""
 
     values: tuple[Any, ...] | None = None
-    """Divided over the parts."""
+    """Divided over the parts. A text may hold `(alternatives|like these)` and stands for all that can be made of it."""
     pattern: str | None = None
     """Drawn text: `[A-Z]{2}[0-9]{4}`; divided over the parts by hash."""
     shared: tuple[Any, ...] | None = None
@@ -39,7 +40,10 @@ class Pool(Record):
     @model_validator(mode="before")
     @classmethod
     def _plain_list(cls, data: Any) -> Any:
-        return {"values": data} if isinstance(data, list | tuple) else data
+        given = {"values": data} if isinstance(data, list | tuple) else data
+        if isinstance(given, dict) and isinstance(given.get("values"), list | tuple):
+            return given | {"values": [value for listed in given["values"] for value in _expanded(listed)]}
+        return given
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Pool:
@@ -60,6 +64,16 @@ class Pool(Record):
     def divided(self) -> bool:
         """Whether the parts have different values."""
         return self.values is not None or self.pattern is not None
+
+
+def _expanded(value: Any) -> list[Any]:
+    """Return what an entry of a list stands for."""
+    if not isinstance(value, str):
+        return [value]
+    texts = alternatives(value)
+    if len(texts) > MOST_ALTERNATIVES:
+        raise ValueError(f"expected at most {MOST_ALTERNATIVES} values from one entry, found {len(texts)}")
+    return list(texts)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 
+from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
 from evaluation.located import Document, Location, SuiteError, parse, read_yaml
 from evaluation.records import RecoveryStrategy
 from evaluation.scenarios import Kind, ToolDef
@@ -21,14 +22,10 @@ from evaluation.templates import (
     SuiteHead,
     Template,
     ToolTemplate,
-    alternatives,
     as_intent,
     slots_of,
 )
 from evaluation.tools.execute import resolve
-
-MOST_ALTERNATIVES = 1000
-"""Most texts that one phrasing may stand for: more are a slip of the pen."""
 
 
 def read_template(folder: Path) -> Template:

@@ -5,7 +5,6 @@ The records only; `template_checks.py` reads and checks them and `expand.py` mak
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +18,6 @@ from evaluation.scenarios import Fault, Kind, Part, ToolDef
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w]*(?:\.\w+)*)\}")
 """`{city}`, or `{result.0.price}` for a field of an executed call's result."""
-
-ALTERNATIVES = re.compile(r"\(([^()]*\|[^()]*)\)")
-"""`(delete|erase|get rid of)`: one of these; an empty one may be left out."""
 
 
 class ToolTemplate(ToolDef):
@@ -124,17 +120,6 @@ class Template:
                 twins[name].add(other)
                 twins.setdefault(other, set()).add(name)
         return twins
-
-
-def alternatives(phrasing: str) -> list[str]:
-    """Return every text that a phrasing with `(one|other)` in it stands for, in order; a plain one is its own."""
-    texts, choices = ALTERNATIVES.split(phrasing)[::2], ALTERNATIVES.findall(phrasing)
-    out: list[str] = []
-    for chosen in itertools.product(*(choice.split("|") for choice in choices)):
-        joined = "".join(itertools.chain.from_iterable(itertools.zip_longest(texts, chosen, fillvalue="")))
-        joined = re.sub(r"\s+", " ", joined).strip()
-        out.append(re.sub(r" (?=[,.;:?!])", "", joined))
-    return list(dict.fromkeys(out))
 
 
 def placeholders(value: Any) -> set[str]:

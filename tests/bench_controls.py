@@ -35,7 +35,7 @@ def gate_outcome(settings: Settings, base: Path, candidate: Path, seed: int) -> 
     def keep(new: list[PairRow], _: list[Example]) -> None:
         rows.extend(new)
 
-    engine = settings.engine.build()
+    engine = settings.engine.build(alone=True)
     arms = {"base": LocalModel.load(base, "base", engine), "candidate": LocalModel.load(candidate, "candidate", engine)}
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, seed)
     options = PairOptions(settings.run.block)

@@ -102,7 +102,7 @@ def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any]
             RunRecord(id=run_id, kind="test", suite_digest=suite.digest(), model=model[1], seed=settings.seed,
                       started_at=now)
         )  # fmt: skip
-    local = LocalModel.load(model[0], model[1], settings.engine.build())
+    local = LocalModel.load(model[0], model[1], settings.engine.build(alone=True))
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
     sink: Any = at.ledger if collect else _Nowhere()

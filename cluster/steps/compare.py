@@ -66,7 +66,7 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
         right = Counter(row.arm for row in rows if row.task_success)
         tick(len(done), len(scenarios), f"{right['base']} against {right['candidate']} right")
 
-    engine = settings.engine.build()
+    engine = settings.engine.build(alone=True)
     models = {
         "base": LocalModel.load(base.folder, base.ref, engine),
         "candidate": LocalModel.load(candidate.folder, candidate.ref, engine),

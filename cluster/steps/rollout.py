@@ -24,7 +24,7 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         candidate=candidate.ref,
         candidate_folder=candidate.folder,
         policy=settings.rollout,
-        engine=settings.engine.build(),
+        engine=settings.engine.build(alone=False),
         host=settings.serve.host,
         port=settings.serve.port,
         spool=turn.home.spool / f"{turn.id}.db",

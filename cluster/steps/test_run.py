@@ -24,7 +24,7 @@ def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
         id=run_id, kind="test", suite_digest=suite.digest(), model=base.ref, seed=settings.seed, started_at=utc_now()
     )
     turn.ledger.start_run(record)
-    model = LocalModel.load(base.folder, base.ref, settings.engine.build())
+    model = LocalModel.load(base.folder, base.ref, settings.engine.build(alone=True))
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from evaluation.alternatives import alternatives
 from evaluation.expand import SUITES
 from evaluation.pools import Values
 from evaluation.scenarios import Kind, Part
 from evaluation.template_checks import read_template
-from evaluation.templates import PLACEHOLDER, Domain, Intent, ToolTemplate, alternatives
+from evaluation.templates import PLACEHOLDER, Domain, Intent, ToolTemplate
 from evaluation.tools.execute import argument_mistakes, resolve
 
 TEMPLATE = read_template(SUITES / "tools")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -81,7 +82,8 @@ def test_the_arm_that_begins_changes_with_each_block() -> None:
         ["a", "b"] if n % 2 == 0 else ["b", "a"] for n in range(len(blocks))
     ]
     changes = sum(one != two for one, two in pairwise(log))
-    assert changes == len(blocks), "each block asks one arm until it is done, then the other"
+    timed = {r.scenario_id for rows in blocks for r in rows if r.latency_ms is not None}
+    assert changes <= len(blocks) + 2 * len(timed), "each block asks one arm until it is done, then the other"
 
 
 def test_every_scenario_is_attempted_by_every_arm_and_judged() -> None:
@@ -92,6 +94,45 @@ def test_every_scenario_is_attempted_by_every_arm_and_judged() -> None:
     assert all(r.task_success for r in rows if r.arm == "a")
     assert not any(r.task_success for r in rows if r.arm == "b" and r.expected_calls)
     assert any(not r.tool_accuracy for r in rows if r.arm == "b")
+
+
+def test_latency_is_measured_alone_where_every_arm_solved_the_scenario() -> None:
+    at_once: list[int] = []
+
+    class Counted(Watched):
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            self._log.append(self.name)
+            at_once.append(len(self._log))
+            await asyncio.sleep(0.001)
+            done = await self._inner.complete(messages, tools, sampling)
+            self._log.remove(self.name)
+            return replace(done, latency_ms=100.0 * len(self._log) + 5.0)
+
+    running: list[str] = []
+    arms = {name: Counted(suite_oracle(KINDS), running, set()) for name in ("a", "b")}
+    arms["c"] = Counted(HALF, running, set())
+    rows: list[PairRow] = []
+
+    def run(names: str) -> dict[bool, set[float | None]]:
+        rows.clear()
+        work = run_pairs(
+            KINDS,
+            {name: arms[name] for name in names},
+            run_id="r",
+            sampling=Sampling(),
+            options=PairOptions(block=8),
+            on_block=lambda new, _: rows.extend(new),
+        )
+        asyncio.run(work)
+        solved = {s.id: all(r.task_success for r in rows if r.scenario_id == s.id) for s in KINDS}
+        return {both: {r.latency_ms for r in rows if solved[r.scenario_id] is both} for both in set(solved.values())}
+
+    assert run("ab") == {True: {5.0}}
+    assert max(at_once) > 1, "attempts that are not timed run together"
+    assert run("ac")[False] == {None}
+    assert run("ac").get(True, {5.0}) == {5.0}
 
 
 def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluation.alternatives import alternatives
 from evaluation.expand import SUITES
 from evaluation.filling import answer_mistakes
 from evaluation.pools import Pool, Values, parse_pattern, shares
@@ -21,7 +22,6 @@ from evaluation.scenarios import Kind, Part, Scenario
 from evaluation.splits import Suite, check_split, normalised
 from evaluation.suite import SuiteError, expand, load, require_parts
 from evaluation.template_checks import read_template
-from evaluation.templates import alternatives
 from evaluation.tools.execute import ToolBox
 
 SMALL = {Part.TRAIN: 40, Part.HELD_OUT: 20, Part.LIVE: 20}
@@ -328,6 +328,19 @@ def test_alternatives_stand_for_each_of_their_texts() -> None:
         "Get rid of {item} today.",
     ]
     assert alternatives("Is it (|very|very) cold (|), {item}?") == ["Is it cold, {item}?", "Is it very cold, {item}?"]
+
+
+def test_values_with_alternatives_are_values_each(tmp_path: Path) -> None:
+    pool = Pool.model_validate(["(red|blue) (hat|coat)", 7, "tie"])
+    assert pool.values == ("red hat", "red coat", "blue hat", "blue coat", 7, "tie")
+    assert Pool.model_validate({"values": ["(a|b|c)"]}).values == ("a", "b", "c")
+    values = Values({"wear": Pool.model_validate(["(red|blue|grey|old) (hat|coat|belt|tie)"])}, 3)
+    drawn = {part: {values.draw("wear", part, Random(n)) for n in range(90)} for part in Part}
+    assert sum(map(len, drawn.values())) == len(set().union(*drawn.values())) == 16
+    many = f"({'|'.join(str(n) for n in range(40))})"
+    head, domain = changed("domain.slots", {"code": [f"{many} {many}"]})
+    with pytest.raises(SuiteError, match="expected at most 1000 values from one entry, found 1600"):
+        expand(write(tmp_path, head, domain), 1)
 
 
 def test_alternatives_are_divided_and_drawn_evenly(tmp_path: Path) -> None:
