@@ -117,11 +117,15 @@ def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any]
 
 @imports.command()
 def bfcl(
-    questions: Annotated[Path, typer.Option(help="The leaderboard's file of questions.")],
+    questions: Annotated[list[Path], typer.Option(help="The leaderboard's file of questions; may be given again.")],
     out: Annotated[Path, typer.Option(help="File to write, .jsonl.")],
-    answers: Annotated[Path | None, typer.Option(help="The file of answers; not for (ir)relevance.")] = None,
+    answers: Annotated[
+        list[Path] | None, typer.Option(help="The file of answers; may be given again; not for (ir)relevance.")
+    ] = None,
 ) -> None:
     """Make a suite from the Berkeley Function-Calling Leaderboard's files.
+
+    Several categories become one suite when the options are given again.
 
     Example: ratchet test import bfcl --questions Q.json --answers A.json --out suite.jsonl
     """
@@ -129,7 +133,7 @@ def bfcl(
     from evaluation.suite import Suite, save_jsonl
 
     with said():
-        scenarios = tuple(import_bfcl(questions, answers))
+        scenarios = tuple(import_bfcl(questions, answers or ()))
         suite = Suite(name=out.stem, seed=0, split_seed=0, scenarios=scenarios)
         save_jsonl(suite, out)
     counts = ", ".join(f"{len(suite.part(part))} {part}" for part in Part)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +43,25 @@ class _Answer(Record):
     ground_truth: tuple[dict[str, _Acceptable], ...]
 
 
-def import_bfcl(questions: Path, answers: Path | None = None) -> list[Scenario]:
-    """Return the scenarios of one category.
+def import_bfcl(questions: Sequence[Path], answers: Sequence[Path] = ()) -> list[Scenario]:
+    """Return the scenarios of one or several categories, a file each, as one suite's.
 
-    `answers` may be None for the categories of relevance and irrelevance only. Raises `SuiteError` with all mistakes.
+    Answers are found by the entries' ids; only the categories of relevance and irrelevance need none. Raises
+    `SuiteError` with all mistakes of all files.
     """
     mistakes: list[str] = []
-    document = read_jsonl(questions)
-    rows = [parse(_Question, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
-    truths = _read_answers(answers, mistakes) if answers is not None else {}
+    truths = {key: truth for path in answers for key, truth in _read_answers(path, mistakes).items()}
+    where = ", ".join(map(str, answers)) or "no file of answers"
     scenarios: list[Scenario] = []
-    for at, row in enumerate(rows):
-        if row is not None:
+    for path in questions:
+        document = read_jsonl(path)
+        rows = [parse(_Question, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
+        for at, row in enumerate(rows):
+            if row is None:
+                continue
             if not _needs_no_answer(_category(row.id)) and row.id not in truths:
-                mistakes.append(
-                    document.mistake((at,), f"expected an answer to {row.id} in {answers}, found none", name=("id",))
-                )
+                said = f"expected an answer to {row.id} in {where}, found none"
+                mistakes.append(document.mistake((at,), said, name=("id",)))
                 continue
             scenarios += _scenarios(document, (at,), row, truths.get(row.id), mistakes=mistakes)
     if mistakes:

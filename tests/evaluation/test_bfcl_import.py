@@ -48,8 +48,8 @@ def question(identifier: str, said: str = "Book it", functions: list[dict[str, A
 
 def imported(folder: Path, identifier: str, truth: list[dict[str, Any]] | None) -> Scenario:
     answers = [{"id": identifier, "ground_truth": truth}]
-    path = write(folder, answers, "answers.json") if truth is not None else None
-    (scenario,) = import_bfcl(write(folder, [question(identifier)]), path)
+    paths = [write(folder, answers, "answers.json")] if truth is not None else []
+    (scenario,) = import_bfcl([write(folder, [question(identifier)])], paths)
     return scenario
 
 
@@ -124,17 +124,32 @@ def test_entries_on_one_function_list_or_with_the_same_words_are_one_group(tmp_p
         question("irrelevance_4", "four", other),
         question("irrelevance_5", "five", third),
     ]
-    scenarios = import_bfcl(write(tmp_path, rows))
+    scenarios = import_bfcl([write(tmp_path, rows)])
     assert len({s.group for s in scenarios[:4]}) == 1
     assert scenarios[4].group != scenarios[0].group
     assert check_split(scenarios) == []
+
+
+def test_several_categories_make_one_suite(tmp_path: Path) -> None:
+    one = write(tmp_path, [question("live_simple_1", "Book Oslo"), question("live_simple_2", "Book Rome")], "1.json")
+    other = write(tmp_path, [question("live_multiple_1", "book Oslo!", [{**BOOK, "name": "other"}])], "2.json")
+    truth = {"ground_truth": [{"hotel.book": {"city": ["Oslo"], "nights": [1]}}]}
+    given = write(tmp_path, [{"id": f"live_simple_{n}", **truth} for n in (1, 2)], "a1.json")
+    more = write(tmp_path, [{"id": "live_multiple_1", "ground_truth": [{"other": {"city": ["Oslo"]}}]}], "a2.json")
+    scenarios = import_bfcl([one, other], [given, more])
+    assert len(scenarios) == 3
+    assert len({s.group for s in scenarios}) == 1, "the same words in two files are one group"
+    with pytest.raises(
+        SuiteError, match=r"2\.json:1: id: expected an answer to live_multiple_1 in .*a1\.json, found none"
+    ):
+        import_bfcl([one, other], [given])
 
 
 def test_all_mistakes_are_named_with_their_lines(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [question("simple_python_1"), {"id": "simple_python_2"}, question("simple_python_3")]
     answers = [{"id": "simple_python_3", "ground_truth": [{"hotel.cancel": {}}]}]
     with pytest.raises(SuiteError) as caught:
-        import_bfcl(write(tmp_path, rows), write(tmp_path, answers, "a.json"))
+        import_bfcl([write(tmp_path, rows)], [write(tmp_path, answers, "a.json")])
     first, second, third, fourth = sorted(caught.value.mistakes)
     assert "questions.json:1: id: expected an answer to simple_python_1" in first
     assert "questions.json:2: function: expected a value, found none" in second
@@ -151,7 +166,7 @@ def test_all_mistakes_are_named_with_their_lines(tmp_path: Path) -> None:
 def test_the_real_files_import_whole(category: str, entries: int, calls: set[int], tmp_path: Path) -> None:
     name = f"BFCL_v4_{category}.json"
     answers = OUTSIDE / "possible_answer" / name
-    scenarios = import_bfcl(OUTSIDE / name, answers if answers.exists() else None)
+    scenarios = import_bfcl([OUTSIDE / name], [answers] if answers.exists() else [])
     assert len(scenarios) == entries
     assert {len(s.expected.calls) for s in scenarios} <= calls
     assert check_split(scenarios) == []
