@@ -1,7 +1,7 @@
 """How `tiny` is made: configuration, data stream, run, export.
 
 `RECIPE` and `ARCHITECTURE` are the whole configuration; both are written beside the weights. The stream starts with
-nothing but repetition (which teaches copying) and then turns to conversations.
+nothing but repetition of few pieces (which teaches copying soonest) and then turns to conversations.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ WORD_COUNT = 60
 """How often each known word is told to the tokenizer, beside the rows, so that it becomes one token."""
 CAPITAL_COUNT = 15
 """The same for words as they begin sentences."""
-COPY_STEPS = 300
+COPY_STEPS = 400
 """Steps at the start whose rows are repetition only."""
+FEW_PIECES = 100
+"""How many of the tokenizer's pieces are repeated there: with all of them copying comes only after 900 steps."""
 ROWS_PER_STEP = 10
 """Generated rows per step and worker: a little more than fit into its packs."""
 
@@ -127,7 +129,7 @@ class Part:
         """Return row `number` of this worker."""
         index = number * self.world + self.rank
         if number < self.copy_rows:
-            return repetition_row(self.seed, index, self.pieces)
+            return repetition_row(self.seed, index, self.pieces[:: len(self.pieces) // FEW_PIECES])
         return conversation(self.seed, index, self.pieces)
 
 
@@ -179,7 +181,7 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     pieces = word_pieces(tokenizer)
     for rank in range(world):
         parts = {
-            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20, pieces),
+            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * ROWS_PER_STEP, pieces),
             f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, pieces),
         }
         # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
