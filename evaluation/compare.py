@@ -26,6 +26,8 @@ from evaluation.stats.intervals import Array, Estimate, log_ratio_interval, mean
 from evaluation.stats.paired import count_pairs, difference_of_proportions, mcnemar, permutation, ratio_of_proportions
 
 HELD_OUT_TOOL = "held_out_tool"
+REGRESSION = "regression"
+"""Tag of pinned scenarios: a candidate that fails one is rejected."""
 
 
 class PairRow(Record):
@@ -53,7 +55,9 @@ class PairRow(Record):
     tokens: float | None = None
     """Input and output tokens of the episode."""
     latency_ms: float | None = None
-    """Mean milliseconds per model call of the episode, run alone; only where every arm solved the scenario."""
+    """Mean milliseconds per model call of the episode, among those that ran at the same time."""
+    alone_ms: float | None = None
+    """The same, measured again with nothing beside it; only where every arm solved the scenario. This is compared."""
     cost: float | None = None
     """Cost of the episode, in the currency of the price table."""
 
@@ -82,7 +86,7 @@ METRICS: Mapping[str, Metric] = {
     "protocol_clean": Metric("protocol_clean", Direction.HIGHER, True),
     "quality": Metric("quality", Direction.HIGHER, False),
     "tokens_per_episode": Metric("tokens", Direction.LOWER, False),
-    "latency_ms": Metric("latency_ms", Direction.LOWER, False, both_solved=True),
+    "latency_ms": Metric("alone_ms", Direction.LOWER, False, both_solved=True),
     "cost": Metric("cost", Direction.LOWER, False, both_solved=True),
 }
 
@@ -145,7 +149,7 @@ class Comparison(Record):
     attempts: int
     """Pairs of attempts."""
     base: dict[str, Estimate]
-    """Every metric over all scenarios that the arm attempted."""
+    """Every metric over all scenarios that the arm attempted; latency and cost where both arms solved them."""
     candidate: dict[str, Estimate]
     metrics: dict[str, MetricComparison]
     """Every metric on the pairs."""
@@ -163,15 +167,17 @@ def summarise(
     ordered = sorted(rows, key=_canonical)
     table = _clean(ordered, (base, candidate))
     paired = list(table.scenarios.values())
+    metrics = _compare(paired, alpha)
+    solved = {name for name, metric in METRICS.items() if metric.both_solved}
     return Comparison(
         base_arm=base,
         candidate_arm=candidate,
         alpha=alpha,
         scenarios=len(paired),
         attempts=sum(len(units.attempts) for units in paired),
-        base=_arm_figures(table.kept[base], alpha),
-        candidate=_arm_figures(table.kept[candidate], alpha),
-        metrics=_compare(paired, alpha),
+        base=_arm_figures(table.kept[base], alpha) | {name: metrics[name].base for name in solved},
+        candidate=_arm_figures(table.kept[candidate], alpha) | {name: metrics[name].candidate for name in solved},
+        metrics=metrics,
         slices=_slices(paired, alpha),
         problems=table.problems,
         rows_hash=stable_id([row.model_dump(mode="json") for row in ordered]),
@@ -240,7 +246,7 @@ def _clean(rows: Sequence[PairRow], arms: tuple[str, str]) -> _Table:
     return _Table(scenarios, kept, problems)
 
 
-_NUMBERS = ("quality", "tokens", "latency_ms", "cost")
+_NUMBERS = ("quality", "tokens", "latency_ms", "alone_ms", "cost")
 
 
 def _is_impossible(value: float | None) -> bool:
@@ -282,7 +288,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _arm_figures(kept: Mapping[str, list[PairRow]], alpha: float) -> dict[str, Estimate]:
     figures = {}
-    for name, metric in METRICS.items():
+    for name, metric in ((name, metric) for name, metric in METRICS.items() if not metric.both_solved):
         means = [_mean([getattr(row, metric.field) for row in kept[scenario]]) for scenario in sorted(kept)]
         figures[name] = _estimate(np.array([m for m in means if m is not None]), metric, alpha)
     return figures

@@ -10,12 +10,13 @@ not defined, and the difference is judged instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from pydantic import Field, field_validator
 
-from evaluation.compare import METRICS, Comparison, Direction, MetricComparison
+from evaluation.compare import METRICS, REGRESSION, Comparison, Direction, MetricComparison, PairRow
 from evaluation.records import Record, stable_id
 from evaluation.stats.intervals import Estimate
 from evaluation.stats.paired import holm, needed_pairs
@@ -70,10 +71,21 @@ class GatePolicy(Record):
 
 
 class RegressionEvidence(Record):
-    """How the candidate did on the pinned scenarios, those that the base solved."""
+    """How the candidate did on the pinned scenarios."""
 
     passed: dict[str, bool | None]
     """By scenario id; None: not attempted."""
+
+
+def pinned(rows: Iterable[PairRow], candidate: str = "candidate") -> RegressionEvidence:
+    """Return how `candidate` did on the scenarios tagged `regression`: passed where every attempt succeeded."""
+    passed: dict[str, bool | None] = {}
+    for row in rows:
+        if REGRESSION in row.tags:
+            known = passed.setdefault(row.scenario_id, None)
+            if row.arm == candidate:
+                passed[row.scenario_id] = known is not False and row.task_success is True
+    return RegressionEvidence(passed=passed)
 
 
 class RuleResult(Record):

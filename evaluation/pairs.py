@@ -72,7 +72,7 @@ async def _timed(
     run_id: str,
     sampling: Sampling,
 ) -> list[PairRow]:
-    """Return `rows`, those of scenarios that every arm solved with their latency."""
+    """Return `rows`, those of scenarios that every arm solved with their latency when nothing runs beside them."""
     solved = Counter((row.scenario_id, row.attempt) for row in rows if row.task_success)
     both = [key for key, count in solved.items() if count == len(arms) > 1]
     took: dict[tuple[str, int, str], float | None] = {}
@@ -82,7 +82,7 @@ async def _timed(
                 scenarios[scenario], arm, arms[arm], run_id=run_id, sampling=sampling, number=attempt_number
             )
             took[scenario, attempt_number, arm] = row.latency_ms
-    return [row.model_copy(update={"latency_ms": took.get((row.scenario_id, row.attempt, row.arm))}) for row in rows]
+    return [row.model_copy(update={"alone_ms": took.get((row.scenario_id, row.attempt, row.arm))}) for row in rows]
 
 
 async def _one(

@@ -16,7 +16,7 @@ from cluster.session import ray_session
 from cluster.settings import Settings
 from evaluation.compare import PairRow, summarise
 from evaluation.engines.client import LocalModel
-from evaluation.gate import GateOutcome, judge
+from evaluation.gate import GateOutcome, judge, pinned
 from evaluation.models import Sampling
 from evaluation.pairs import PairOptions, run_pairs
 from evaluation.records import Example
@@ -44,7 +44,7 @@ def gate_outcome(settings: Settings, base: Path, candidate: Path, seed: int) -> 
     finally:
         for arm in arms.values():
             arm.close()
-    return judge(summarise(rows, alpha=settings.gate.alpha), settings.gate).outcome
+    return judge(summarise(rows, alpha=settings.gate.alpha), settings.gate, pinned(rows)).outcome
 
 
 def shuffled(rows: list[SnapshotRow], seed: int) -> list[SnapshotRow]:

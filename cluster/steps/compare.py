@@ -10,7 +10,7 @@ from cluster.turn import Tick, Turn
 from evaluation.compare import HELD_OUT_TOOL, Comparison, PairRow, read_rows, summarise
 from evaluation.engines.client import LocalModel
 from evaluation.files import atomic_write
-from evaluation.gate import RegressionEvidence, judge
+from evaluation.gate import judge, pinned
 from evaluation.ledger import DecisionRecord
 from evaluation.ledger.store import utc_now
 from evaluation.models import Sampling
@@ -25,7 +25,7 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
     rows = _run(turn, tick, base, candidate)
     policy = turn.settings.gate
     comparison = summarise(rows, alpha=policy.alpha)
-    gate = judge(comparison, policy, RegressionEvidence(passed={}))
+    gate = judge(comparison, policy, pinned(rows))
     turn.ledger.record_decision(
         DecisionRecord(
             id=stable_id(turn.id, gate.rows_hash, gate.policy_hash),

@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from evaluation.compare import PairRow, summarise
-from evaluation.gate import GateOutcome, GatePolicy, RegressionEvidence, RuleOutcome, judge
+from evaluation.gate import GateOutcome, GatePolicy, RegressionEvidence, RuleOutcome, judge, pinned
 from evaluation.scenarios import Kind
 
 POLICY = GatePolicy()
@@ -29,7 +29,7 @@ def rows_of(base, candidate, *, base_latency, candidate_latency, cost=1.0, quali
                     protocol_clean=True,
                     quality=(4.0 if solved else 1.0) if quality is None else quality,
                     tokens=100.0,
-                    latency_ms=float(latency[i]),
+                    alone_ms=float(latency[i]),
                     cost=price * (1 + i % 5),
                 )
             )
@@ -130,7 +130,7 @@ def test_a_clear_win_is_approved_with_its_evidence():
         ({"task_success": None}, "accuracy"),
         ({"quality": float("nan")}, "quality"),
         ({"cost": -1.0}, "cost"),
-        ({"latency_ms": float("inf")}, "latency"),
+        ({"alone_ms": float("inf")}, "latency"),
         ({"scenario_id": "another"}, "pairing"),
         ({"tool_accuracy": None, "exact_calls": None}, None),
     ],
@@ -155,7 +155,7 @@ def test_slower_or_dearer_is_rejected_although_more_accurate():
     decision = judge(summarise(clear_win(cost=1.3)), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "cost").outcome is RuleOutcome.FAILED
-    rows = [r if r.arm == "base" else r.model_copy(update={"latency_ms": r.latency_ms * 1.2}) for r in clear_win()]
+    rows = [r if r.arm == "base" else r.model_copy(update={"alone_ms": r.alone_ms * 1.2}) for r in clear_win()]
     decision = judge(summarise(rows), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "latency").outcome is RuleOutcome.FAILED
@@ -196,6 +196,19 @@ def test_regression_scenarios():
         GateOutcome.REJECT,
         GateOutcome.INCONCLUSIVE,
     ]
+
+
+def test_a_pinned_scenario_that_the_candidate_fails_in_any_attempt_rejects_it():
+    rows = [
+        r.model_copy(update={"tags": ("regression",)}) if r.scenario_id in ("s00000", "s00001") else r
+        for r in clear_win()
+    ]
+    found = {r.scenario_id: r.task_success for r in rows if r.tags and r.arm == "candidate"}
+    assert pinned(rows) == RegressionEvidence(passed=found)
+    again = [r.model_copy(update={"attempt": 1, "task_success": False}) for r in rows if r.tags]
+    assert set(pinned(rows + again).passed.values()) == set(pinned(again + rows).passed.values()) == {False}
+    assert pinned([r for r in rows if r.arm == "base"]).passed == dict.fromkeys(found)
+    assert pinned(clear_win()).passed == {}
 
 
 def test_policies_are_validated():

@@ -82,7 +82,7 @@ def test_the_arm_that_begins_changes_with_each_block() -> None:
         ["a", "b"] if n % 2 == 0 else ["b", "a"] for n in range(len(blocks))
     ]
     changes = sum(one != two for one, two in pairwise(log))
-    timed = {r.scenario_id for rows in blocks for r in rows if r.latency_ms is not None}
+    timed = {r.scenario_id for rows in blocks for r in rows if r.alone_ms is not None}
     assert changes <= len(blocks) + 2 * len(timed), "each block asks one arm until it is done, then the other"
 
 
@@ -127,9 +127,10 @@ def test_latency_is_measured_alone_where_every_arm_solved_the_scenario() -> None
         )
         asyncio.run(work)
         solved = {s.id: all(r.task_success for r in rows if r.scenario_id == s.id) for s in KINDS}
-        return {both: {r.latency_ms for r in rows if solved[r.scenario_id] is both} for both in set(solved.values())}
+        return {both: {r.alone_ms for r in rows if solved[r.scenario_id] is both} for both in set(solved.values())}
 
     assert run("ab") == {True: {5.0}}
+    assert max(r.latency_ms or 0 for r in rows) > 5.0, "how long it took among the others stands beside it"
     assert max(at_once) > 1, "attempts that are not timed run together"
     assert run("ac")[False] == {None}
     assert run("ac").get(True, {5.0}) == {5.0}
@@ -143,7 +144,7 @@ def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
     resumed = [row for block in (*before, *after) for row in block]
 
     def figures(rows: list[PairRow]) -> dict[tuple[str, str], object]:
-        return {(r.scenario_id, r.arm): r.model_dump(exclude={"latency_ms"}) for r in rows}
+        return {(r.scenario_id, r.arm): r.model_dump(exclude={"latency_ms", "alone_ms"}) for r in rows}
 
     assert len(resumed) == len(whole)
     assert figures(resumed) == figures(whole)
