@@ -24,6 +24,8 @@ from serving.spool import Spool
 
 QUIET_S = 30.0
 """Seconds after which nothing more is expected of an exchange whose conversation was not said to have ended."""
+REPORTED = 0.8
+"""Confidence in an outcome that the asking side reports: enough to learn from, less than a validator's own look."""
 
 
 def home_secret(path: Path) -> bytes:
@@ -125,4 +127,5 @@ def flush(spool: Spool, ledger: Ledger, batch: int = 200, quiet_s: float = QUIET
 
 
 def _labelled(example: Example, success: bool | None) -> Example:
-    return example if success is None else example.model_copy(update={"labels": Labels(success=success)})
+    labels = Labels(success=success, validation_confidence=REPORTED)
+    return example if success is None else example.model_copy(update={"labels": labels})

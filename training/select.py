@@ -2,9 +2,9 @@
 
 Decisions: one pass over the examples; what a step drops is counted with its reason. A test's example that was right is
 used as it was, one that was wrong is replaced by its correction. An example from production is used where people rated
-it well, or where nobody did and validators passed it; else only as somebody's suggestion corrects it. Duplicates are
-told by what was said before scrubbing (pseudonyms differ from example to example); of several the one with the highest
-quality stays. Held-out examples are left out first, and the guard looks again at the end.
+it well, or where nobody did and its session was reported a success; else only as somebody's suggestion corrects it.
+Duplicates are told by what was said before scrubbing (pseudonyms differ from example to example); of several the one
+with the highest quality stays. Held-out examples are left out first, and the guard looks again at the end.
 Not covered yet: near duplicates, balance, streaming a ledger that does not fit into memory.
 """
 

@@ -13,19 +13,18 @@ from training.select import select_snapshot
 
 
 def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResult:
-    """Select this turn's test examples and what earlier turns collected in production."""
+    """Select this turn's test examples and what earlier turns collected in production, with what was said of it."""
     ledger, settings = turn.ledger, turn.settings
-    examples = chain(
-        ledger.examples(ExampleFilter(run_ids=(tests.run_id,))),
-        ledger.examples(ExampleFilter(sources=(Source.PRODUCTION,))),
-    )
+    tested = ledger.examples(ExampleFilter(run_ids=(tests.run_id,)))
+    served = list(ledger.examples(ExampleFilter(sources=(Source.PRODUCTION,))))
     seeds = {"seed": settings.seed, "split_seed": turn.suite().split_seed}
     snapshot, funnel = asyncio.run(
         select_snapshot(
-            examples,
+            chain(tested, served),
             turn.suite().scenarios,
             settings.select,
             folder=turn.home.snapshots / settings.model,
+            feedback=ledger.feedback_by_example([example.id for example in served]),
             name=turn.id,
             seeds=seeds,
         )

@@ -24,6 +24,7 @@ from evaluation.scenarios import (
     Scenario,
     ToolDef,
 )
+from serving.capture import REPORTED
 from training.guard import HeldOutOverlap
 from training.select import SelectConfig, Selection, select, select_snapshot
 from training.snapshot import SnapshotError, read
@@ -161,7 +162,8 @@ def test_low_confidence_and_low_quality_are_dropped_and_counted() -> None:
 
 
 def rated(rating: float | None, success: bool | None = None) -> Labels:
-    return Labels(user_satisfaction=rating, success=success, validation_confidence=0.9 if success else 0.0)
+    """As the ledger has it: an outcome that was reported comes with `serving.capture.REPORTED`."""
+    return Labels(user_satisfaction=rating, success=success, validation_confidence=0.0 if success is None else REPORTED)
 
 
 @pytest.mark.parametrize(
