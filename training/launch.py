@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +48,7 @@ def start(
     name: str,
     storage: Path,
 ) -> TrainResult:
-    """Run `train(job)` on the workers and wait. Raises `TrainingFailed`."""
+    """Run `train(job)` on the workers and wait. Raises `TrainingFailed`, and `KeyboardInterrupt` at Ctrl-C."""
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     scale = config.scale
     resources = {"CPU": scale.cpus_per_worker} | ({"GPU": scale.gpus_per_worker} if scale.gpus_per_worker else {})
@@ -68,12 +71,30 @@ def start(
         ),
     )
     try:
-        result = trainer.fit()
+        with own_interrupt():
+            result = trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise TrainingFailed(f"run {name}: {error}") from error
     if result.checkpoint is None:
         raise TrainingFailed(f"run {name} ended without a checkpoint; its log is under {storage / name}")
     return _collect(result)
+
+
+@contextmanager
+def own_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the block with `KeyboardInterrupt`, and mean afterwards what it meant before.
+
+    `fit` handles it by stopping the workers, which is well, and then by `sys.exit(0)`, which says that all went well;
+    and it leaves its handler installed, which swallows what comes later.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        raise KeyboardInterrupt from stopped
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def _collect(result: Any) -> TrainResult:
