@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import ray
 
-from cluster.settings import Settings
+from cluster.settings import Settings, StoreSettings
 
 ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -59,7 +59,11 @@ def ray_session(settings: Settings) -> Iterator[None]:
     quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
     if settings.ray.address:
         ray.init(address=settings.ray.address, **quiet)
-        _refuse_shared_sqlite(settings)
+        try:
+            refuse_shared_sqlite(settings.stores, sum(node["Alive"] for node in ray.nodes()))
+        except SessionError:
+            ray.shutdown()
+            raise
     else:
         ray.init(
             address="local",
@@ -83,11 +87,16 @@ def _is_error(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
 
 
-def _refuse_shared_sqlite(settings: Settings) -> None:
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) > 1 and settings.stores.ledger_url is None:
-        ray.shutdown()
+def refuse_shared_sqlite(stores: StoreSettings, nodes: int) -> None:
+    """Raise `SessionError` where several nodes would share a store in SQLite: its file is on one of them."""
+    found = [
+        f"{key} {url or 'in the home'}"
+        for key, url in (("stores.ledger_url", stores.ledger_url), ("stores.mlflow_uri", stores.mlflow_uri))
+        if (url or "sqlite").startswith("sqlite")
+    ]
+    if nodes > 1 and found:
         raise SessionError(
-            f"expected a PostgreSQL ledger on a cluster of {len(nodes)} nodes, found SQLite in the home;"
-            " set stores.ledger_url to a postgresql:// URL and home to storage that all nodes share"
+            f"expected stores with a server on a cluster of {nodes} nodes, found SQLite: {', '.join(found)};"
+            " set stores.ledger_url to a postgresql:// URL, stores.mlflow_uri to an MLflow server or a postgresql://"
+            " URL, and home to storage that all nodes share"
         )

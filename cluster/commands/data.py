@@ -37,7 +37,8 @@ def list_data(home: HomeFlag = None, config: ConfigFlag = None, as_json: JsonFla
         table.add_row(run["id"], run["kind"], run["model"], examples, run["status"], run["started_at"][:19])
     out.print(table)
     for snapshot in snapshots:
-        out.print(f"Snapshot {snapshot['ref']}: {snapshot['rows']} rows", highlight=False, soft_wrap=True)
+        found = f"damaged: {snapshot['damaged']}" if snapshot["damaged"] else f"{snapshot['rows']} rows"
+        out.print(f"Snapshot {snapshot['ref']}: {found}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -67,15 +68,35 @@ def show(
 
 
 def _snapshots(root: Path) -> list[dict[str, Any]]:
-    """Return what is pinned of every version of every table. Raises `SnapshotError` for a damaged one."""
+    """Return what is pinned of every version of every table; of a damaged one what is wrong with it."""
     from deltalake import DeltaTable
 
-    from training.snapshot import open_snapshot
+    return [
+        _pinned(f"{folder}@{version}")
+        for folder in (sorted(root.iterdir()) if root.is_dir() else [])
+        if DeltaTable.is_deltatable(str(folder))
+        for version in range(_versions(folder))
+    ]
 
-    found = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        if DeltaTable.is_deltatable(str(folder)):
-            for version in range(DeltaTable(folder).version() + 1):
-                snapshot = open_snapshot(f"{folder}@{version}")
-                found.append({"ref": snapshot.ref, "rows": snapshot.rows, "name": snapshot.meta.name})
-    return found
+
+def _versions(folder: Path) -> int:
+    """Return how many versions a table has; 1 where its log cannot be read, so that the table is listed."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return DeltaTable(folder).version() + 1
+    except (OSError, DeltaError):
+        return 1
+
+
+def _pinned(ref: str) -> dict[str, Any]:
+    from deltalake.exceptions import DeltaError
+
+    from training.snapshot import SnapshotError, open_snapshot
+
+    try:
+        snapshot = open_snapshot(ref)
+    except (SnapshotError, DeltaError, OSError, ValueError) as error:
+        return {"ref": ref, "rows": None, "name": None, "damaged": str(error)}
+    return {"ref": snapshot.ref, "rows": snapshot.rows, "name": snapshot.meta.name, "damaged": None}

@@ -122,6 +122,7 @@ def bfcl(
     answers: Annotated[
         list[Path] | None, typer.Option(help="The file of answers; may be given again; not for (ir)relevance.")
     ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Make a suite from the Berkeley Function-Calling Leaderboard's files.
 
@@ -136,5 +137,9 @@ def bfcl(
         scenarios = tuple(import_bfcl(questions, answers or ()))
         suite = Suite(name=out.stem, seed=0, split_seed=0, scenarios=scenarios)
         save_jsonl(suite, out)
-    counts = ", ".join(f"{len(suite.part(part))} {part}" for part in Part)
-    console().print(f"Wrote {len(scenarios)} scenarios to {out}: {counts}", highlight=False)
+    counts = {str(part): len(suite.part(part)) for part in Part}
+    if as_json:
+        print_json({"suite": str(out), "scenarios": len(scenarios), "parts": counts})
+        return
+    parts = ", ".join(f"{n} {part}" for part, n in counts.items())
+    console().print(f"Wrote {len(scenarios)} scenarios to {out}: {parts}", highlight=False)
