@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 class DiskError(Exception):
     """A file could not be written. Says which, why, and what to change."""
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Raise `DiskError` where the block cannot write to `place`: a full disk, a folder that is none or is closed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # a library's own, about something else
+            raise
+        raise DiskError(
+            f"could not write {place}: {error.strerror}; free space, or write to another folder"
+            " (RATCHET_HOME moves the home)"
+        ) from error
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
@@ -17,12 +33,11 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     Raises `DiskError` where the disk is full or the folder cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
-    try:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        part = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with part.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -30,11 +45,6 @@ def atomic_write(path: Path, content: str | bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
         _sync_folder(path.parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DiskError(
-            f"could not write {path}: {reason}; free space or set RATCHET_HOME to a folder that can be written"
-        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

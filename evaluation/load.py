@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.expand import SUITES, expand
+from evaluation.files import atomic_write
 from evaluation.located import Document, Location, SuiteError, parse, read_jsonl, read_yaml
 from evaluation.records import stable_id
 from evaluation.scenarios import Part, Scenario, ToolDef
@@ -62,11 +63,8 @@ def builtin_tools() -> dict[str, ToolDef]:
 
 
 def save_jsonl(suite: Suite, path: Path) -> None:
-    """Write a suite's scenarios in full, one a line; `load` reads them back unchanged."""
-    text = "".join(scenario.model_dump_json() + "\n" for scenario in suite.scenarios)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    """Write a suite's scenarios in full, one a line; `load` reads them back unchanged. Raises `DiskError`."""
+    atomic_write(path, "".join(scenario.model_dump_json() + "\n" for scenario in suite.scenarios))
 
 
 def scenario_schema() -> str:

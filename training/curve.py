@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from evaluation.files import atomic_write
+
 
 def draw_curve(curve: Sequence[dict[str, float]], path: Path) -> Path:
-    """Draw loss and evaluation loss over steps to `path` (PNG); return `path`."""
+    """Draw loss and evaluation loss over steps to `path` (PNG); return `path`. Raises `DiskError`."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     train = [(p["step"], p["loss"]) for p in curve if "loss" in p]
@@ -21,5 +24,7 @@ def draw_curve(curve: Sequence[dict[str, float]], path: Path) -> Path:
     axes.set_yscale("log")
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    atomic_write(path, picture.getvalue())
     return path

@@ -1,7 +1,8 @@
 """Versions of models: an MLflow record each, and a folder that is checked before it is used.
 
-    <root>/<name>/<version>/         the model: safetensors, tokenizer, template
-    <root>/<name>/.incoming          a copy on its way; swept by the next registration
+    <root>/models/<name>/<version>/  the model: safetensors, tokenizer, template
+    <root>/models/<name>/.incoming   a copy on its way; swept by the next registration
+    <root>/artifacts/                what runs leave: their curves as pictures
 
 Decisions: a version counts once its folder is in place. Registering goes copy, record, rename, each repeatable: a kill
 between any two leaves either nothing or a record without folder, which nobody sees and which the same registration
@@ -21,6 +22,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from evaluation.files import DiskError, writing
 from evaluation.model_folder import check_folder, folder_digest, model_files
 from evaluation.records import Record
 from training.locks import exclusive
@@ -95,8 +97,7 @@ class Registry:
             quoted = name.replace("'", "\\'")
             found = self._client.search_runs([experiment], f"tags.`{_RUN}` = '{quoted}'", max_results=1)
             run = found[0] if found else self._client.create_run(experiment, run_name=name, tags={_RUN: name})
-            for key, value in params.items():
-                self._log_param(run, key, str(value))
+            self._log_params(run, {key: str(value)[:6000] for key, value in params.items()})
             if run.info.status != "RUNNING":
                 self._client.update_run(run.info.run_id, status="RUNNING")
         return str(run.info.run_id)
@@ -112,8 +113,9 @@ class Registry:
         return {int(point.step): float(point.value) for point in points}
 
     def log_artifact(self, run_id: str, file: Path) -> None:
-        """Copy a file to the run."""
-        self._client.log_artifact(run_id, str(file))
+        """Copy a file to the run. Raises `DiskError`."""
+        with writing(self._root / "artifacts"):
+            self._client.log_artifact(run_id, str(file))
 
     def finish(self, run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED") -> None:
         """Say that the run has ended."""
@@ -124,7 +126,8 @@ class Registry:
     def register(self, name: str, folder: Path, meta: VersionMeta) -> ModelVersion:
         """Copy the model in `folder` and return its version; the same digest, parent and snapshot is the same version.
 
-        Raises `ModelFolderError` for a folder that is no whole, safe model, `RegistryError` for a name that is no slug.
+        Raises `ModelFolderError` for a folder that is no whole, safe model, `RegistryError` for a name that is no slug,
+        `DiskError` where the copy cannot be written.
         """
         if not _NAME.fullmatch(name):
             raise RegistryError(f"expected a name of at most 64 of a-z, 0-9, `.`, `_`, `-`, found {name!r}")
@@ -229,14 +232,16 @@ class Registry:
             return str(found.experiment_id)
         return str(self._client.create_experiment(_EXPERIMENT, artifact_location=str(self._root / "artifacts")))
 
-    def _log_param(self, run: Any, key: str, value: str) -> None:
-        known = run.data.params.get(key)
-        if known is None:
-            self._client.log_param(run.info.run_id, key, value[:6000])
-        elif known != value[:6000]:
-            raise RegistryError(
-                f"run {run.info.run_name}: expected {key} = {known}, as it began, found {value}; choose another name"
-            )
+    def _log_params(self, run: Any, params: Mapping[str, str]) -> None:
+        known = run.data.params
+        for key, value in params.items():
+            if known.get(key, value) != value:
+                raise RegistryError(
+                    f"run {run.info.run_name}: expected {key} = {known[key]}, as it began, found {value};"
+                    " choose another name"
+                )
+        for key in params.keys() - known.keys():
+            self._client.log_param(run.info.run_id, key, params[key])
 
     def _records(self, name: str) -> list[Any]:
         if not _NAME.fullmatch(name):
@@ -252,9 +257,15 @@ class Registry:
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
         tags = {"digest": digest, "parent": meta.parent, "snapshot": meta.snapshot, "meta": meta.model_dump_json()}
-        place = str(self._models / name)
-        made = self._client.create_model_version(name, source=place, run_id=meta.run_id or None, tags=tags)
-        return int(made.version)
+        number = max((int(record.version) for record in self._records(name)), default=0) + 1
+        while True:
+            source = str(self._models / name / str(number))
+            made = self._client.create_model_version(name, source=source, run_id=meta.run_id or None, tags=tags)
+            if int(made.version) == number:
+                return number
+            # MLflow chooses the number, and none a second time: versions that were deleted count, too.
+            self._client.delete_model_version(name, made.version)
+            number = int(made.version) + 1
 
     def _version(self, record: Any) -> ModelVersion:
         return ModelVersion(
@@ -269,10 +280,15 @@ class Registry:
     def _copy(self, folder: Path, name: str, digest: str) -> Path:
         incoming = self._models / name / ".incoming"
         shutil.rmtree(incoming, ignore_errors=True)
-        for path in model_files(folder):
-            target = incoming / path.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        try:
+            with writing(incoming):
+                for path in model_files(folder):
+                    target = incoming / path.relative_to(folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+        except DiskError:
+            shutil.rmtree(incoming, ignore_errors=True)
+            raise
         if folder_digest(incoming) != digest:
             raise RegistryError(f"{folder} changed while it was copied; register it when nothing writes to it any more")
         return incoming

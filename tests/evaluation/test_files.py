@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from evaluation.files import DiskError, atomic_write
+from evaluation.files import DiskError, atomic_write, writing
+from evaluation.scenarios import Part
+from evaluation.suite import expand, save_jsonl
 
 FULL = """
 import resource, signal, sys
@@ -55,6 +59,25 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match=r"could not write .*file/x\.json"):
         atomic_write(tmp_path / "file/x.json", "x")
+
+
+def test_a_suite_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = expand("tools", 0, counts=dict.fromkeys(Part, 1))
+    save_jsonl(suite, tmp_path / "suite.jsonl")
+    assert stat.S_IMODE((tmp_path / "suite.jsonl").stat().st_mode) & stat.S_IRGRP
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match=r"could not write .*other\.jsonl: No space left on device"):
+        save_jsonl(suite, tmp_path / "other.jsonl")
+    assert os.listdir(tmp_path) == ["suite.jsonl"]
+
+
+def test_an_error_that_is_not_the_systems_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot load"), writing(tmp_path):
+        raise OSError("cannot load")
 
 
 def test_a_file_that_cannot_be_encoded_leaves_nothing(tmp_path: Path) -> None:

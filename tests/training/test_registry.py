@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from evaluation.files import DiskError
 from evaluation.model_folder import ModelFolderError, check_folder
 from training.mlflow_store import sqlite_uri
 from training.registry import ModelVersion, Registry, RegistryError, VersionMeta
@@ -95,6 +97,34 @@ def test_the_same_model_again_is_the_same_version_and_another_parent_is_another(
     assert registry.register("tiny", model(tmp_path / "elsewhere"), META) == first
     other = registry.register("tiny", model(tmp_path / "a"), META.model_copy(update={"parent": "tiny:2"}))
     assert (other.version, other.digest) == (2, first.digest)
+
+
+def test_mlflow_shows_where_each_version_really_is(registry: Registry, tmp_path: Path) -> None:
+    registry.register("tiny", model(tmp_path / "a"), META)
+    registry.register("tiny", model(tmp_path / "b", 2.0), META)
+    registry._client.delete_model_version("tiny", "2")
+    third = registry.register("tiny", model(tmp_path / "c", 3.0), META)
+    assert third.version > 2
+    found = {record.version: record.source for record in registry._client.search_model_versions("name = 'tiny'")}
+    assert {int(version): source for version, source in found.items()} == {
+        version.version: version.folder for version in registry.versions("tiny")
+    }
+
+
+def test_a_full_disk_leaves_no_version_and_no_half_of_one(
+    registry: Registry, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", full)
+        with pytest.raises(DiskError, match=r"could not write .*tiny/.incoming: No space left on device; free space"):
+            registry.register("tiny", model(tmp_path / "a"), META)
+    assert registry.versions("tiny") == []
+    assert list((home / "models" / "tiny").iterdir()) == []
+    assert registry.register("tiny", model(tmp_path / "a"), META).version == 1
 
 
 class Killed(BaseException):
@@ -226,7 +256,9 @@ def test_a_run_is_taken_up_again_under_its_name(registry: Registry, tmp_path: Pa
     assert registry.curve(run, "loss") == {1: 2.0, 2: 1.5}
     assert registry.start_run("it's other", {}) != run
     with pytest.raises(RegistryError, match="expected rank = 8, as it began, found 4"):
-        registry.start_run("loop-1/train", {"rank": 4})
+        registry.start_run("loop-1/train", {"new": 1, "rank": 4})
+    assert registry._client.get_run(run).info.status == "FINISHED"
+    assert registry._client.get_run(run).data.params == {"rank": "8", "alpha": "16"}
 
 
 @pytest.mark.parametrize(
