@@ -5,17 +5,23 @@
 <home>/registry/          version folders and run artifacts
 <home>/snapshots/         Delta tables
 <home>/training/          training runs with their checkpoints
-<home>/loops/<id>/        results of the steps of one turn, report
+<home>/loops/<id>/        one turn: results of its steps, report, flags, time taken, lock
 <home>/spool/             write-ahead spools of the gateway
-<home>/cache/             what the compiler of training made, for the next run
-<home>/bench/             benchmark results
+<home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
+<home>/cache/             what can be made or fetched again: compiled training, bases from the hub, fonts of pictures
+<home>/bench/             benchmark results (`make bench-loop`, in `.ratchet`), with a home for each seed
+<home>/controls/          runs of the benchmark's controls, in those homes
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+CACHES = {"HF_HUB_CACHE": "hub", "HF_XET_CACHE": "xet", "MPLCONFIGDIR": "matplotlib"}
+"""Folders in the cache by the variable that leads a library there; otherwise it takes one outside the home."""
 
 
 class HomeError(Exception):
@@ -43,6 +49,12 @@ class Home:
                 " set RATCHET_HOME or --home to another folder, or free space"
             ) from error
         return cls(root)
+
+    def keep_caches(self) -> None:
+        """Let libraries that are imported later keep their caches in the home, where the user set no other place."""
+        for name, folder in CACHES.items():
+            if not (name.startswith("HF_") and "HF_HOME" in os.environ):
+                os.environ.setdefault(name, str(self.root / "cache" / folder))
 
     def ledger_url(self, url: str | None) -> str:
         """Return the ledger's URL: as set, or SQLite in the home."""

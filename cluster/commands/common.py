@@ -35,6 +35,8 @@ OURS = frozenset(
         "ModelFolderError",
         "PortTaken",
         "RegistryError",
+        "RolloutStuck",
+        "RunError",
         "ScrubError",
         "SessionError",
         "SettingsError",
@@ -77,6 +79,7 @@ def opened(flags: Mapping[str, Any], config: Path | None) -> Iterator[Opened]:
 
     settings = Settings.load(flags, config)
     home = Home.open(settings.home)
+    home.keep_caches()
     with Ledger.open(home.ledger_url(settings.stores.ledger_url)) as ledger:
         yield Opened(settings, home, ledger)
 

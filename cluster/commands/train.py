@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,9 @@ from rich.table import Table
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 app = typer.Typer(help="Training runs.", no_args_is_help=True)
+
+_NAME = re.compile(r"(?!t\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A folder's name, and none that a turn of the loop has or will have."""
 
 
 @app.command()
@@ -30,18 +34,26 @@ def run(
     Example: ratchet train run --snapshot .ratchet/snapshots/agent@0 --name again
     """
     flags = {"base": base, "train.recipe": recipe, "seed": seed, "home": home}
+    if not _NAME.fullmatch(name):
+        raise typer.BadParameter(
+            f"expected at most 64 letters, digits, `.`, `_`, `-`, and not a turn's name as t001, found {name!r}",
+            param_hint="--name",
+        )
     with said(), opened(flags, config) as at:
         from cluster.session import ray_session
         from cluster.steps.base import base_folder
-        from training.finetune import finetune
+        from cluster.steps.train import train_and_log, train_config
         from training.snapshot import open_snapshot
 
         pinned, settings = open_snapshot(snapshot), at.settings
-        train = settings.train.model_copy(update={"seed": settings.seed})
+        start = base_folder(settings.base)
         with ray_session(settings):
-            done = finetune(pinned, base_folder(settings.base), train, name=name, work=at.home.training)
+            run_id, done = train_and_log(
+                at.registry(), pinned, start, train_config(settings), name=name, work=at.home.training
+            )
     found = {
         "name": name,
+        "run": run_id,
         "folder": str(done.folder),
         "best_eval_loss": done.best_eval_loss,
         "curve": str(done.picture),

@@ -1,4 +1,8 @@
-"""Step 2: what the turn starts from. The champion where there is one; else the configured base becomes version 1."""
+"""Step 2: what the turn starts from. The champion where there is one; else the configured base becomes version 1.
+
+A base that is asked for by name (flag, variable, settings file) and is not the one that the champion descends from is
+refused: the turn would train another model than it was told to.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,14 @@ from cluster.results import BaseResult
 from cluster.turn import Tick, Turn, TurnError
 from evaluation.ledger import RolloutEvent, RolloutStatus
 from evaluation.ledger.store import utc_now
-from evaluation.model_folder import check_folder
+from evaluation.model_folder import check_folder, folder_digest
 from training.provenance import environment
-from training.registry import VersionMeta
+from training.registry import ModelVersion, Registry, RegistryError, VersionMeta
 from training.tiny import SHIPPED
 
 
 def base_folder(base: str) -> Path:
-    """Return the folder of `tiny`, of a path, or of a Hugging Face id (fetched to the hub's cache).
+    """Return the folder of `tiny`, of a path, or of a Hugging Face id (fetched to the hub's cache: `Home.keep_caches`).
 
     Raises `ModelFolderError` for an unusable folder and `TurnError` where the id cannot be fetched.
     """
@@ -86,6 +90,8 @@ def find_base(turn: Turn, tick: Tick) -> BaseResult:
         turn.ledger.set_champion(settings.model, version.ref)
     else:
         version = registry.resolve(champion)
+        if "base" in settings.model_fields_set:
+            _require_descent(settings.base, version, registry)
     previous = registry.aliases(settings.model).get("previous")
     previous = None if previous == version.version else previous
     registry.project_aliases(settings.model, champion=version.version, candidate=None, previous=previous)
@@ -97,3 +103,31 @@ def find_base(turn: Turn, tick: Tick) -> BaseResult:
         is_champion=version.meta.recipe != "base",
         parameters=parameters(folder),
     )
+
+
+def _require_descent(base: str, champion: ModelVersion, registry: Registry) -> None:
+    root = _root(champion, registry)
+    if not _is(base, root):
+        raise TurnError(
+            f"--base: expected {root.meta.parent or root.ref}, which the champion {champion.ref} descends from, or no"
+            f" base at all, found {base!r}; for another base use another --home or another `model` name"
+        )
+
+
+def _root(version: ModelVersion, registry: Registry) -> ModelVersion:
+    """Return the version that this one descends from, as far back as the registry knows."""
+    while version.meta.recipe != "base":
+        name, _, number = version.meta.parent.rpartition(":")
+        try:
+            version = registry.version(name, int(number))
+        except (RegistryError, ValueError):
+            break
+    return version
+
+
+def _is(base: str, root: ModelVersion) -> bool:
+    """Whether `base` is what became `root`: a folder by its content, anything else by its name."""
+    folder = Path(base).expanduser()
+    if base != "tiny" and folder.is_dir():
+        return folder_digest(folder.resolve()) == root.digest
+    return base == root.meta.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster.results import BaseResult, RegisterResult, SelectResult, TrainResult
+from cluster.steps.train import train_config
 from cluster.turn import Tick, Turn
 from training.provenance import environment
 from training.registry import VersionMeta
@@ -19,7 +20,7 @@ def register_candidate(
         parent=base.ref,
         snapshot=selected.snapshot.ref,
         recipe=trained.recipe,
-        config=settings.train.model_dump(mode="json"),
+        config=train_config(settings).model_dump(mode="json"),
         seeds={"seed": settings.seed, "split_seed": turn.suite().split_seed},
         environment=environment(),
         run_id=trained.run,

@@ -5,26 +5,41 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from cluster.results import BaseResult, SelectResult, TrainResult
+from cluster.settings import Settings
 from cluster.turn import Tick, Turn
-from training.finetune import Finetuned, finetune
+from training.config import TrainConfig
+from training.finetune import Finetuned, begin, finetune
+from training.registry import Registry
+from training.snapshot import Snapshot
+
+
+class Logged(NamedTuple):
+    """A training run that MLflow knows."""
+
+    run: str
+    """MLflow's id."""
+    done: Finetuned
+
+
+def train_config(settings: Settings) -> TrainConfig:
+    """Return what training is really told: its settings with the seed of everything."""
+    return settings.train.model_copy(update={"seed": settings.seed})
 
 
 def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectResult) -> TrainResult:
     """Train, or go on with, the turn's run."""
-    config = turn.settings.train.model_copy(update={"seed": turn.settings.seed})
-    # First, because it refuses a run that was begun with other settings or another snapshot.
-    run = _begin(turn, selected)
+    config, work = train_config(turn.settings), turn.home.training
     stop = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(turn.home.training / turn.id / "progress.json", tick, stop))
+    watcher = threading.Thread(target=_watch, args=(work / turn.id / "progress.json", tick, stop))
     watcher.start()
     try:
-        done = finetune(selected.snapshot, Path(base.folder), config, name=turn.id, work=turn.home.training)
+        run, done = train_and_log(turn.registry, selected.snapshot, Path(base.folder), config, name=turn.id, work=work)
     finally:
         stop.set()
         watcher.join()
-    _log(turn, run, done)
     evals = [p["eval_loss"] for p in done.curve if "eval_loss" in p]
     return TrainResult(
         folder=str(done.folder),
@@ -37,6 +52,24 @@ def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectRe
     )
 
 
+def train_and_log(
+    registry: Registry, snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, work: Path
+) -> Logged:
+    """Train, or go on with, the run `name` in `work`, as an MLflow run of the same name. Raises what `finetune` does.
+
+    What the run was not begun with is refused before MLflow's run is touched.
+    """
+    run = registry.start_run(name, begin(snapshot, base.resolve(), config, work / name))
+    try:
+        done = finetune(snapshot, base, config, name=name, work=work)
+        _log(registry, run, done)
+    except BaseException as error:
+        registry.finish(run, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    registry.finish(run)
+    return Logged(run, done)
+
+
 def _watch(path: Path, tick: Tick, stop: threading.Event) -> None:
     while not stop.wait(0.5):
         if path.exists():
@@ -44,18 +77,12 @@ def _watch(path: Path, tick: Tick, stop: threading.Event) -> None:
             tick(now["step"], now["steps"], f"loss {now['loss']:.3f}")
 
 
-def _begin(turn: Turn, selected: SelectResult) -> str:
-    params = {"snapshot": selected.snapshot.ref, **turn.settings.train.model_dump(mode="json", exclude={"seed"})}
-    return turn.registry.start_run(turn.id, params)
-
-
-def _log(turn: Turn, run: str, done: Finetuned) -> None:
-    logged = {key: turn.registry.curve(run, key) for key in ("eval_loss", "loss")}
+def _log(registry: Registry, run: str, done: Finetuned) -> None:
+    logged = {key: registry.curve(run, key) for key in ("eval_loss", "loss")}
     for point in done.curve:
         step = int(point["step"])
         if "eval_loss" in point and step not in logged["eval_loss"]:
-            turn.registry.log_metrics(run, {"eval_loss": point["eval_loss"]}, step)
+            registry.log_metrics(run, {"eval_loss": point["eval_loss"]}, step)
         elif "loss" in point and step % 10 == 0 and step not in logged["loss"]:
-            turn.registry.log_metrics(run, {"loss": point["loss"], "learning_rate": point["learning_rate"]}, step)
-    turn.registry.log_artifact(run, done.picture)
-    turn.registry.finish(run)
+            registry.log_metrics(run, {"loss": point["loss"], "learning_rate": point["learning_rate"]}, step)
+    registry.log_artifact(run, done.picture)
