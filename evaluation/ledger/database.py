@@ -1,8 +1,8 @@
 """The door to the database: one engine, two kinds of transaction, and the migration at opening.
 
 SQLite: write-ahead log, one writer at a time (a write takes the lock at its beginning, so that what it has read still
-holds when it writes), readers never wait. PostgreSQL: the same statements. A commit in SQLite's log survives the death
-of the process at any moment; after a loss of power the last commits may be missing, but the file is whole.
+holds when it writes), readers never wait. PostgreSQL: the same statements. A commit is synced to the disk before it
+returns, so that it survives the death of the process and a loss of power.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _prepare_sqlite(engine: Engine, busy_s: float) -> None:
         dbapi.isolation_level = None  # the driver must not begin transactions of its own: `began` does
         dbapi.execute(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
         dbapi.execute("PRAGMA foreign_keys = ON")
-        dbapi.execute("PRAGMA synchronous = NORMAL")
+        dbapi.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")
     def began(connection: Connection) -> None:

@@ -109,6 +109,7 @@ def test_the_migrations_make_the_schema(url: str) -> None:
         assert set(tables) == {*Base.metadata.tables, VERSION_TABLE}
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA synchronous")) == 2  # FULL: a commit survives a loss of power
     database.engine.dispose()
 
 
