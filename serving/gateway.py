@@ -2,8 +2,8 @@
 
 Decisions: a conversation keeps the variant that it began with; a new one is assigned by its sticky hash and the weights
 of the rollout record. An answer is in the spool before its caller has it. A variant that fails before its first token
-is asked once more; after that nothing is repeated. A request that names its version gets it, whatever the
-conversation had before, and is no evidence for a rollout.
+is asked once more; after that nothing is repeated. Each try that fails counts against its variant. A request that
+names its version gets it, whatever the conversation had before, and is no evidence for a rollout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.pricing import PriceTable, load_prices
@@ -73,18 +73,13 @@ class NoSuchModel(Exception):
     """The request names a model that is not served."""
 
 
-class FeedbackBody(BaseModel):
-    """Body of `POST /v1/ratchet/feedback`."""
+class FeedbackBody(Feedback):
+    """Body of `POST /v1/ratchet/feedback`: id and time are the gateway's own, whatever a caller says."""
 
-    example_id: str
-    rating: int = Field(ge=1, le=5)
-    tool_selection: int | None = Field(default=None, ge=1, le=5)
-    response_quality: int | None = Field(default=None, ge=1, le=5)
-    speed: int | None = Field(default=None, ge=1, le=5)
-    comment: str = ""
-    suggested_tools: tuple[str, ...] = ()
-    suggested_response: str | None = None
+    id: str = ""
     rater: str = "anonymous"
+    """Kept as a keyed hash only."""
+    timestamp: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -176,8 +171,8 @@ class Gateway:
 
     async def complete(self, ticket: Ticket) -> Completion:
         """Return the answer, captured. Raises `ModelError`; `UnfitPrompt` counts against no variant."""
-        started = time.perf_counter()
         for last in (False, True):
+            started = time.perf_counter()
             try:
                 completion = await self._backend(ticket.variant).complete(
                     ticket.messages, ticket.tools, ticket.sampling
@@ -188,16 +183,17 @@ class Gateway:
             except UnfitPrompt as error:
                 raise UnfitPrompt(_words(error)) from error
             except Exception as error:  # one boundary: engine and transport fail in many ways
+                self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
                 if last:
-                    self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
                     raise ModelError(f"variant {ticket.variant} could not answer: {_words(error)}") from error
         self._capture(ticket, completion)
         return completion
 
     async def stream(self, ticket: Ticket) -> AsyncGenerator[str | Completion, None]:
         """Yield pieces of text, then the completion, captured by then. Raises `ModelError`."""
-        started, begun = time.perf_counter(), False
+        begun = False
         for last in (False, True):
+            started = time.perf_counter()
             try:
                 answer = self._backend(ticket.variant).stream(ticket.messages, ticket.tools, ticket.sampling)
                 async with aclosing(answer) as pieces:
@@ -212,8 +208,8 @@ class Gateway:
             except UnfitPrompt as error:
                 raise UnfitPrompt(_words(error)) from error
             except Exception as error:  # the same boundary as above
+                self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
                 if begun or last:
-                    self._spool.failed(ticket.variant, ticket.stage, (time.perf_counter() - started) * 1000)
                     raise ModelError(f"variant {ticket.variant} broke off: {_words(error)}") from error
 
     def _capture(self, ticket: Ticket, completion: Completion) -> None:
@@ -226,7 +222,7 @@ class Gateway:
 
     def feedback(self, body: FeedbackBody) -> bool:
         """Keep feedback; return False where its example is not known."""
-        given = body.model_dump(exclude={"rater"})
+        given = body.model_dump(exclude={"id", "rater", "timestamp"})
         rater = user_hash(self._secret, body.rater)
         return self._spool.feedback(
             Feedback(id=stable_id("feedback", rater, given), rater=rater, timestamp=datetime.now(UTC), **given)

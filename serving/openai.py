@@ -1,6 +1,7 @@
 """The OpenAI chat API as this gateway speaks it: requests in, responses, chunks and errors out.
 
-Unknown request fields are ignored, as clients send many. Not covered: several choices (`n`), log probabilities, images.
+Unknown request fields are ignored, as clients send many. Not covered: several choices (`n`), log probabilities, images,
+and calls that are forced: a `tool_choice` that asks for one is refused.
 """
 
 from __future__ import annotations
@@ -88,7 +89,12 @@ class ChatRequest(BaseModel):
         return tuple(_message(m, n) for n, m in enumerate(self.messages))
 
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Return the offered tools; none where `tool_choice` forbids them."""
+        """Return the offered tools; none where `tool_choice` forbids them. Raises ValueError where it forces a call."""
+        if self.tool_choice not in (None, "auto", "none"):
+            raise ValueError(
+                f"tool_choice: expected auto or none, found {json.dumps(self.tool_choice)}; a call cannot be forced:"
+                " leave tool_choice out, and offer only the tools that may be called"
+            )
         if self.tool_choice == "none":
             return ()
         return tuple(ToolSpec(**tool.function.model_dump()) for tool in self.tools or ())

@@ -17,6 +17,7 @@ from serving.http import build_app
 from serving.openai import ChatRequest
 from tests.serving.backends import ROUTING, TOOL, Scripted, make_gateway
 
+FORCED = {"type": "function", "function": {"name": "weather"}}
 JSON = {"Content-Type": "application/json"}
 Talk = Callable[[httpx.AsyncClient], Coroutine[Any, Any, Any]]
 
@@ -106,6 +107,22 @@ def test_a_variant_is_asked_once_more_before_its_first_token_and_then_fails(tmp_
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_each_try_that_fails_counts_against_its_variant(tmp_path: Path, stream: bool) -> None:
+    gateway, backends = make_gateway(tmp_path)
+    for backend in backends.values():
+        backend.failures = 1
+    answer = post(gateway, body(stream=stream))
+    figures = gateway._spool.figures(answer.headers["X-Ratchet-Variant"])
+    assert (figures.requests, figures.errors, figures.latency_n) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("choice", [None, "auto", "none"])
+def test_tools_may_be_left_to_the_model_or_forbidden(tmp_path: Path, choice: str | None) -> None:
+    answer = post(make_gateway(tmp_path)[0], body(tools=[TOOL], tool_choice=choice)).json()
+    assert answer["choices"][0]["finish_reason"] == ("stop" if choice == "none" else "tool_calls")
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_that_does_not_fit_is_the_caller_s_affair(tmp_path: Path, stream: bool) -> None:
     gateway, backends = make_gateway(tmp_path)
     backends["shop:1"].room = 0
@@ -124,6 +141,8 @@ def test_a_prompt_that_does_not_fit_is_the_caller_s_affair(tmp_path: Path, strea
         ({"model": "shop"}, 422, "messages"),
         (body(messages=[{"role": "wizard", "content": "x"}]), 400, "wizard"),
         (body(temperature="hot"), 422, "temperature"),
+        (body(tools=[TOOL], tool_choice="required"), 400, 'expected auto or none, found "required"; a call cannot'),
+        (body(tools=[TOOL], tool_choice=FORCED), 400, 'expected auto or none, found {"type"'),
     ],
 )
 def test_errors_have_the_openai_shape(tmp_path: Path, sent: Any, status: int, words: str) -> None:
@@ -197,6 +216,7 @@ def test_outcomes_and_feedback_are_kept_for_what_is_known_only(tmp_path: Path) -
     said = {"example_id": answer.headers["X-Ratchet-Captured"], "rating": 4}
     assert post(gateway, said, path="ratchet/feedback").status_code == 200
     assert post(gateway, {**said, "example_id": "none"}, path="ratchet/feedback").status_code == 404
+    assert post(gateway, {**said, "raiting": 4}, path="ratchet/feedback").status_code == 422
     assert post(gateway, {**said, "rating": 6}, path="ratchet/feedback").status_code == 422
     assert post(gateway, {"conversation": "one", "success": True}, path="ratchet/outcomes").status_code == 200
     unknown = post(gateway, {"conversation": "two", "success": True}, path="ratchet/outcomes")
