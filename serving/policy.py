@@ -8,6 +8,8 @@ then advances, is promoted, waits, pauses, or is aborted. Decisions:
   success lies above −margin. The rollout aborts when the interval lies below zero: harm is shown, and a worse model has
   no business going on, however small the harm. Otherwise it waits up to the stage's maximum, then pauses.
 - No data never means passed: an analysis without data is inconclusive.
+- At 100% the champion answers nobody, so that latency has an absolute limit there: the given one, or a multiple of what
+  the champion took in the earlier stages.
 - Too many errors abort only once the interval shows it; a rate above the limit so far keeps the stage from passing.
 - A split that differs from its weight pauses: whatever the figures say, they compare different users.
 Not covered: success rates that drift while weights change (stages are pooled).
@@ -59,8 +61,9 @@ class ArmEvidence(Record):
     successes: int = Field(default=0, ge=0)
     """Of these, those that succeeded."""
     requests: int = Field(default=0, ge=0)
+    """Tries, of which a request that is repeated has two."""
     errors: int = Field(default=0, ge=0)
-    """Of the requests, those that failed."""
+    """Of the tries, those that failed."""
     latency_ms: Summary = Summary()
     """Milliseconds per model call."""
     rating: Summary = Summary()
@@ -104,11 +107,11 @@ class RolloutPolicy(Record):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """One minus the level of the always-valid intervals."""
     max_error_rate: float = Field(default=0.02, gt=0, lt=1)
-    """Of the candidate's requests."""
+    """Of the candidate's tries to answer."""
     max_latency_ratio: float = Field(default=1.5, gt=0)
     """Mean latency over the champion's."""
     max_latency_ms: float | None = Field(default=None, gt=0)
-    """Mean latency; None: no absolute limit."""
+    """Mean latency, at every stage; None: at 100%, `max_latency_ratio` times the champion's mean so far."""
     max_rating_drop: float | None = Field(default=None, gt=0)
     """Mean rating below the champion's; None: ratings do not decide."""
     srm_alpha: float = Field(default=0.001, gt=0, lt=0.5)
@@ -234,8 +237,8 @@ def _measure(
     policy: RolloutPolicy, stage: int, evidence: StageEvidence, traffic: StageTraffic
 ) -> tuple[Measurement, ...]:
     measurements = [_success(policy, evidence), _errors(policy, evidence), _latency_ratio(policy, evidence)]
-    if policy.max_latency_ms is not None:
-        measurements.append(_latency_absolute(policy.max_latency_ms, policy, evidence))
+    if policy.max_latency_ms is not None or policy.stages[stage] == 100:
+        measurements.append(_latency_absolute(policy, evidence))
     if policy.max_rating_drop is not None:
         measurements.append(_rating(policy.max_rating_drop, policy, evidence))
     if policy.stages[stage] < 100:
@@ -276,11 +279,16 @@ def _latency_ratio(policy: RolloutPolicy, evidence: StageEvidence) -> Measuremen
     return _limited("latency", estimate, policy.max_latency_ratio, what)
 
 
-def _latency_absolute(limit: float, policy: RolloutPolicy, evidence: StageEvidence) -> Measurement:
-    latency = evidence.candidate.latency_ms
+def _latency_absolute(policy: RolloutPolicy, evidence: StageEvidence) -> Measurement:
+    latency, before = evidence.candidate.latency_ms, evidence.champion.latency_ms
     known = Moments(latency.n, 0.0, 0.0)
     estimate = _guarded(mean_difference_sequence(known, latency.moments(), policy.alpha, _tuned_at(policy)))
-    what = f"mean latency {_show(estimate)} ms, limit {limit:g} ms."
+    limit, whence = policy.max_latency_ms, ""
+    if limit is None:
+        limit = policy.max_latency_ratio * before.mean
+        whence = f" ({policy.max_latency_ratio:g} times the champion's mean of {before.mean:.4g} ms so far)"
+        estimate = estimate if before.n else estimate.model_copy(update={"value": None, "low": None, "high": None})
+    what = f"mean latency {_show(estimate)} ms, limit {limit:.4g} ms{whence}."
     return _limited("latency_ms", estimate, limit, what)
 
 

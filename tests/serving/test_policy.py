@@ -120,6 +120,22 @@ def test_broken_limits_abort():
     assert "harm is shown" in judged(arm(180, 200), arm(80, 200), stage=1).reason
 
 
+def test_at_100_percent_a_multiple_of_the_champion_s_latency_is_the_absolute_limit():
+    at_last = {"stage": 2, "traffic": StageTraffic(candidate=50)}
+    passed = judged(arm(80, 200), arm(200, 200), **at_last)
+    (limit,) = (m for m in passed.measurements if m.name == "latency_ms")
+    assert (passed.action, limit.limit) == (Action.PROMOTE, 75.0)
+    assert "limit 75 ms (1.5 times the champion's mean of 50 ms so far)" in limit.reason
+    slow = judged(arm(80, 200), arm(200, 200, latency_ms=Summary(n=200, mean=90.0, sd=20.0)), **at_last)
+    assert phase(slow, "latency_ms") is Phase.FAILED
+    unknown = judged(arm(80, 200, latency_ms=Summary()), arm(200, 200), **at_last)
+    assert phase(unknown, "latency_ms") is Phase.INCONCLUSIVE
+    given = judged(arm(80, 200), arm(200, 200), policy=RolloutPolicy(max_latency_ms=60.0), **at_last)
+    assert next(m.limit for m in given.measurements if m.name == "latency_ms") == 60.0
+    early = judged(arm(80, 200), arm(200, 200), stage=1)
+    assert all(m.name != "latency_ms" for m in early.measurements)
+
+
 def test_a_few_errors_too_many_hold_the_stage_without_aborting_it():
     decision = judged(arm(80, 200), arm(50, 50, errors=4), stage=1, traffic=StageTraffic(champion=50, candidate=50))
     assert decision.action is Action.HOLD
