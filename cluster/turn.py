@@ -23,8 +23,8 @@ from cluster.settings import Settings
 from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
 from evaluation.records import Record, stable_id
-from evaluation.scenarios import Part
-from evaluation.suite import Suite, load
+from evaluation.scenarios import Part, Scenario
+from evaluation.suite import Suite, builtin_suites, load
 from training.registry import Registry
 
 DRAWS_APART = 100_003
@@ -82,11 +82,13 @@ class Turn:
             self._suite = self._drawn(self.draw)
         return self._suite
 
-    def live(self, block: int) -> Suite:
-        """Return live scenarios: block 0 is the turn's own, further ones have fresh values (a file has no others)."""
-        if block == 0 or Path(self.settings.suite).is_file():
-            return self.suite()
-        return self._drawn(self.draw + DRAWS_APART * 1000 * block)
+    def live(self, block: int) -> tuple[Scenario, ...]:
+        """Return live scenarios: block 0 is the turn's own, further ones have fresh values, which a file has not."""
+        if block == 0:
+            return self.suite().part(Part.LIVE)
+        if self.settings.suite not in builtin_suites() and Path(self.settings.suite).is_file():
+            return ()
+        return self._drawn(self.draw + DRAWS_APART * 1000 * block).part(Part.LIVE)
 
     def _drawn(self, seed: int) -> Suite:
         name = self.settings.suite

@@ -2,8 +2,9 @@
 
 The controller acts on what `serving/policy.py` decides, and keeps the whole state in the ledger's rollout record: every
 change is one update with its event, made from the revision that was read. Called again after a kill, it goes on from
-the record. Traffic comes from simulated users. Order on the way down: weight to zero, wait for what is under way,
-delete the application.
+record, events and spool: every figure covers all processes, and conversations that were cut off are asked anew under
+names of their own. One process at a time acts, by its lease. Traffic comes from simulated users. Order on the way down:
+weight to zero, wait for what is under way, delete the application.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from evaluation.records import Record
 from evaluation.scenarios import Scenario
 from serving.app import GatewayConfig, deploy, routing_of, stop_variant
 from serving.capture import flush
+from serving.lease import Lease
 from serving.policy import (
     Action,
     ArmEvidence,
@@ -35,16 +38,17 @@ from serving.policy import (
     decide,
 )
 from serving.spool import Spool
+from serving.supply import out_of_scenarios
 from serving.users import Users
 
 LOOK_S = 0.5
 """How often the evidence is looked at."""
-LEASE_S = 30.0
-OWNER = "loop"
+STUCK_S = 180.0
+"""How long a rollout may go without an answer from the gateway or its variants."""
 
 
-class LeaseHeld(Exception):
-    """Another controller acts on this rollout."""
+class RolloutStuck(Exception):
+    """Nothing moves any more. Says what was waited for, and how to go on."""
 
 
 @dataclass(frozen=True)
@@ -124,30 +128,36 @@ async def run_rollout(
     scenarios: Callable[[int], Sequence[Scenario]],
     on_progress: Callable[[RolloutProgress], None],
 ) -> RolloutReport:
-    """Roll out on the running Ray; return when the rollout is promoted, aborted or paused. Raises `PortTaken`."""
+    """Roll out on the running Ray; return when the rollout is promoted, aborted or paused.
+
+    Raises `PortTaken`, `LeaseHeld`, and `RolloutStuck`.
+    """
     controller = Controller(plan, ledger, Spool(plan.spool), on_progress)
     try:
         if controller.ended is not None:
             return controller.ended
-        await asyncio.to_thread(controller.deploy)
-        await controller.reached()
-        stop = asyncio.Event()
-        users = Users(
-            base_url=f"http://{plan.host}:{plan.port}",
-            model=plan.model,
-            seed=plan.seed,
-            max_tokens=plan.max_tokens,
-            scenarios=scenarios,
-            prefix=f"{plan.rollout_id}-{controller.record.revision}",
-        )
-        crowd = asyncio.create_task(users.run(plan.users, stop))
-        try:
-            while (decision := await controller.look(crowd)) is None:
-                await asyncio.sleep(LOOK_S)
-        finally:
-            stop.set()
-            await crowd
-        return await controller.finish(decision, users)
+        async with controller.lease.held():
+            await asyncio.to_thread(controller.deploy)
+            await controller.reached()
+            stop = asyncio.Event()
+            users = Users(
+                base_url=f"http://{plan.host}:{plan.port}",
+                model=plan.model,
+                seed=plan.seed,
+                max_tokens=plan.max_tokens,
+                scenarios=scenarios,
+                prefix=f"{plan.rollout_id}-{controller.starts()}",
+                keep=controller.spool.talked,
+                asked=controller.asked(),
+            )
+            crowd = asyncio.create_task(users.run(plan.users, stop))
+            try:
+                while (decision := await controller.look(crowd)) is None:
+                    await asyncio.sleep(LOOK_S)
+            finally:
+                stop.set()
+                await crowd
+            return await controller.finish(decision)
     finally:
         controller.spool.close()
 
@@ -159,10 +169,10 @@ class Controller:
         self, plan: RolloutPlan, ledger: Ledger, spool: Spool, on_progress: Callable[[RolloutProgress], None]
     ) -> None:
         self.plan, self.ledger, self.spool = plan, ledger, spool
+        self.lease = Lease(ledger, plan.rollout_id)
         self._on_progress = on_progress
-        self._started = self._stage_started = time.monotonic()
-        self._traffic: list[tuple[float, float]] = []
-        self._stages: list[StageReport] = []
+        self._moved = (-1, time.monotonic())
+        """What was answered so far, and when that was last seen to grow."""
         self.record = ledger.create_rollout(
             RolloutRecord(
                 id=plan.rollout_id,
@@ -182,20 +192,28 @@ class Controller:
     def _weights(self, percent: float) -> dict[str, float]:
         return {self.plan.candidate: percent / 100, self.plan.champion: 1 - percent / 100}
 
+    def starts(self) -> int:
+        """Return how often the rollout was started or gone on with."""
+        return sum(event.kind in ("started", "resumed") for event in self.ledger.events(self.record.id))
+
+    def asked(self) -> frozenset[int]:
+        """Return the numbers of the scenarios whose outcome is known."""
+        ours = f"{self.record.id}-"
+        return frozenset(int(name.rpartition("-")[2]) for name in self.spool.ended() if name.startswith(ours))
+
     def deploy(self) -> None:
-        """Start champion, candidate and gateway; then give the candidate its first share."""
+        """Start champion, candidate and gateway; then give the candidate its share."""
         plan = self.plan
         folders = {plan.champion: plan.champion_folder, plan.candidate: plan.candidate_folder}
         config = GatewayConfig(plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens)
         deploy(config, folders, plan.engine, (plan.host, plan.port))
         if self.record.status is RolloutStatus.PENDING:
             self._change(0, "started", "champion and candidate answer")
-        self._started = self._stage_started = time.monotonic()
-        self._note_traffic()
+        else:
+            self._change(self.record.stage, "resumed", "the process before was stopped")
 
     def _change(self, stage: int, kind: str, reason: str, status: RolloutStatus = RolloutStatus.RUNNING) -> None:
-        if not self.ledger.acquire_lease(self.record.id, OWNER, LEASE_S):
-            raise LeaseHeld(f"rollout {self.record.id} is in the hands of another controller; stop that one, or wait")
+        self.lease.require()
         weight = self.plan.policy.stages[stage] if status is RolloutStatus.RUNNING else self._weight_at_end(status)
         changed = self.record.model_copy(
             update={
@@ -206,7 +224,12 @@ class Controller:
             }
         )
         event = RolloutEvent(
-            rollout_id=self.record.id, kind=kind, actor=OWNER, reason=reason, detail={"weight": weight}, at=utc_now()
+            rollout_id=self.record.id,
+            kind=kind,
+            actor=self.lease.owner,
+            reason=reason,
+            detail={"weight": weight},
+            at=utc_now(),
         )
         if status is RolloutStatus.PROMOTED:
             written = self.ledger.set_champion(self.plan.model, self.plan.candidate, changed, event=event)
@@ -218,33 +241,57 @@ class Controller:
         ends = {RolloutStatus.PROMOTED: 100.0, RolloutStatus.ROLLED_BACK: 0.0}
         return ends.get(status, self.plan.policy.stages[self.record.stage])
 
-    def _note_traffic(self) -> None:
-        share = self.record.weights[self.plan.candidate]
-        now = round(time.monotonic() - self._started, 2)
-        if self._traffic:
-            self._traffic.append((now, self._traffic[-1][1]))
-        self._traffic.append((now, share))
+    def _shares(self) -> list[tuple[datetime, str, float]]:
+        """Return when, by which event, which share became the candidate's: of all processes."""
+        events = self.ledger.events(self.record.id)
+        weights = ((e, e.detail.get("weight")) for e in events)
+        return [(e.at, e.kind, weight / 100) for e, weight in weights if isinstance(weight, int | float)]
+
+    def _traffic(self) -> tuple[tuple[float, float], ...]:
+        shares = [(at, share) for at, _, share in self._shares()]
+        points: list[tuple[float, float]] = []
+        for at, share in [*shares, (utc_now(), shares[-1][1])] if shares else []:
+            now = round((at - shares[0][0]).total_seconds(), 2)
+            if points:
+                points.append((now, points[-1][1]))
+            if not points or share != points[-1][1]:
+                points.append((now, share))
+        return tuple(points)
 
     async def reached(self) -> None:
-        """Wait until the gateway routes by the record."""
+        """Wait until the gateway routes by the record. Raises `RolloutStuck` where it does not."""
         routing = await asyncio.to_thread(routing_of, self.ledger, self.plan.model)
         wanted = {"model": routing.model, "stage": routing.stage, "weights": dict(routing.weights)}
+        found: Any = None
+        deadline = time.monotonic() + STUCK_S
         async with httpx.AsyncClient(base_url=f"http://{self.plan.host}:{self.plan.port}", timeout=10) as client:
-            while (await client.get("/v1/ratchet/rollout")).json() != wanted:
+            while found != wanted:
+                if time.monotonic() > deadline:
+                    raise self._stuck(f"expected the gateway to route by {wanted}, found {found}")
                 await asyncio.sleep(0.05)
+                try:
+                    found = (await client.get("/v1/ratchet/rollout")).json()
+                except (httpx.HTTPError, ValueError) as error:
+                    found = f"{type(error).__name__}: {error}"
+
+    def _stuck(self, found: str) -> RolloutStuck:
+        seen = "; ".join(self.spool.tally().errors)
+        return RolloutStuck(
+            f"rollout {self.record.id}: {found} for {STUCK_S:g} s{f' (users saw: {seen})' if seen else ''};"
+            f" see the gateway's log, and go on with: ratchet loop --resume {self.record.id}"
+        )
 
     async def look(self, crowd: asyncio.Task[None]) -> RolloutDecision | None:
-        """Look at the evidence and act on it; return the decision that ends the rollout."""
-        if crowd.done():
+        """Look at the evidence and act on it; return the decision that ends the rollout. Raises `RolloutStuck`."""
+        spent = crowd.done()  # before the evidence is read, so that it is all there
+        if spent:
             crowd.result()
-        decision = await asyncio.to_thread(self._judge)
+        decision = await asyncio.to_thread(self._judge, spent)
         if decision.action is Action.HOLD:
             return None
         self._close_stage(decision)
         if decision.action is Action.ADVANCE:
             await asyncio.to_thread(self._change, self.record.stage + 1, "advanced", decision.reason)
-            self._note_traffic()
-            self._stage_started = time.monotonic()
             await self.reached()
             return None
         return decision
@@ -264,7 +311,8 @@ class Controller:
             latency_ms=latency,
         )
 
-    def _judge(self) -> RolloutDecision:
+    def _judge(self, spent: bool = False) -> RolloutDecision:
+        """Judge the stage; `spent`: all scenarios are asked."""
         stage = self.record.stage
         evidence = self.evidence()
         traffic = StageTraffic(
@@ -272,14 +320,28 @@ class Controller:
             candidate=self.spool.assigned(self.plan.candidate, stage),
         )
         decision = decide(self.plan.policy, stage, evidence, traffic)
+        if decision.action is Action.HOLD:
+            if spent:
+                decision = out_of_scenarios(self.plan.policy, stage, evidence, traffic)
+            else:
+                self._check_moving(evidence)
         ended = traffic.champion + traffic.candidate
         words = f"{evidence.candidate.successes} of {evidence.candidate.conversations} right at {decision.weight:g}%"
         self._on_progress(RolloutProgress(decision.weight, ended, self.plan.policy.max_conversations, words))
         flush(self.spool, self.ledger)
         return decision
 
+    def _check_moving(self, evidence: StageEvidence) -> None:
+        answered = sum(arm.conversations + arm.requests for arm in (evidence.champion, evidence.candidate))
+        before, at = self._moved
+        if answered != before:
+            self._moved = (answered, time.monotonic())
+        elif time.monotonic() - at > STUCK_S:
+            raise self._stuck("expected requests to be answered, found none")
+
     def _close_stage(self, decision: RolloutDecision) -> None:
         evidence, stage = self.evidence(), self.record.stage
+        began = [at for at, kind, _ in self._shares() if kind in ("started", "advanced")]
         self._stages.append(
             StageReport(
                 weight=decision.weight,
@@ -292,14 +354,14 @@ class Controller:
                 decision=decision.action,
                 reason=decision.reason,
                 measurements=tuple(m.model_dump(mode="json") for m in decision.measurements),
-                seconds=round(time.monotonic() - self._stage_started, 2),
+                seconds=round((utc_now() - began[-1]).total_seconds(), 2) if began else 0.0,
             )
         )
 
     def _report(self) -> dict[str, Any]:
         return {} if self.ended is None else {"report": self.ended.model_dump(mode="json")}
 
-    async def finish(self, decision: RolloutDecision, users: Users) -> RolloutReport:
+    async def finish(self, decision: RolloutDecision) -> RolloutReport:
         """Move all captured examples, write the end to the ledger, then take down what no longer answers."""
         status, word, gone = {
             Action.PROMOTE: (RolloutStatus.PROMOTED, "promoted", self.plan.champion),
@@ -307,26 +369,25 @@ class Controller:
             Action.PAUSE: (RolloutStatus.PAUSED, "paused", None),
         }[decision.action]
         await asyncio.to_thread(flush, self.spool, self.ledger, quiet_s=0)
-        self._note_traffic()
-        report = self.ended = self._ended(word, decision.reason, users)
+        report = self.ended = self._ended(word, decision.reason)
         await asyncio.to_thread(self._change, self.record.stage, word, decision.reason, status)
         if gone is not None:
             await self.reached()
             await asyncio.to_thread(stop_variant, gone)
         return report
 
-    def _ended(self, word: str, reason: str, users: Users) -> RolloutReport:
-        evidence = self.evidence()
+    def _ended(self, word: str, reason: str) -> RolloutReport:
+        evidence, tally = self.evidence(), self.spool.tally()
         means = {"champion": evidence.champion.latency_ms.mean, "candidate": evidence.candidate.latency_ms.mean}
         return RolloutReport(
             decision=word,
             reason=reason,
             stages=tuple(self._stages),
-            requests=users.tally.requests,
-            failed_requests=users.tally.failed_requests,
-            errors=tuple(users.tally.errors),
+            requests=tally.requests,
+            failed_requests=tally.failed,
+            errors=tally.errors,
             captured=self.spool.captured(),
-            feedback=users.tally.rated,
-            traffic=tuple(self._traffic),
+            feedback=tally.rated,
+            traffic=self._traffic(),
             latency_ms=means,
         )

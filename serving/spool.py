@@ -1,9 +1,9 @@
 """The gateway's write-ahead spool: what was answered is on disk before the caller has it.
 
-One SQLite file per rollout or gateway, written by the gateway's replica alone. The process that owns the ledger (the
-rollout controller) reads it and moves finished exchanges into the ledger; ids make that idempotent, so a kill on either
-side loses and doubles nothing. Bounded: a spool that is full refuses (`SpoolFull`, answered with 429).
-Not covered: a power cut may take the last seconds (WAL without a sync per write, which would cost milliseconds each).
+One SQLite file per rollout or gateway. The gateway's replica writes what it was asked. The process that owns the
+ledger (the rollout controller) reads that, moves finished exchanges into the ledger, and keeps what its users saw; ids
+make the move idempotent, so a kill on either side loses and doubles nothing. Every commit is synced to the disk, which
+costs milliseconds. Bounded: a spool that is full refuses (`SpoolFull`, answered with 429).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,9 @@ CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT, variant TEXT NOT NULL, stage INTEGER NOT NULL, failed INTEGER NOT NULL,
     latency_ms REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, body TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS talks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+    rated INTEGER NOT NULL, error TEXT);
 CREATE INDEX IF NOT EXISTS exchanges_waiting ON exchanges (at) WHERE flushed < revision;
 CREATE INDEX IF NOT EXISTS requests_variant ON requests (variant, stage);
 """
@@ -47,10 +51,23 @@ class Figures:
     conversations: int
     successes: int
     requests: int
+    """Tries, of which a request that is repeated has two."""
     errors: int
     latency_n: int
     latency_mean: float
     latency_sd: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What simulated users saw: of one conversation, or of all."""
+
+    requests: int
+    failed: int
+    """Requests that were not answered."""
+    rated: int
+    errors: tuple[str, ...]
+    """The first few."""
 
 
 class Spool:
@@ -62,13 +79,26 @@ class Spool:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write together what is written inside, or nothing: a transaction left open would refuse every later one."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite ends it itself after some errors
+                    self._db.execute("ROLLBACK")
+                raise
 
     # What the gateway writes -----------------------------------------------------------------------------------------
 
@@ -120,8 +150,7 @@ class Spool:
 
     def answered(self, example: Example, variant: str, stage: int, latency_ms: float) -> None:
         """Keep an answered request: its exchange so far (replacing the shorter one) and its figures."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             self._db.execute(
                 "INSERT INTO exchanges (id, conversation, body, messages, at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET body = excluded.body, messages = excluded.messages, at = excluded.at,"
@@ -129,10 +158,9 @@ class Spool:
                 (example.id, example.conversation, example.model_dump_json(), len(example.messages), time.time()),
             )
             self._request(variant, stage, False, latency_ms)
-            self._db.execute("COMMIT")
 
     def failed(self, variant: str, stage: int, latency_ms: float) -> None:
-        """Count a request that a variant could not answer."""
+        """Count a try that a variant did not answer."""
         with self._lock:
             self._request(variant, stage, True, latency_ms)
 
@@ -190,6 +218,29 @@ class Spool:
             ).fetchone()
         return int(row[0])
 
+    def ended(self) -> list[str]:
+        """Return the conversations whose outcome is known."""
+        with self._lock:
+            rows = self._db.execute("SELECT id FROM conversations WHERE success IS NOT NULL").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def talked(self, seen: Tally) -> None:
+        """Keep what a user saw of one conversation."""
+        with self._lock:
+            self._db.execute(
+                "INSERT INTO talks (requests, failed, rated, error) VALUES (?, ?, ?, ?)",
+                (seen.requests, seen.failed, seen.rated, seen.errors[0] if seen.errors else None),
+            )
+
+    def tally(self) -> Tally:
+        """Return what users saw so far, whichever process they were in."""
+        with self._lock:
+            requests, failed, rated = self._db.execute(
+                "SELECT coalesce(sum(requests), 0), coalesce(sum(failed), 0), coalesce(sum(rated), 0) FROM talks"
+            ).fetchone()
+            errors = self._db.execute("SELECT error FROM talks WHERE error IS NOT NULL ORDER BY number LIMIT 5")
+            return Tally(requests, failed, rated, tuple(row[0] for row in errors))
+
     def finished_exchanges(self, batch: int, quiet_s: float) -> list[tuple[str, int, bool | None, Example]]:
         """Return exchanges that wait for the ledger: id, revision, the conversation's outcome, example.
 
@@ -214,10 +265,8 @@ class Spool:
 
     def mark_flushed(self, done: list[tuple[str, int]]) -> None:
         """Say that these revisions are in the ledger."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             self._db.executemany("UPDATE exchanges SET flushed = ? WHERE id = ?", [(rev, i) for i, rev in done])
-            self._db.execute("COMMIT")
 
     def waiting_feedback(self, batch: int) -> Iterator[Feedback]:
         """Yield feedback whose example is in the ledger and that is not there itself yet."""
@@ -231,5 +280,5 @@ class Spool:
 
     def mark_feedback(self, ids: list[str]) -> None:
         """Say that this feedback is in the ledger."""
-        with self._lock:
+        with self._transaction():
             self._db.executemany("UPDATE feedback SET flushed = 1 WHERE id = ?", [(i,) for i in ids])

@@ -1,7 +1,8 @@
 """Simulated users: they draw `live` scenarios, talk to the gateway over HTTP with the real client, and rate.
 
 Tools run on the users' side, as they do for agents. A user's rating follows from whether the task was done, with a
-little seeded noise; who rates at all is drawn too.
+little seeded noise; who rates at all is drawn too. Each scenario is asked in one conversation only; what its user saw
+is kept when it is over. While the gateway cannot be reached, users ask again ever more seldom.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -23,11 +24,14 @@ from evaluation.models import Completion, ModelError, Sampling
 from evaluation.records import Message, ToolCall, ToolSpec
 from evaluation.scenarios import Scenario
 from evaluation.validators import judge, task_success
+from serving.spool import Tally
 
 RATES = 0.6
 """Share of users who rate."""
 SLIPS = 0.05
 """Share of ratings that say the opposite."""
+PATIENCE_S = (0.25, 5.0)
+"""First and longest wait before a gateway that cannot be reached is asked again."""
 
 
 class GatewayModel:
@@ -40,6 +44,8 @@ class GatewayModel:
         self.variant = ""
         self.failed = 0
         """Requests that were not answered."""
+        self.unreachable = False
+        """The last request did not get as far as the gateway."""
 
     @property
     def name(self) -> str:
@@ -65,6 +71,8 @@ class GatewayModel:
             )
         except openai.OpenAIError as error:
             self.failed += 1
+            lost = isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
+            self.unreachable = lost
             raise ModelError(f"the gateway did not answer: {error}") from error
         self.captured = raw.headers["X-Ratchet-Captured"]
         self.variant = raw.headers["X-Ratchet-Variant"]
@@ -86,15 +94,16 @@ class GatewayModel:
 
 
 @dataclass
-class Tally:
-    """What the users saw."""
+class _Seen:
+    """What one user sees of one conversation."""
 
-    conversations: int = 0
     requests: int = 0
-    failed_requests: int = 0
+    failed: int = 0
     rated: int = 0
     errors: list[str] = field(default_factory=list)
-    """The first few."""
+
+    def tally(self) -> Tally:
+        return Tally(self.requests, self.failed, self.rated, tuple(self.errors))
 
 
 @dataclass
@@ -107,21 +116,39 @@ class Users:
     seed: int
     max_tokens: int
     scenarios: Callable[[int], Sequence[Scenario]]
-    """Live scenarios with fresh values, block by block."""
+    """Live scenarios with fresh values, block by block; an empty block when there are no others."""
     prefix: str
-    """Begins the name of every conversation, so that rollouts do not share any."""
-    tally: Tally = field(default_factory=Tally)
+    """Begins the name of every conversation, so that neither rollouts nor starts of one share any."""
+    keep: Callable[[Tally], None]
+    """Called with what a user saw of each conversation."""
+    asked: frozenset[int] = frozenset()
+    """Numbers of the scenarios that an earlier process has asked."""
 
     async def run(self, concurrency: int, stop: asyncio.Event) -> None:
-        """Talk until `stop` is set; a conversation that has begun is finished."""
-        jobs = self._jobs()
+        """Talk until `stop` is set or all scenarios are asked; a conversation that has begun is finished."""
+        jobs, turn = self._jobs(), asyncio.Lock()
         async with self._clients() as (client, plain):
-            workers = [asyncio.create_task(self._work(jobs, client, plain, stop)) for _ in range(concurrency)]
-            await asyncio.gather(*workers)
 
-    def _jobs(self) -> Iterator[tuple[int, Scenario]]:
-        blocks = (self.scenarios(block) for block in itertools.count())
-        return enumerate(itertools.chain.from_iterable(blocks))
+            async def work() -> None:
+                while not stop.is_set():
+                    async with turn:
+                        job = await anext(jobs, None)
+                    if job is None:
+                        return
+                    await self._insist(job, client, plain, stop)
+
+            await asyncio.gather(*(asyncio.create_task(work()) for _ in range(concurrency)))
+
+    async def _jobs(self) -> AsyncIterator[tuple[int, Scenario]]:
+        number = 0
+        for block in itertools.count():
+            scenarios = await asyncio.to_thread(self.scenarios, block)  # to expand a suite takes seconds
+            if not scenarios:
+                return
+            for scenario in scenarios:
+                if number not in self.asked:
+                    yield number, scenario
+                number += 1
 
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AsyncOpenAI, httpx.AsyncClient]]:
@@ -131,52 +158,55 @@ class Users:
         ):
             yield client, plain
 
-    async def _work(
-        self,
-        jobs: Iterator[tuple[int, Scenario]],
-        client: AsyncOpenAI,
-        plain: httpx.AsyncClient,
-        stop: asyncio.Event,
+    async def _insist(
+        self, job: tuple[int, Scenario], client: AsyncOpenAI, plain: httpx.AsyncClient, stop: asyncio.Event
     ) -> None:
-        while not stop.is_set():
-            number, scenario = next(jobs)
-            await self.talk(number, scenario, client, plain)
+        """Have a conversation, again and again while the gateway cannot be reached."""
+        wait, longest = PATIENCE_S
+        while not await self.talk(*job, client, plain):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait)
+            if stop.is_set():
+                return
+            wait = min(2 * wait, longest)
 
-    async def talk(self, number: int, scenario: Scenario, client: AsyncOpenAI, plain: httpx.AsyncClient) -> None:
-        """Have one conversation, tell how it ended, and perhaps rate it."""
+    async def talk(self, number: int, scenario: Scenario, client: AsyncOpenAI, plain: httpx.AsyncClient) -> bool:
+        """Have one conversation, tell how it ended, and perhaps rate it; return False where it could not begin."""
         conversation = f"{self.prefix}-{number}"
         model = GatewayModel(client, self.model, conversation)
         episode = await attempt(scenario, model, sampling=Sampling(0.0, self.max_tokens, self.seed), attempt=number)
         success = task_success(judge(scenario, episode)[1]) is True
-        self.tally.conversations += 1
-        self.tally.requests += len(episode.model_calls)
-        self.tally.failed_requests += model.failed
-        if model.failed and len(self.tally.errors) < 5:
-            self.tally.errors.append(episode.failures[0].message)
+        seen = _Seen(len(episode.model_calls), model.failed)
+        if model.failed:
+            seen.errors.append(episode.failures[-1].message)
+        begun = bool(model.captured) or not model.unreachable
+        if begun:
+            await self._tell(plain, seen, "outcomes", {"conversation": conversation, "success": success})
         if model.captured:
-            await self._tell(plain, "outcomes", {"conversation": conversation, "success": success})
-            await self._rate(plain, conversation, model.captured, success)
+            await self._rate(plain, seen, conversation, example=model.captured, success=success)
+        await asyncio.to_thread(self.keep, seen.tally())
+        return begun
 
-    async def _rate(self, plain: httpx.AsyncClient, conversation: str, example: str, success: bool) -> None:
+    async def _rate(
+        self, plain: httpx.AsyncClient, seen: _Seen, conversation: str, *, example: str, success: bool
+    ) -> None:
         rng = random.Random(f"{self.seed}/{conversation}")
         if rng.random() >= RATES:
             return
         pleased = success != (rng.random() < SLIPS)
         rating = rng.choice((4, 5)) if pleased else rng.choice((1, 2))
-        await self._tell(plain, "feedback", {"example_id": example, "rating": rating, "rater": conversation})
-        self.tally.rated += 1
+        await self._tell(plain, seen, "feedback", {"example_id": example, "rating": rating, "rater": conversation})
+        seen.rated += 1
 
-    async def _tell(self, plain: httpx.AsyncClient, what: str, body: dict[str, object]) -> None:
-        self.tally.requests += 1
+    async def _tell(self, plain: httpx.AsyncClient, seen: _Seen, what: str, body: dict[str, object]) -> None:
+        seen.requests += 1
         try:
             answer = await plain.post(f"/v1/ratchet/{what}", json=body)
         except httpx.HTTPError as error:
-            self._failed(f"{what}: {error!r}")
-            return
-        if answer.is_error:
-            self._failed(f"{what}: {answer.status_code} {answer.text[:200]}")
-
-    def _failed(self, words: str) -> None:
-        self.tally.failed_requests += 1
-        if len(self.tally.errors) < 5:
-            self.tally.errors.append(words)
+            words = f"{what}: {error!r}"
+        else:
+            if not answer.is_error:
+                return
+            words = f"{what}: {answer.status_code} {answer.text[:200]}"
+        seen.failed += 1
+        seen.errors.append(words)

@@ -8,7 +8,6 @@ from ray import serve
 
 from cluster.results import BaseResult, RegisterResult, RolloutResult
 from cluster.turn import Tick, Turn, TurnError
-from evaluation.scenarios import Part, Scenario
 from serving.run import RolloutPlan, RolloutProgress, run_rollout
 
 
@@ -35,14 +34,11 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         max_tokens=settings.run.max_tokens,
     )
 
-    def live(block: int) -> list[Scenario]:
-        return list(turn.live(block).part(Part.LIVE))
-
     def progress(p: RolloutProgress) -> None:
         tick(p.conversations, p.of, p.words)
 
     try:
-        report = asyncio.run(run_rollout(plan, turn.ledger, live, progress))
+        report = asyncio.run(run_rollout(plan, turn.ledger, turn.live, progress))
     finally:
         serve.shutdown()
     if report.decision == "promoted":

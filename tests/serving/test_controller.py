@@ -7,10 +7,10 @@ import pytest
 
 from evaluation.ledger import Ledger, RolloutStatus
 from serving.app import PortTaken, check_port, routing_of
+from serving.lease import LeaseHeld
 from serving.policy import Action, RolloutPolicy
-from serving.run import Controller, LeaseHeld, RolloutPlan
+from serving.run import Controller, RolloutPlan
 from serving.spool import Spool
-from serving.users import Users
 from tests.serving.folders import make_plan
 
 POLICY = RolloutPolicy(stages=(50.0, 100.0), min_conversations=2, max_conversations=12)
@@ -49,8 +49,7 @@ def test_promotion_sets_champion_record_and_event_and_a_second_call_tells_the_sa
         ledger.set_champion("shop", "shop:1")
         first = controller(plan, ledger)
         first._change(1, "advanced", "shown")
-        users = Users("http://127.0.0.1:1", "shop", 1, 6, lambda _: (), "p")
-        first.ended = first._ended("promoted", "better", users)
+        first.ended = first._ended("promoted", "better")
         first._change(1, "promoted", "better", RolloutStatus.PROMOTED)
         assert ledger.champion("shop") == "shop:2"
         assert ledger.active_rollout("shop") is None
@@ -64,7 +63,7 @@ def test_a_rollout_in_other_hands_is_left_alone(tmp_path: Path) -> None:
         ledger.set_champion("shop", "shop:1")
         mine = controller(plan, ledger)
         assert ledger.acquire_lease("rollout-1", "someone else", 60)
-        with pytest.raises(LeaseHeld, match="rollout-1 is in the hands of another controller"):
+        with pytest.raises(LeaseHeld, match="rollout-1 is in the hands of another controller, someone else"):
             mine._change(0, "started", "both answer")
         assert ledger.events("rollout-1") == ()
 

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.records import Source
 from serving.capture import flush, home_secret, user_hash
 from serving.gateway import FeedbackBody, Gateway, Headers, Ticket
 from serving.openai import ChatRequest
-from serving.spool import Spool
+from serving.spool import Spool, Tally
 from tests.serving.backends import TOOL, make_gateway
 
 
@@ -115,6 +117,37 @@ def test_what_a_killed_writer_had_acknowledged_is_there(tmp_path: Path) -> None:
         kept = {example.id for example in ledger.examples()}
     assert set(acknowledged) <= kept
     assert len(kept) - len(acknowledged) <= 1
+
+
+@pytest.mark.parametrize("table", ["requests", "exchanges"])
+def test_a_write_that_fails_halfway_leaves_nothing_and_does_not_stop_the_next_one(tmp_path: Path, table: str) -> None:
+    gateway, _ = make_gateway(tmp_path)
+    with sqlite3.connect(tmp_path / "spool.db") as other:
+        other.execute(
+            f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    with pytest.raises(sqlite3.Error, match="disk is full"):
+        ask(gateway, QUERY)
+    with sqlite3.connect(tmp_path / "spool.db") as other:
+        assert other.execute("SELECT count(*) FROM exchanges").fetchone() == (0,)
+        other.execute("DROP TRIGGER full")
+    other.close()
+    ticket = ask(gateway, QUERY)
+    assert [i for i, *_ in gateway._spool.finished_exchanges(9, 0)] == [ticket.captured]
+    gateway._spool.mark_flushed([(ticket.captured, 0)])
+    assert gateway._spool.captured() == 1
+
+
+def test_what_was_acknowledged_is_synced(tmp_path: Path) -> None:
+    assert Spool(tmp_path / "spool.db")._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_what_users_saw_adds_up_over_processes(tmp_path: Path) -> None:
+    for n in range(7):
+        spool = Spool(tmp_path / "spool.db")
+        spool.talked(Tally(3, n % 2, 1, (f"error {n}", "next") if n else ()))
+        spool.close()
+    assert Spool(tmp_path / "spool.db").tally() == Tally(21, 3, 7, tuple(f"error {n}" for n in range(1, 6)))
 
 
 def test_users_are_kept_as_a_hash_under_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:
