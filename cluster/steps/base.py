@@ -82,16 +82,16 @@ def make_way(turn: Turn) -> None:
 def find_base(turn: Turn, tick: Tick) -> BaseResult:
     """Return the champion, or register the configured base and put it into production. Raises `TurnError`."""
     settings, registry = turn.settings, turn.registry
-    make_way(turn)
     champion = turn.ledger.champion(settings.model)
+    if champion is not None and "base" in settings.model_fields_set:
+        _require_descent(settings.base, registry.resolve(champion), registry)
+    make_way(turn)
     if champion is None:
         meta = VersionMeta(parent=settings.base, environment=environment(), loop=turn.id, recipe="base")
         version = registry.register(settings.model, base_folder(settings.base), meta)
         turn.ledger.set_champion(settings.model, version.ref)
     else:
         version = registry.resolve(champion)
-        if "base" in settings.model_fields_set:
-            _require_descent(settings.base, version, registry)
     previous = registry.aliases(settings.model).get("previous")
     previous = None if previous == version.version else previous
     registry.project_aliases(settings.model, champion=version.version, candidate=None, previous=previous)

@@ -20,10 +20,12 @@ from cluster.steps.register import register_candidate
 from cluster.steps.select import select_examples
 from cluster.steps.train import train_and_log, train_config
 from cluster.turn import Turn, TurnError
+from evaluation.ledger import RolloutStatus
 from evaluation.scenarios import Part
 from serving.capture import flush
 from serving.gateway import FeedbackBody
 from tests.cluster.making import arm, turn
+from tests.cluster.test_steps import leave_rollout
 from tests.serving.backends import make_gateway
 from tests.serving.test_spool import ask
 from tests.training.test_begun_runs import CONFIG, SNAPSHOT, finished
@@ -134,8 +136,11 @@ def test_another_base_than_the_champion_descends_from_is_refused(tmp_path: Path)
         made.ledger.close()
     for other in ("tiny", str(model(tmp_path / "other", 2.0)), "Qwen/Qwen2.5-0.5B-Instruct"):
         made = turn(tmp_path, base=other)
+        if made.ledger.active_rollout("agent") is None:
+            leave_rollout(made, RolloutStatus.PAUSED)
         with pytest.raises(TurnError, match=f"expected {base}, .* agent:2 descends from.* found '{other}'.* --home"):
             find_base(made, lambda *_: None)
+        assert made.ledger.rollout("t000").status is RolloutStatus.PAUSED
         made.ledger.close()
 
 
