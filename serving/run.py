@@ -10,6 +10,7 @@ weight to zero, wait for what is under way, delete the application.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -198,8 +199,8 @@ class Controller:
 
     def asked(self) -> frozenset[int]:
         """Return the numbers of the scenarios whose outcome is known."""
-        ours = f"{self.record.id}-"
-        return frozenset(int(name.rpartition("-")[2]) for name in self.spool.ended() if name.startswith(ours))
+        ours = re.compile(rf"{re.escape(self.record.id)}-\d+-(\d+)")  # beside them, anybody's
+        return frozenset(int(name[1]) for name in map(ours.fullmatch, self.spool.ended()) if name)
 
     def deploy(self) -> None:
         """Start champion, candidate and gateway; then give the candidate its share."""

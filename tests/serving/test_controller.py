@@ -43,6 +43,17 @@ def test_a_rollout_that_was_killed_goes_on_from_its_record_and_its_spool(tmp_pat
         assert [e.kind for e in ledger.events("rollout-1")] == ["started", "advanced"]
 
 
+def test_scenarios_with_an_outcome_are_known_whoever_else_talks_to_the_gateway(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, POLICY)
+    with Ledger.open(plan.ledger_url) as ledger:
+        made = controller(plan, ledger)
+        for name in ("rollout-1-1-7", "rollout-1-2-9", "rollout-1-ann", "ann-1-3", "rollout-10-1-4"):
+            made.spool.pin(name, "shop:1", 0, 1.0)
+            made.spool.outcome(name, True)
+        made.spool.pin("rollout-1-1-8", "shop:1", 0, 1.0)
+        assert made.asked() == {7, 9}
+
+
 def test_promotion_sets_champion_record_and_event_and_a_second_call_tells_the_same(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, POLICY)
     with Ledger.open(plan.ledger_url) as ledger:
