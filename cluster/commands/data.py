@@ -85,7 +85,7 @@ def _versions(folder: Path) -> int:
     from deltalake.exceptions import DeltaError
 
     try:
-        return DeltaTable(folder).version() + 1
+        return int(DeltaTable(folder).version()) + 1
     except (OSError, DeltaError):
         return 1
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.commands.common import OURS, is_ours
-from cluster.commands.loop import next_id
 from evaluation.ledger import StaleRecord
+from training.snapshot import SnapshotMeta, SnapshotRow, commit
 
 runner = CliRunner()
 
@@ -71,10 +71,6 @@ def test_an_unknown_turn_is_refused(tmp_path: Path) -> None:
     assert "t009" in result.stderr
 
 
-def test_ids_go_on_where_they_were(tmp_path: Path) -> None:
-    assert [next_id(tmp_path / "loops") for _ in range(3)] == ["t001", "t002", "t003"]
-
-
 def test_an_empty_home_lists_nothing_as_json(tmp_path: Path) -> None:
     result = runner.invoke(app, ["data", "list", "--home", str(tmp_path), "--json"])
     found = json.loads(result.stdout)
@@ -96,3 +92,35 @@ def test_our_errors_are_known_by_name() -> None:
     assert [name for name in OURS if not any(f"class {name}(" in text for text in sources)] == []
     assert is_ours(StaleRecord("x"))
     assert not is_ours(ValueError("x"))
+
+
+def test_an_import_says_as_json_what_it_wrote(tmp_path: Path) -> None:
+    tool = {"name": "book", "description": "Books.", "parameters": {"type": "dict", "properties": {}, "required": []}}
+    words = [[{"role": "user", "content": "Book it"}]]
+    questions, out = tmp_path / "BFCL_v4_irrelevance.json", tmp_path / "suite.jsonl"
+    questions.write_text(json.dumps({"id": "irrelevance_0", "question": words, "function": [tool]}) + "\n")
+    result = runner.invoke(app, ["test", "import", "bfcl", "--questions", str(questions), "--out", str(out), "--json"])
+    found = json.loads(result.stdout)
+    assert (found["suite"], found["scenarios"]) == (str(out), 1)
+    assert found["parts"].keys() == {"train", "held_out", "live"}
+    assert sum(found["parts"].values()) == 1
+
+
+def test_a_damaged_snapshot_is_listed_beside_the_others(tmp_path: Path) -> None:
+    for name in ("agent", "broken"):
+        commit([snapshot_row()], tmp_path / "snapshots" / name, SnapshotMeta(name="t001"))
+    (tmp_path / "snapshots/lost/_delta_log").mkdir(parents=True)
+    (tmp_path / f"snapshots/lost/_delta_log/{0:020}.json").write_text("no log")
+    next((tmp_path / "snapshots/broken").glob("*.parquet")).unlink()
+    result = runner.invoke(app, ["data", "list", "--home", str(tmp_path), "--json"])
+    whole, broken, lost = json.loads(result.stdout)["snapshots"]
+    assert (whole["rows"], whole["damaged"]) == (1, None)
+    assert (broken["rows"], broken["ref"]) == (None, f"{tmp_path}/snapshots/broken@0")
+    assert "no such file" in broken["damaged"]
+    assert lost["damaged"]
+    plain = runner.invoke(app, ["data", "list", "--home", str(tmp_path)])
+    assert (plain.exit_code, plain.stdout.count("damaged: ")) == (0, 2)
+
+
+def snapshot_row() -> SnapshotRow:
+    return SnapshotRow(id="e0", task_key="tools", messages="[]", tools="[]", source="test")
