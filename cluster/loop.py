@@ -3,10 +3,13 @@
     suite → base → test_run → select → train → register → compare → rollout → collect → report
 
 Each step is a function in `cluster/steps/`; its result is a small record, kept as JSON, and what the next steps are
-given. A turn that was stopped anywhere goes on with `ratchet loop --resume <id>`.
+given. A turn that was stopped anywhere goes on with `ratchet loop --resume <id>`; Ray is started by the first step
+that needs it, and not at all where all of those were done before.
 """
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 from cluster.results import (
     BaseResult,
@@ -41,10 +44,19 @@ def run_turn(turn: Turn) -> ReportResult:
     suite = turn.step("suite", draw_suite, SuiteResult)
     base = turn.step("base", find_base, BaseResult, suite)
     tests = turn.step("test_run", lambda t, tick: run_tests(t, tick, base), TestRunResult, suite, base)
-    with ray_session(turn.settings):
-        selected = turn.step("select", lambda t, tick: select_examples(t, tick, tests), SelectResult, tests)
+    selected = turn.step("select", lambda t, tick: select_examples(t, tick, tests), SelectResult, tests)
+    with ExitStack() as session:
+
+        def with_ray() -> None:
+            session.enter_context(ray_session(turn.settings))
+
         trained = turn.step(
-            "train", lambda t, tick: train_candidate(t, tick, base, selected), TrainResult, base, selected
+            "train",
+            lambda t, tick: train_candidate(t, tick, base, selected),
+            TrainResult,
+            base,
+            selected,
+            before=with_ray,
         )
         candidate = turn.step(
             "register",
@@ -60,9 +72,14 @@ def run_turn(turn: Turn) -> ReportResult:
         rollout = None
         if verdict.gate.outcome is GateOutcome.APPROVE:
             rollout = turn.step(
-                "rollout", lambda t, tick: roll_out(t, tick, base, candidate), RolloutResult, candidate, verdict
+                "rollout",
+                lambda t, tick: roll_out(t, tick, base, candidate),
+                RolloutResult,
+                candidate,
+                verdict,
+                before=with_ray,
             )
-        collected = turn.step("collect", count_collected, CollectResult, verdict, *([rollout] if rollout else []))
+    collected = turn.step("collect", count_collected, CollectResult, verdict, *([rollout] if rollout else []))
     results = TurnResults(
         suite=suite,
         base=base,
@@ -74,4 +91,4 @@ def run_turn(turn: Turn) -> ReportResult:
         rollout=rollout,
         collected=collected,
     )
-    return write_report(turn, results)
+    return turn.always("report", lambda t, tick: write_report(t, results))

@@ -51,7 +51,7 @@ def ending(results: TurnResults) -> Ending:
 
 
 def build_report(turn: Turn, results: TurnResults) -> Json:
-    """Return the report. All values are JSON."""
+    """Return the report, all but `seconds`, which end with the report itself. All values are JSON."""
     end, verdict, settings = ending(results), results.verdict, turn.settings
     return {
         "id": turn.id,
@@ -59,7 +59,6 @@ def build_report(turn: Turn, results: TurnResults) -> Json:
         "exit_status": end.exit_status,
         "summary": end.sentence,
         "seed": settings.seed,
-        "seconds": {**turn.seconds, "total": round(sum(turn.seconds.values()), 2)},
         "suite": plain(results.suite),
         "scenarios": {str(part): results.suite.counts.get(part, 0) for part in Part},
         "base": plain(verdict.base),

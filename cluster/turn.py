@@ -1,24 +1,28 @@
 """One turn as it goes on: which step is done, what it gave, how long it took.
 
 Each step's result stands in `<home>/loops/<id>/<step>.json`, written whole or not at all, with the hash of what went
-in; a step is skipped when its result is there and that hash is unchanged. The progress line shows what has happened,
-never what is hoped.
+in (settings, a suite file's content, earlier results); a step is skipped when its result is there and that hash is
+unchanged. The progress line shows what has happened, never what is hoped.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cluster.clock import KEEP_S, Clock
 from cluster.home import Home
+from cluster.results import BaseResult, RegisterResult
 from cluster.settings import Settings
 from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
@@ -48,7 +52,9 @@ class Turn:
     home: Home
     ledger: Ledger
     console: Console
+    clock: Clock
     seconds: dict[str, float] = field(default_factory=dict)
+    """By step, of the process that did it."""
     skipped: list[str] = field(default_factory=list)
     _registry: Registry | None = None
     _suite: Suite | None = None
@@ -96,8 +102,18 @@ class Turn:
         counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
         return load(name, seed=seed, split_seed=split, counts=counts)
 
-    def step(self, name: str, run: Callable[[Turn, Tick], R], kind: type[R], *inputs: Record) -> R:
-        """Return the step's result: what is written already for the same inputs, or what `run` gives now."""
+    def step(
+        self,
+        name: str,
+        run: Callable[[Turn, Tick], R],
+        kind: type[R],
+        *inputs: Record,
+        before: Callable[[], object] | None = None,
+    ) -> R:
+        """Return the step's result: what is written already for the same inputs, or what `run` gives now.
+
+        `before` is called first where the step has to run; its time is none of the step's.
+        """
         key = stable_id(name, self.inputs_key(), [i.model_dump(mode="json") for i in inputs])
         path = self.folder / f"{name}.json"
         if path.exists():
@@ -107,19 +123,55 @@ class Turn:
                 self.skipped.append(name)
                 self.console.print(f"[dim]✓ {name:<10} done before[/dim]")
                 return kind.model_validate(known["result"])
+        if before is not None:
+            before()
+        result = self._timed(name, run)
+        whole = {"inputs": key, "seconds": self.seconds[name], "result": result.model_dump(mode="json")}
+        atomic_write(path, json.dumps(whole, indent=1) + "\n")
+        self._done(name, result)
+        return result
+
+    def always(self, name: str, run: Callable[[Turn, Tick], R]) -> R:
+        """Return what `run` gives: a step that keeps its own files and is never skipped."""
+        result = self._timed(name, run)
+        self._done(name, result)
+        return result
+
+    def _timed(self, name: str, run: Callable[[Turn, Tick], R]) -> R:
         started = time.monotonic()
         with self._line(name) as tick:
             result = run(self, tick)
         self.seconds[name] = round(time.monotonic() - started, 2)
-        whole = {"inputs": key, "seconds": self.seconds[name], "result": result.model_dump(mode="json")}
-        atomic_write(path, json.dumps(whole, indent=1) + "\n")
-        self.console.print(f"[green]✓[/green] {name:<10} {self.seconds[name]:6.1f} s  {result}", highlight=False)
         return result
 
+    def _done(self, name: str, result: Record) -> None:
+        self.clock.keep()
+        self.console.print(f"[green]✓[/green] {name:<10} {self.seconds[name]:6.1f} s  {result}", highlight=False)
+
     def inputs_key(self) -> str:
-        """Return a digest of the settings that decide results (not of where they are kept)."""
+        """Return a digest of what decides results: the settings (not of where things are kept), and the suite file."""
         kept = {"home", "stores", "serve", "ray"}
-        return stable_id(self.settings.model_dump(mode="json", exclude=kept))
+        return stable_id(self.settings.model_dump(mode="json", exclude=kept), self._suite_content)
+
+    @cached_property
+    def _suite_content(self) -> str:
+        """Digest of a suite of the user's own. Taken once: an edit in mid-turn is not in the scenarios either."""
+        name, path = self.settings.suite, Path(self.settings.suite)
+        if name in builtin_suites():
+            return ""
+        # Python leaves compiled tools beside a suite's own files.
+        within = sorted(f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+        files = [path] if path.is_file() else within
+        return stable_id([(str(f.relative_to(path)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
+
+    def run_id(self, what: str, *models: BaseResult | RegisterResult) -> str:
+        """Return the id of a run of the turn: another one wherever what decides its episodes is another.
+
+        The ledger keeps the first episode of an id, so that one attempted otherwise needs an id of its own.
+        """
+        how = self.settings.model_dump(mode="json", include={"seed", "run", "engine"})
+        decides = stable_id(how, self.suite().digest(), [(model.ref, model.digest) for model in models])
+        return f"{self.id}/{what}-{decides[:8]}"
 
     @contextmanager
     def _line(self, name: str) -> Iterator[Tick]:
@@ -133,4 +185,9 @@ class Turn:
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(name, total=None, words="")
-            yield lambda done, total, words: progress.update(task, completed=done, total=total, words=words)
+
+            def tick(done: int, total: int, words: str) -> None:
+                progress.update(task, completed=done, total=total, words=words)
+                self.clock.keep(every_s=KEEP_S)
+
+            yield tick

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from cluster.commands.common import (
     INTERRUPTED,
@@ -25,11 +27,12 @@ from cluster.commands.common import (
 
 if TYPE_CHECKING:
     from cluster.results import ReportResult
+    from cluster.settings import Settings
     from cluster.turn import Turn
 
 STEPS = "suite, base, test_run, select, train, register, compare, rollout, collect, report"
-FLAGS = "flags.json"
-_ID = re.compile(r"t(\d+)")
+PORT_S = 15.0
+"""How long a turn that goes on waits for its port: the gateway of a process that was killed lives on for a while."""
 
 
 def loop(
@@ -48,44 +51,75 @@ def loop(
 
     Example: ratchet loop --seed 7
     """
+    begun = time.monotonic()
     flags = {"seed": seed, "suite": suite, "base": base, "serve.port": port, "home": home}
-    with said():
-        given = {key: str(value) for key, value in flags.items() if value is not None}
+    given = {key: str(value) for key, value in flags.items() if value is not None}
+    with said(), _interruptible():
+        from cluster.turns import alone, keep_flags, next_id, resume_command
+
         if resume is not None:
-            given = begun_with(given, config, resume) | given
+            given, config = _as_begun(given, config, resume)
         with opened(given, config) as at:
+            if resume is None:
+                require_port(at.settings)
             turn_id = resume or next_id(at.home.loops)
-            _keep(at.home.loops / turn_id / FLAGS, given)
-            raise typer.Exit(_take(at, turn_id, as_json))
+            folder = at.home.loops / turn_id
+            with alone(folder):
+                if resume is not None and not (folder / "collect.json").exists():
+                    require_port(at.settings, wait_s=PORT_S)
+                keep_flags(folder, given, config)
+                again = resume_command(turn_id, home, config)
+                raise typer.Exit(_take(at, turn_id, begun, again=again, as_json=as_json))
 
 
-def begun_with(given: dict[str, str], config: Path | None, turn_id: str) -> dict[str, str]:
-    """Return the flags that the turn was begun with: going on must not need them again. Raises `TurnError`."""
-    with opened(given, config) as at:
-        known_id(at.home.loops, turn_id)
-        path = at.home.loops / turn_id / FLAGS
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Exit with 130 at Ctrl-C, where nothing runs yet that could be resumed; Typer's own status would be 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def _keep(path: Path, given: dict[str, str]) -> None:
-    from evaluation.files import atomic_write
+def _as_begun(given: dict[str, str], config: Path | None, turn_id: str) -> tuple[dict[str, str], Path | None]:
+    """Return flags and settings file with those that the turn was begun with: going on must not need them again."""
+    from cluster.home import Home
+    from cluster.settings import Settings
+    from cluster.turns import CONFIG, begun_with
 
-    atomic_write(path, json.dumps({k: v for k, v in given.items() if k != "home"}) + "\n")
+    kept = begun_with(Home(Settings.load(given, config).home_path()).loops, turn_id)
+    known = kept.pop(CONFIG, None)
+    return kept | given, config or (Path(known) if known else None)
 
 
-def _take(at: Opened, turn_id: str, as_json: bool) -> int:
-    """Run or go on with a turn; return the exit status."""
+def require_port(settings: Settings, wait_s: float = 0.0) -> None:
+    """Raise `TurnError` where the gateway could not listen: else the rollout would find out, minutes later."""
+    from cluster.doctor import check_port
+    from cluster.turn import TurnError
+
+    until = time.monotonic() + wait_s
+    while not (found := check_port(settings.serve.host, settings.serve.port)).ok:
+        if time.monotonic() >= until:
+            raise TurnError(f"expected a port for the gateway, found {found.found}; {found.change}")
+        time.sleep(0.5)
+
+
+def _take(at: Opened, turn_id: str, begun: float, *, again: str, as_json: bool) -> int:
+    """Run or go on with a turn; return the exit status. `again`: the command that goes on with it."""
+    from cluster.clock import Clock
     from cluster.turn import Turn
 
     out = console(as_json)
-    _announce(at, out)
-    turn = Turn(turn_id, at.settings, at.home, at.ledger, out)
-    out.print(f"Turn [bold]{turn_id}[/], seed {at.settings.seed}, in {turn.folder}", highlight=False)
+    turn = Turn(turn_id, at.settings, at.home, at.ledger, out, Clock(at.home.loops / turn_id, begun))
     try:
+        _announce(at, out)
+        out.print(f"Turn [bold]{turn_id}[/], seed {at.settings.seed}, in {turn.folder}", highlight=False)
         result = _run(turn)
     except KeyboardInterrupt:
-        out.print(f"\nStopped. Go on with: [bold]ratchet loop --resume {turn_id}[/]", highlight=False)
+        out.print(Text.assemble("\nStopped. Go on with: ", (again, "bold")), soft_wrap=True)
         return INTERRUPTED
+    finally:
+        turn.clock.keep()
     if as_json:
         print_json(result.report)
     else:
@@ -117,16 +151,18 @@ def _run(turn: Turn) -> ReportResult:
 
 
 def _announce(at: Opened, out: Console) -> None:
+    from cluster.clock import taken
     from evaluation.ledger import Status
 
     settings = at.settings
     out.print(f"One turn of the loop: {STEPS}.", highlight=False)
     out.print(f"Suite {settings.suite}, base {settings.base}, model {settings.model}.", highlight=False)
-    done = next((turn for turn in at.ledger.loops(limit=20) if turn.status is Status.FINISHED), None)
-    if done is None:
+    done = [turn.turn_id for turn in at.ledger.loops(limit=20) if turn.status is Status.FINISHED]
+    last = next(((turn, s) for turn in done if (s := taken(at.home.loops / turn)) is not None), None)
+    if last is None:
         out.print("No turn was finished in this home yet: allow ten minutes on two cores.", highlight=False)
     else:
-        out.print(f"Last time ({done.turn_id}) it took {sum(done.seconds.values()):.0f} s.", highlight=False)
+        out.print(f"Last time ({last[0]}) it took {last[1]:.0f} s.", highlight=False)
 
 
 def _show(out: Console, result: ReportResult) -> None:
@@ -134,36 +170,3 @@ def _show(out: Console, result: ReportResult) -> None:
 
     print_report(out, result.report)
     out.print(f"Report: {result.folder}/report.md", highlight=False, soft_wrap=True)
-
-
-def next_id(loops: Path) -> str:
-    """Return the next free id, `t001` at first, and make its folder, so that nobody else takes it.
-
-    Raises `HomeError` where the folder cannot be made.
-    """
-    from cluster.home import HomeError
-
-    try:
-        loops.mkdir(parents=True, exist_ok=True)
-        number = max((int(m[1]) for p in loops.iterdir() if (m := _ID.fullmatch(p.name))), default=0)
-        while True:
-            number += 1
-            try:
-                (loops / f"t{number:03}").mkdir()
-            except FileExistsError:
-                continue
-            return f"t{number:03}"
-    except OSError as error:
-        raise HomeError(f"could not make a turn's folder in {loops}: {error.strerror or error}") from error
-
-
-def known_id(loops: Path, turn_id: str) -> str:
-    """Return the id of a turn that is there. Raises `TurnError` for any other."""
-    from cluster.turn import TurnError
-
-    known = sorted(path.name for path in loops.iterdir() if path.is_dir()) if loops.is_dir() else []
-    if turn_id not in known:
-        raise TurnError(
-            f"--resume: expected the id of a turn in {loops} ({', '.join(known) or 'none yet'}), found {turn_id!r}"
-        )
-    return turn_id

@@ -49,11 +49,11 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
 
 def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> list[PairRow]:
     settings, path = turn.settings, turn.folder / "compare.jsonl"
-    marker = turn.folder / "compare.arms"
-    arms = stable_id(base.digest, candidate.digest, turn.inputs_key())
-    if not (path.exists() and marker.exists() and marker.read_text() == arms):
+    marker = turn.folder / "compare.run"
+    run_id = turn.run_id("compare", base, candidate)
+    if not (path.exists() and marker.exists() and marker.read_text() == run_id):
         atomic_write(path, "")
-        atomic_write(marker, arms)
+        atomic_write(marker, run_id)
     rows = _whole(read_rows(path))
     scenarios = turn.suite().part(Part.HELD_OUT)
     done = {row.scenario_id for row in rows}
@@ -78,7 +78,7 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
             run_pairs(
                 scenarios,
                 models,
-                run_id=f"{turn.id}/compare",
+                run_id=run_id,
                 sampling=sampling,
                 options=options,
                 on_block=on_block,

@@ -17,9 +17,9 @@ from evaluation.scenarios import Part
 
 
 def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
-    """Run what is missing of the test run; a run that was stopped goes on."""
+    """Run what is missing of the test run; a run that was stopped goes on, one with other settings begins anew."""
     settings, suite = turn.settings, turn.suite()
-    run_id = f"{turn.id}/test"
+    run_id = turn.run_id("test", base)
     record = RunRecord(
         id=run_id, kind="test", suite_digest=suite.digest(), model=base.ref, seed=settings.seed, started_at=utc_now()
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from rich.console import Console
 
+from cluster.clock import Clock
 from cluster.home import Home
 from cluster.results import (
     BaseResult,
@@ -155,7 +157,7 @@ def turn(folder: Path, **flags: object) -> Turn:
     home = Home.open(folder / "home")
     settings = Settings.load({"home": str(home.root), **flags}, env={})
     ledger = Ledger.open(home.ledger_url(None))
-    return Turn("t001", settings, home, ledger, Console(quiet=True))
+    return Turn("t001", settings, home, ledger, Console(quiet=True), Clock(home.loops / "t001", time.monotonic()))
 
 
 def write_curve(made: Turn) -> None:

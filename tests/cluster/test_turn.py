@@ -9,6 +9,7 @@ import pytest
 from cluster.turn import Tick, Turn
 from evaluation.records import Record
 from tests.cluster.making import turn
+from tests.cluster.test_steps import BASE
 
 
 class Number(Record):
@@ -67,4 +68,74 @@ def test_a_step_that_fails_leaves_no_result(made: Turn) -> None:
     assert made.step("count", Counter(), Number) == Number(value=1)
     kept = json.loads((made.folder / "count.json").read_text())
     assert kept["result"] == {"value": 1}
-    assert list(made.folder.iterdir()) == [made.folder / "count.json"]
+    assert sorted(path.name for path in made.folder.iterdir()) == ["count.json", "seconds.json"]
+
+
+def test_a_step_that_needs_something_is_given_it_only_where_it_runs(made: Turn) -> None:
+    started: list[str] = []
+    for _ in range(2):
+        made.step("count", Counter(), Number, before=lambda: started.append("ray"))
+    assert started == ["ray"]
+
+
+def test_a_step_that_is_never_skipped_has_its_seconds_too(made: Turn) -> None:
+    step = Counter()
+    assert [made.always("report", step).value for _ in range(2)] == [1, 2]
+    assert made.seconds.keys() == {"report"}
+
+
+def scenarios(path: Path, city: str) -> str:
+    each = [
+        {"id": f"s{i}", "group": f"g{i}", "part": part, "query": f"Weather in {city}, please: {i}?"}
+        for i, part in enumerate(("train", "held_out", "live"))
+    ]
+    path.write_text("".join(json.dumps(one) + "\n" for one in each))
+    return str(path)
+
+
+def test_an_edited_suite_file_is_another_input(made: Turn, tmp_path: Path) -> None:
+    step, path = Counter(), tmp_path / "suite.jsonl"
+    for city, runs in (("Rome", 1), ("Rome", 1), ("Oslo", 2)):
+        one = turn(tmp_path, suite=scenarios(path, city))
+        assert one.step("count", step, Number) == Number(value=runs)
+        one.ledger.close()
+
+
+def test_a_folder_s_templates_count_and_what_python_leaves_there_does_not(tmp_path: Path) -> None:
+    folder, keys = tmp_path / "suite", []
+    folder.mkdir()
+    for name in ("suite.yaml", "__pycache__/tools.pyc", "mail.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+        one = turn(tmp_path, suite=str(folder))
+        keys.append(one.inputs_key())
+        one.ledger.close()
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_an_edit_in_mid_turn_counts_when_the_turn_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "suite.jsonl"
+    one = turn(tmp_path, suite=scenarios(path, "Rome"))
+    key = one.inputs_key()
+    scenarios(path, "Oslo")
+    again = turn(tmp_path, suite=str(path))
+    assert one.inputs_key() == key != again.inputs_key()
+    for each in (one, again):
+        each.ledger.close()
+
+
+SMALL = {"counts.train": 20, "counts.held_out": 20, "counts.live": 20}
+
+
+def test_a_run_has_another_id_wherever_its_episodes_would_be_others(tmp_path: Path) -> None:
+    better = BASE.model_copy(update={"digest": "c" * 64})
+    same = ({}, {"train.epochs": 9}, {"gate.latency_ratio": 2.0}, {"serve.port": 9999})
+    other = ({"run.temperature": 0.5}, {"run.attempts": 2}, {"engine.offered_only": False}, {"seed": 1})
+    made = [turn(tmp_path, **SMALL, **flags) for flags in (*same, *other)]
+    ids = [one.run_id("test", BASE) for one in made]
+    assert len(set(ids[: len(same)])) == 1
+    assert len({*ids, made[0].run_id("test", better)}) == 1 + len(other) + 1
+    assert ids[0].startswith("t001/test-")
+    assert made[0].run_id("compare", BASE, better) != made[0].run_id("compare", BASE, BASE)
+    for one in made:
+        one.ledger.close()
