@@ -86,9 +86,11 @@ def opened(flags: Mapping[str, Any], config: Path | None) -> Iterator[Opened]:
 
 @contextmanager
 def said() -> Iterator[None]:
-    """Print an error of ours as one message and exit with 2; everything else keeps its traceback."""
+    """Print an error of ours as one message and exit with 2, and with 130 at Ctrl-C; else the traceback stays."""
     try:
         yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         if not is_ours(error):
             raise

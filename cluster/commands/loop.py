@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +52,7 @@ def loop(
     begun = time.monotonic()
     flags = {"seed": seed, "suite": suite, "base": base, "serve.port": port, "home": home}
     given = {key: str(value) for key, value in flags.items() if value is not None}
-    with said(), _interruptible():
+    with said():
         from cluster.turns import alone, keep_flags, next_id, resume_command
 
         if resume is not None:
@@ -70,15 +68,6 @@ def loop(
                 keep_flags(folder, given, config)
                 again = resume_command(turn_id, home, config)
                 raise typer.Exit(_take(at, turn_id, begun, again=again, as_json=as_json))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Exit with 130 at Ctrl-C, where nothing runs yet that could be resumed; Typer's own status would be 1."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _as_begun(given: dict[str, str], config: Path | None, turn_id: str) -> tuple[dict[str, str], Path | None]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster.commands.common import INTERRUPTED, ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 Port = Annotated[int | None, typer.Option(help="Port of the gateway.")]
 
@@ -42,7 +42,4 @@ def serve(port: Port = None, home: HomeFlag = None, config: ConfigFlag = None) -
     with said(), opened({"home": home, "serve.port": port}, config) as at:
         from cluster.serving import serve_champion
 
-        try:
-            serve_champion(at.settings, at.home, at.ledger, at.registry())
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+        serve_champion(at.settings, at.home, at.ledger, at.registry())

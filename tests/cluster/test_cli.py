@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from cluster.cli import app
-from cluster.commands.common import OURS, is_ours
+from cluster.commands.common import OURS, is_ours, said
 from evaluation.ledger import StaleRecord
 from training.snapshot import SnapshotMeta, SnapshotRow, commit
 
@@ -124,3 +124,14 @@ def test_a_damaged_snapshot_is_listed_beside_the_others(tmp_path: Path) -> None:
 
 def snapshot_row() -> SnapshotRow:
     return SnapshotRow(id="e0", task_key="tools", messages="[]", tools="[]", source="test")
+
+
+def interrupted() -> None:
+    with said():
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_has_one_status_in_every_command() -> None:
+    with pytest.raises(typer.Exit) as ended:
+        interrupted()
+    assert ended.value.exit_code == 130
