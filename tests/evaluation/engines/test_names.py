@@ -23,7 +23,7 @@ NAMES = ("find_mail", "find_mails", "send_mail")
 def test_any_way_through_ends_in_a_name_on_offer(make: Callable[[], Any]) -> None:
     tokenizer = make()
     vocabulary, seen = Vocabulary(tokenizer), set()
-    for seed in range(60):
+    for seed in range(600):
         guide, rng, said = NameGuide(vocabulary, NAMES), random.Random(seed), ""
         for token in tokenizer.encode('Sure. <tool_call>{"name": "'):
             guide.push(token)
