@@ -3,8 +3,9 @@
 Decisions: everything is drawn from one `Dice` per row, so row n of seed s is always the same; one tool list
 serves several requests in a row, so that most tokens that are read also teach; in most conversations tools are a verb
 and a thing that users may call by other words of the same meaning, in the others they have names that mean nothing and
-can only be read; a share of rows is plain repetition of random words, which teaches copying. Not covered: any tool or
-sentence of the built-in suite.
+can only be read; a share of rows is plain repetition of random words, which teaches copying, and a share is plain
+lookup, which teaches to find a tool by what is said of it: in conversations alone the model never learnt it, since few
+tokens depend on it. Not covered: any tool or sentence of the built-in suite.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ from typing import Any
 
 from training.tiny import phrasing
 from training.tiny.asking import clause, filled, frame, plain_frame, random_words, sentence
-from training.tiny.lexicon import FIELDS, SYSTEMS, THINGS, VERBS
+from training.tiny.lexicon import FIELDS, SYSTEMS, THINGS, TOPICS, VERBS
 from training.tiny.tools import Param, Tool, make_tool, tools_for
-from training.tiny.values import JSON_TYPES, Dice, draw, draw_result, letters, word
+from training.tiny.values import JSON_TYPES, Dice, draw, draw_result, letters, odd_word, word
 
 Row = dict[str, Any]
 """`{"messages": [OpenAI-shaped messages, arguments as dicts], "tools": [OpenAI-shaped tools]}`."""
 
 ODD = 0.35
 """Share of conversations whose tools have names that mean nothing."""
-COPYING = 0.12
+COPYING = 0.08
 """Share of rows that are plain repetition."""
+LOOKUP = 0.12
+"""Share of rows that are plain lookup."""
 
 
 @dataclass
@@ -241,6 +244,33 @@ def repetition(rng: Dice) -> Row:
     return repeated(said)
 
 
+def lookup(rng: Dice) -> Row:
+    """Return a row that teaches to find a tool by what is said of it: names that say nothing, many short
+    requests of some of its words among others.
+    """
+    count = rng.choice((2, 3, 4, 5, 6))
+    said = [[_word(rng) for _ in range(rng.choice((1, 2, 3, 4)))] for _ in range(count)]
+    names = ["_".join(_word(rng) for _ in range(rng.choice((1, 2, 2)))) for _ in range(count)]
+    w = Writer(rng, [Tool(name, " ".join(of), (), (), (), ()) for name, of in zip(names, said, strict=True)])
+    w.say("system", "")
+    for _ in range(rng.choice((6, 8, 10))):
+        at = rng.randrange(count)
+        request = rng.sample(said[at], rng.randint(1, len(said[at])))
+        request += [_word(rng) for _ in range(rng.choice((0, 0, 1, 2, 4)))]
+        w.say("user", " ".join(rng.sample(request, len(request))))
+        w.call(w.tools[at], {})
+    return {"messages": w.messages, "tools": [tool.to_openai() for tool in w.tools]}
+
+
+def _word(rng: Dice) -> str:
+    return rng.choice(TOPICS) if rng.random() < 0.85 else odd_word(rng)
+
+
+def lookup_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
+    """Return row `index` of `seed` from the stretch that is lookup only."""
+    return lookup(Dice.of(f"lookup {seed}/{index}", pieces))
+
+
 def repetition_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
     """Return row `index` of `seed` from the stretch that is repetition of `pieces` only."""
     rng = Dice.of(f"repeat {seed}/{index}", pieces)
@@ -250,8 +280,9 @@ def repetition_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
 def conversation(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
     """Return row `index` of `seed`; words that nobody has seen are made of `pieces`, the tokenizer's own."""
     rng = Dice.of(f"{seed}/{index}", pieces)
-    if rng.random() < COPYING:
-        return repetition(rng)
+    plain = rng.random()
+    if plain < COPYING + LOOKUP:
+        return repetition(rng) if plain < COPYING else lookup(rng)
     tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd=rng.random() < ODD)
     w = Writer(rng, tools, manner=rng.randrange(len(SYSTEMS)))
     w.say("system", SYSTEMS[w.manner])
