@@ -1,7 +1,6 @@
 """Start Ray, and end what was started. The only file that calls `ray.init`.
 
-Serve's fast path is chosen by environment variables that have to be set before Ray starts; workers keep the driver's
-priority, since nothing else competes with them on a laptop.
+What has to be set before Ray starts stands in `cluster/environment.py`.
 """
 
 from __future__ import annotations
@@ -14,35 +13,14 @@ from collections.abc import Iterator
 
 import ray
 
+from cluster.environment import prepare_environment
 from cluster.settings import Settings, StoreSettings
 
-ENVIRONMENT = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_worker_niceness": "0",
-    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
-    "RAY_SERVE_LOG_TO_STDERR": "0",
-    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
-    "OMP_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}
 LOGGERS = ("ray", "ray.data", "ray.serve", "ray.train", "ray.tune")
 
 
 class SessionError(Exception):
     """Ray cannot be used as it is. Says what to change."""
-
-
-def prepare_environment() -> None:
-    """Set what has to be set before Ray, Serve or torch start; a value that the user set stays."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import session
+from cluster import environment
 from tests.conftest import ENVIRONMENT
 
 
@@ -25,7 +25,7 @@ def test_workers_have_the_same_environment_as_the_driver(ray_session: None) -> N
 
 
 def test_the_environment_is_the_one_that_users_get() -> None:
-    assert ENVIRONMENT.items() >= session.ENVIRONMENT.items()
+    assert ENVIRONMENT.items() >= environment.ENVIRONMENT.items()
 
 
 def test_a_home_is_empty_and_named_by_the_environment(home: Path) -> None:

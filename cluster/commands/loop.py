@@ -124,9 +124,6 @@ def _run(turn: Turn) -> ReportResult:
     status = Status.FAILED
     try:
         # Loads Ray, torch and transformers, which takes seconds: a stop in between is one that resumes, too.
-        from cluster.session import prepare_environment
-
-        prepare_environment()
         from cluster.loop import run_turn
 
         result = run_turn(turn)

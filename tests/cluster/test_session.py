@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from cluster.session import SessionError, refuse_shared_sqlite
@@ -30,3 +35,19 @@ def test_sqlite_is_refused_on_several_nodes_however_it_was_set(
 
 def test_stores_with_a_server_serve_several_nodes() -> None:
     refuse_shared_sqlite(StoreSettings(ledger_url=LEDGER, mlflow_uri=MLFLOW), 5)
+
+
+def test_the_libraries_are_told_to_be_quiet_before_a_command_loads_any(tmp_path: Path) -> None:
+    """In a process of its own: what was imported first decides."""
+    program = (
+        "import os, sys; from cluster.commands.common import opened\n"
+        f"with opened({{'home': {str(tmp_path / 'home')!r}}}, None): pass\n"
+        "import transformers\n"
+        "assert transformers.logging.get_verbosity() == transformers.logging.ERROR\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=_plain(), check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _plain() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "TRANSFORMERS_VERBOSITY"}
