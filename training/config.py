@@ -69,7 +69,7 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=6, ge=1)
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: `epochs` passes over the rows."""
     seed: int = 0
