@@ -144,12 +144,15 @@ def _bca(
     below = float((draws < value - tie).mean() + 0.5 * (np.abs(draws - value) <= tie).mean())
     bias = float(ndtri(np.clip(below, 1 / RESAMPLES, 1 - 1 / RESAMPLES)))
     spread = float((influence**2).sum())
-    if spread == 0:
+    # Rounding aside, every row says the same: proportional columns, for instance.
+    if spread <= n * tie**2:
         return value, value
     acceleration = float((influence**3).sum()) / (6 * spread**1.5)
     wide = _quantile(n, alpha) * np.sqrt(n / (n - 1))
     shifted = bias + np.array([-wide, wide])
     levels = ndtr(bias + shifted / (1 - acceleration * shifted))
+    if not np.isfinite(levels).all():
+        return float("nan"), float("nan")
     low, high = np.quantile(draws, np.clip(levels, 0, 1))
     return float(low), float(high)
 

@@ -74,3 +74,12 @@ def test_intervals_of_means_and_ratios_cover(n):
     # 0.95 less three standard errors of 200 runs
     assert means / runs >= 0.90
     assert ratios / runs >= 0.90
+
+
+def test_a_ratio_that_is_the_same_on_every_pair_has_no_width_however_it_is_rounded():
+    for scale in (1e-160, 1e-5, 1.0, 1e5):
+        base = scale * np.arange(1, 41) / 3
+        ratio = log_ratio_interval(1.1 * base, base)
+        assert ratio.value == pytest.approx(1.1)
+        assert ratio.low == pytest.approx(1.1)
+        assert ratio.high == pytest.approx(1.1)
