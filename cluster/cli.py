@@ -6,6 +6,7 @@ import typer
 
 from cluster.commands import data, machine, model, test, train
 from cluster.commands.loop import loop
+from cluster.environment import prepare_environment
 
 app = typer.Typer(
     name="ratchet",
@@ -24,5 +25,6 @@ app.command()(machine.doctor)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. First of all the environment: commands load the libraries that read it at import."""
+    prepare_environment()
     app()

@@ -65,13 +65,15 @@ def _is_error(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
 
 
+def sqlite_stores(stores: StoreSettings) -> list[str]:
+    """Return the stores that are SQLite files, as messages name them."""
+    urls = {"stores.ledger_url": stores.ledger_url, "stores.mlflow_uri": stores.mlflow_uri}
+    return [f"{key} {url or 'in the home'}" for key, url in urls.items() if (url or "sqlite").startswith("sqlite")]
+
+
 def refuse_shared_sqlite(stores: StoreSettings, nodes: int) -> None:
     """Raise `SessionError` where several nodes would share a store in SQLite: its file is on one of them."""
-    found = [
-        f"{key} {url or 'in the home'}"
-        for key, url in (("stores.ledger_url", stores.ledger_url), ("stores.mlflow_uri", stores.mlflow_uri))
-        if (url or "sqlite").startswith("sqlite")
-    ]
+    found = sqlite_stores(stores)
     if nodes > 1 and found:
         raise SessionError(
             f"expected stores with a server on a cluster of {nodes} nodes, found SQLite: {', '.join(found)};"

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
-from cluster.environment import prepare_environment
-
 if TYPE_CHECKING:
     from cluster.home import Home
     from cluster.settings import Settings
@@ -75,8 +73,6 @@ class Opened(NamedTuple):
 @contextmanager
 def opened(flags: Mapping[str, Any], config: Path | None) -> Iterator[Opened]:
     """Check the settings, open home and ledger; close the ledger at the end."""
-    # First of all: the libraries that come along below read it when they are imported.
-    prepare_environment()
     from cluster.home import Home
     from cluster.settings import Settings
     from evaluation.ledger import Ledger

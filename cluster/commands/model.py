@@ -10,7 +10,6 @@ from rich.table import Table
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 if TYPE_CHECKING:
-    from evaluation.ledger import RolloutEvent, RolloutRecord
     from training.registry import ModelVersion
 
 app = typer.Typer(help="Versions of models.", no_args_is_help=True)
@@ -96,7 +95,8 @@ def deploy(
 
     Example: ratchet model deploy agent:1
     """
-    from evaluation.ledger import RolloutStatus
+    from evaluation.ledger import RolloutStatus, aborted
+    from evaluation.ledger.store import utc_now
 
     with said(), opened({"home": home}, config) as at:
         registry = at.registry()
@@ -110,27 +110,14 @@ def deploy(
         if not yes and (active is not None or known != version.ref):
             ends = f", which ends the paused rollout {active.id}" if active else ""
             typer.confirm(f"Put {version.ref} into production in place of {known or 'none'}{ends}?", abort=True)
-        ended, event = _ended(active, version.ref) if active else (None, None)
+        reason = f"{version.ref} was put into production"
+        ended, event = (None, None)
+        if active is not None:
+            ended, event = aborted(active, version.ref, actor="ratchet model deploy", reason=reason, at=utc_now())
         at.ledger.set_champion(version.name, version.ref, ended, event=event)
         previous = registry.resolve(known).version if known and known != version.ref else None
         registry.project_aliases(version.name, champion=version.version, candidate=None, previous=previous)
     console().print(f"{version.ref} is in production.", highlight=False)
-
-
-def _ended(paused: RolloutRecord, ref: str) -> tuple[RolloutRecord, RolloutEvent]:
-    """Return a paused rollout as `ref` in production leaves it, and the line for its audit trail.
-
-    Traffic goes by the weights of an active rollout: one that stays paused would keep on dividing it.
-    """
-    from evaluation.ledger import RolloutEvent, RolloutStatus
-    from evaluation.ledger.store import utc_now
-
-    weights = dict.fromkeys(paused.weights, 0.0) | {ref: 1.0}
-    ended = paused.model_copy(update={"status": RolloutStatus.ABORTED, "weights": weights})
-    reason = f"{ref} was put into production"
-    return ended, RolloutEvent(
-        rollout_id=paused.id, kind="aborted", actor="ratchet model deploy", reason=reason, at=utc_now()
-    )
 
 
 def _row(version: ModelVersion, aliases: list[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster.results import BaseResult
 from cluster.turn import Tick, Turn, TurnError
-from evaluation.ledger import RolloutEvent, RolloutStatus
+from evaluation.ledger import RolloutStatus, aborted
 from evaluation.ledger.store import utc_now
 from evaluation.model_folder import check_folder, folder_digest
 from training.provenance import environment
@@ -72,10 +72,8 @@ def make_way(turn: Turn) -> None:
             f"expected no other rollout of {turn.settings.model}, found that of turn {other.id} ({other.status});"
             f" let it end first: ratchet loop --resume {other.id}"
         )
-    weights = {other.candidate: 0.0, other.champion: 1.0}
-    ended = other.model_copy(update={"status": RolloutStatus.ABORTED, "weights": weights})
     reason = f"turn {turn.id} takes its place"
-    event = RolloutEvent(rollout_id=other.id, kind="aborted", actor=turn.id, reason=reason, at=utc_now())
+    ended, event = aborted(other, other.champion, actor=turn.id, reason=reason, at=utc_now())
     ledger.update_rollout(ended, other.revision, event)
 
 

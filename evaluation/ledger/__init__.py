@@ -14,6 +14,7 @@ from evaluation.ledger.records import (
     RunRecord,
     Status,
 )
+from evaluation.ledger.rollouts import aborted
 from evaluation.ledger.store import Ledger
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "RunRecord",
     "StaleRecord",
     "Status",
+    "aborted",
 ]

@@ -6,7 +6,7 @@ is renewed without touching the revision, so that renewing it never makes a deci
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -14,11 +14,23 @@ from sqlalchemy import Connection, insert, or_, select, update
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError, StaleRecord
 from evaluation.ledger.part import Part, read_record
-from evaluation.ledger.records import RolloutEvent, RolloutRecord
+from evaluation.ledger.records import RolloutEvent, RolloutRecord, RolloutStatus
 from evaluation.ledger.schema import ProductionRow, RolloutEventRow, RolloutRow
 
 _ROLLOUT = RolloutRow.__table__.c
 _EVENT = RolloutEventRow.__table__.c
+
+
+def aborted(
+    paused: RolloutRecord, ref: str | None, *, actor: str, reason: str, at: datetime
+) -> tuple[RolloutRecord, RolloutEvent]:
+    """Return a paused rollout as `ref` in production leaves it, and the line for its audit trail.
+
+    Traffic goes by the weights of an active rollout: one that stays paused would keep on dividing it.
+    """
+    weights = dict.fromkeys(paused.weights, 0.0) | ({ref: 1.0} if ref else {})
+    ended = paused.model_copy(update={"status": RolloutStatus.ABORTED, "weights": weights})
+    return ended, RolloutEvent(rollout_id=paused.id, kind="aborted", actor=actor, reason=reason, at=at)
 
 
 class Rollouts(Part):

@@ -20,17 +20,9 @@ from cluster.steps.train import train_candidate
 from evaluation.gate import GateOutcome
 from evaluation.scenarios import Part
 from tests.cluster.making import turn
-from tests.training.making import qwen_tokenizer, save_base
+from tests.training.making import TRAINS, llama_config, qwen_tokenizer, save_base
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.slow,
-    # Ray Data 2.60 about its own default context.
-    pytest.mark.filterwarnings("ignore:.use_\\w+. is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
-    # PEFT 0.21 with transformers 5.
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
-]
+pytestmark = list(TRAINS)
 
 LENGTH = 4096
 """Of prompts and packs: the small vocabulary makes long rows."""
@@ -47,29 +39,13 @@ SMALL = {f"counts.{part}": 20 for part in Part} | {
 }
 
 
-def config(kind: type[Any]) -> Any:
-    tokenizer = qwen_tokenizer()
-    return kind(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=LENGTH,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-
-
 def tick(done: int, total: int, words: str) -> None:
     assert done <= total
 
 
 @pytest.mark.parametrize("kind", [LlamaConfig, Qwen2Config], ids=["llama", "qwen2"])
 def test_every_step_takes_a_base_of_another_family(ray_session: None, tmp_path: Path, kind: type[Any]) -> None:
-    folder = save_base(tmp_path / "base", config(kind), qwen_tokenizer())
+    folder = save_base(tmp_path / "base", llama_config(qwen_tokenizer(), kind, LENGTH), qwen_tokenizer())
     made = turn(tmp_path, base=str(folder), **SMALL)
     base = find_base(made, tick)
     tests = run_tests(made, tick, base)

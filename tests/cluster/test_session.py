@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import SessionError, refuse_shared_sqlite
+from cluster.session import SessionError, refuse_shared_sqlite, sqlite_stores
 from cluster.settings import StoreSettings
 
 LEDGER, MLFLOW = "postgresql+psycopg://ratchet@db/ratchet", "http://mlflow:5000"
@@ -34,14 +34,19 @@ def test_sqlite_is_refused_on_several_nodes_however_it_was_set(
 
 
 def test_stores_with_a_server_serve_several_nodes() -> None:
-    refuse_shared_sqlite(StoreSettings(ledger_url=LEDGER, mlflow_uri=MLFLOW), 5)
+    stores = StoreSettings(ledger_url=LEDGER, mlflow_uri=MLFLOW)
+    assert sqlite_stores(stores) == []
+    refuse_shared_sqlite(stores, 5)
 
 
-def test_the_libraries_are_told_to_be_quiet_before_a_command_loads_any(tmp_path: Path) -> None:
+def test_the_libraries_are_quiet_in_every_command_whichever_loads_them_first(tmp_path: Path) -> None:
     """In a process of its own: what was imported first decides."""
     program = (
-        "import os, sys; from cluster.commands.common import opened\n"
-        f"with opened({{'home': {str(tmp_path / 'home')!r}}}, None): pass\n"
+        "import sys; from cluster.cli import main\n"
+        f"sys.argv = ['ratchet', 'loop', '--resume', 't9', '--home', {str(tmp_path / 'home')!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 2, end\n"
+        "assert 'transformers' in sys.modules, 'the command has loaded it'\n"
         "import transformers\n"
         "assert transformers.logging.get_verbosity() == transformers.logging.ERROR\n"
     )

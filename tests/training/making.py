@@ -6,15 +6,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, Lfm2Config, LlamaConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Lfm2Config, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from training.tiny.build import Architecture, model_config
 from training.tiny.generator import conversation
 from training.tiny.tokenizer import template_text, train_tokenizer
 
+TRAINS = (
+    pytest.mark.ray,
+    pytest.mark.slow,
+    # Ray Data 2.60 about its own default context.
+    pytest.mark.filterwarnings("ignore:.use_\\w+. is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    # PEFT 0.21 with transformers 5.
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+)
+"""Marks of tests that run Ray Train."""
 QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"]
 
 
@@ -53,16 +64,18 @@ def lfm2_config() -> Lfm2Config:
     return model_config(tiny_tokenizer(), shape)
 
 
-def llama_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of two layers that stops where `tokenizer` does."""
-    return LlamaConfig(
+def llama_config(
+    tokenizer: PreTrainedTokenizerFast, kind: type[PretrainedConfig] = LlamaConfig, length: int = 2048
+) -> PretrainedConfig:
+    """A Llama, or a `kind` that takes the same, of two layers that stops where `tokenizer` does."""
+    return kind(
         vocab_size=len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=2048,
+        max_position_embeddings=length,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -24,20 +24,12 @@ from evaluation.oracle import reference_episode
 from evaluation.records import Message
 from evaluation.scenarios import Part
 from evaluation.suite import expand
-from tests.training.making import lfm2_config, llama_config, qwen_tokenizer, save_base, tiny_tokenizer
+from tests.training.making import TRAINS, lfm2_config, llama_config, qwen_tokenizer, save_base, tiny_tokenizer
 from training.config import BatchConfig, LoraConfig, OptimConfig, TrainConfig
 from training.finetune import Finetuned, finetune
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.slow,
-    # Ray Data 2.60 about its own default context.
-    pytest.mark.filterwarnings("ignore:.use_\\w+. is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
-    # PEFT 0.21 with transformers 5.
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
-]
+pytestmark = list(TRAINS)
 
 STEPS = 12
 CONFIG = TrainConfig(

@@ -16,17 +16,12 @@ import pytest
 import ray.data
 from transformers import LlamaConfig
 
+from tests.training.making import TRAINS
 from training.config import BatchConfig, OptimConfig, ScaleConfig, TrainConfig
 from training.launch import start
 from training.recipes import scratch
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.slow,
-    # Ray Data 2.60 about its own default context.
-    pytest.mark.filterwarnings("ignore:.use_\\w+. is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
-]
+pytestmark = list(TRAINS)
 
 VOCABULARY = 64
 CONFIG = TrainConfig(
