@@ -1,7 +1,8 @@
 """How `tiny` is made: configuration, data stream, run, export.
 
 `RECIPE` and `ARCHITECTURE` are the whole configuration; both are written beside the weights. The stream starts with
-nothing but repetition (which teaches copying) and then turns to conversations.
+repetition and conversations, which teach copying, then has a stretch of nothing but lookup, which copying makes
+possible, and then turns to conversations.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from training.launch import TrainResult, start
 from training.recipes import scratch
 from training.render import render, training_template
 from training.tiny.card import write_card
-from training.tiny.generator import Row, conversation, repetition_row
+from training.tiny.generator import Row, conversation, lookup_row, repetition_row
 from training.tiny.lexicon import NAMES, PLACES, VERBS, WORDS
 from training.tiny.tokenizer import template_text, train_tokenizer, word_pieces
 
@@ -40,8 +41,10 @@ WORD_COUNT = 60
 """How often each known word is told to the tokenizer, beside the rows, so that it becomes one token."""
 CAPITAL_COUNT = 15
 """The same for words as they begin sentences."""
-COPY_STEPS = 300
-"""Steps at the start whose rows are repetition only."""
+COPY_ROWS = 1_000
+"""Rows per worker at the start that are repetition only."""
+LOOKUP_FROM, LOOKUP_UNTIL = 17_000, 23_000
+"""Rows per worker that are lookup only: some 430 steps from step 2000 on, when the model can copy."""
 ROWS_PER_STEP = 10
 """Generated rows per step and worker: a little more than fit into its packs."""
 
@@ -117,17 +120,18 @@ class Part:
     rank: int
     world: int
     rows: int
-    copy_rows: int
-    """Rows at the start that are repetition only."""
-
     pieces: tuple[str, ...]
     """What odd words are made of."""
+    staged: bool
+    """Begins with stretches of plain repetition and of plain lookup."""
 
     def row(self, number: int) -> Row:
         """Return row `number` of this worker."""
         index = number * self.world + self.rank
-        if number < self.copy_rows:
+        if self.staged and number < COPY_ROWS:
             return repetition_row(self.seed, index, self.pieces)
+        if self.staged and LOOKUP_FROM <= number < LOOKUP_UNTIL:
+            return lookup_row(self.seed, index, self.pieces)
         return conversation(self.seed, index, self.pieces)
 
 
@@ -179,8 +183,8 @@ def build(out: Path, work: Path, steps: int | None = None) -> None:
     pieces = word_pieces(tokenizer)
     for rank in range(world):
         parts = {
-            f"train_{rank}": Part(SEED, rank, world, rows, COPY_STEPS * 20, pieces),
-            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, 0, pieces),
+            f"train_{rank}": Part(SEED, rank, world, rows, pieces, staged=True),
+            f"eval_{rank}": Part(EVAL_SEED, rank, world, EVAL_ROWS // world, pieces, staged=False),
         }
         # Made before training starts: on two cores a lazy pipeline takes a third of the training's time.
         datasets |= {name: stream(folder, part).materialize() for name, part in parts.items()}

@@ -80,8 +80,9 @@ tool of the built-in suite: it was trained on generated tools and sentences only
 - Tokenizer: byte-level BPE trained on the generator's text and its list of English words; spaces, digits, words and
   punctuation are kept apart.
 - Training: recipe `scratch`, {recipe["steps"]} steps of {recipe["batch"]["packs_per_step"]} packs of
-  {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; repetition first (teaches copying), then conversations
-  with generated tools, a third of them with names that mean nothing. The learning rate comes down until
+  {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; conversations with generated tools, a third
+  of them with names that mean nothing; at the start a stretch of repetition (teaches copying) and, once it can copy,
+  one of lookup (teaches to find a tool by what is said of it). The learning rate comes down until
   {100 * recipe["optim"]["decay_until"]:.0f}% of the steps and then stays. All settings: `training.json`; curve:
   `curve.json`, `curve.png`.
 - Evaluation loss (generated rows it was not trained on): {curve[-1]["eval_loss"]:.4f} nats per token; over the last

@@ -3,8 +3,9 @@
 Decisions: everything is drawn from one `Dice` per row, so row n of seed s is always the same; one tool list
 serves several requests in a row, so that most tokens that are read also teach; in most conversations tools are a verb
 and a thing that users may call by other words of the same meaning, in the others they have names that mean nothing and
-can only be read; a share of rows is plain repetition of random words, which teaches copying. Not covered: any tool or
-sentence of the built-in suite.
+can only be read; a share of rows is plain repetition of random words, which teaches copying, and a share is plain
+lookup, which teaches to find a tool by what is said of it: in conversations alone the model never learnt it, since few
+tokens depend on it. Not covered: any tool or sentence of the built-in suite.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.tiny import phrasing
-from training.tiny.lexicon import FIELDS, SYSTEMS, THINGS, VERBS, WORDS
+from training.tiny.asking import clause, filled, frame, plain_frame, random_words, sentence
+from training.tiny.lexicon import FIELDS, SYSTEMS, THINGS, TOPICS, VERBS
 from training.tiny.tools import Param, Tool, make_tool, tools_for
-from training.tiny.values import JSON_TYPES, Dice, draw, draw_result, letters, word
+from training.tiny.values import JSON_TYPES, Dice, draw, draw_result, letters, odd_word, word
 
 Row = dict[str, Any]
 """`{"messages": [OpenAI-shaped messages, arguments as dicts], "tools": [OpenAI-shaped tools]}`."""
 
 ODD = 0.35
 """Share of conversations whose tools have names that mean nothing."""
-COPYING = 0.12
+COPYING = 0.08
 """Share of rows that are plain repetition."""
+LOOKUP = 0.12
+"""Share of rows that are plain lookup."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Writer:
     rng: Dice
     tools: list[Tool]
     messages: list[dict[str, Any]] = field(default_factory=list)
+    manner: int = 0
+    """Which of the system prompts it has."""
     _ids: int = 0
 
     def say(self, role: str, content: str) -> None:
@@ -55,29 +61,13 @@ class Writer:
 
     def request(self, tool: Tool, arguments: dict[str, Any], asked: str | None = None) -> None:
         """Append the user's message that asks for one call of `tool`."""
-        core = _core(self.rng, tool, self.tools, asked)
-        self.say("user", _sentence(self.rng, core, arguments, _filled(self.rng, core, tool, arguments, asked=asked)))
+        of = frame(self.rng, tool, self.tools, asked=asked is not None, bare=not arguments)
+        text = filled(self.rng, of, tool, arguments, field=asked or "")
+        self.say("user", sentence(self.rng, of.core, arguments, text))
 
-
-def _core(rng: Dice, tool: Tool, tools: list[Tool], asked: str | None) -> str:
-    """Return a frame in which `tool` is told from all others on offer."""
-    if asked:
-        return rng.choice(phrasing.QUESTIONS)
-    others = [t for t in tools if t is not tool]
-    style = rng.random()
-    if style < 0.14 and not any(set(t.things) & set(tool.things) for t in others):
-        return rng.choice((*phrasing.THINGS_ONLY, *phrasing.QUESTIONS_OPEN))
-    if style > 0.92 and not any(set(t.verbs) & set(tool.verbs) for t in others):
-        return rng.choice(phrasing.VERBS_ONLY)
-    return rng.choice(phrasing.CORES)
-
-
-def _random_words(rng: Dice) -> str:
-    return " ".join(rng.choice(WORDS) for _ in range(rng.choice((1, 1, 2, 3))))
-
-
-def _clause(rng: Dice, param: Param, value: object) -> str:
-    return rng.choice(phrasing.CLAUSES[param.kind]).replace("{p}", param.words).replace("{v}", str(value))
+    def form(self, forms: Sequence[str]) -> str:
+        """Return a way to say an answer; the system prompt tells which few of `forms` are in use: less is luck."""
+        return self.rng.choice(forms[self.manner % len(forms) :: len(SYSTEMS)])
 
 
 def _arguments(rng: Dice, tool: Tool, leave_out: Param | None = None) -> dict[str, Any]:
@@ -86,42 +76,6 @@ def _arguments(rng: Dice, tool: Tool, leave_out: Param | None = None) -> dict[st
         for param in tool.params
         if param is not leave_out and (param.required or rng.random() < 0.5)
     }
-
-
-def _filled(rng: Dice, core: str, tool: Tool, arguments: dict[str, Any], *, asked: str | None = None) -> str:
-    """Return `core` with verb, thing, arguments and field said in one of their ways."""
-    params = {p.name: p for p in tool.params}
-    clauses = [_clause(rng, params[name], value) for name, value in arguments.items()]
-    if len(clauses) > 1 and rng.random() < 0.35:
-        clauses = [f"{params[name].words} {value}" for name, value in arguments.items()]
-    if rng.random() < 0.35:
-        rng.shuffle(clauses)
-    joined = rng.choice((" ", *phrasing.JOINERS)).join(clauses)
-    thing = rng.choice(tool.things)
-    if tool.topic and rng.random() < 0.4:
-        thing = rng.choice((f"{tool.topic} {thing}", f"{thing} for {tool.topic}"))
-    elif rng.random() < 0.1:
-        thing += "s"
-    text = core.replace("{V}", rng.choice(tool.verbs)).replace("{N}", thing).replace("{F}", asked or "")
-    text = " ".join(text.replace("{A}", joined).split())
-    for mark in (" ,", " ?", " .", " !", " :", " ;"):
-        text = text.replace(mark, mark[1])
-    return text.replace(",,", ",").replace("()", "").strip(" ,:;-")
-
-
-def _sentence(rng: Dice, core: str, arguments: dict[str, Any], text: str) -> str:
-    """Return a request as users write it, with what they add before and after."""
-    text = rng.choice(phrasing.PREFIXES) + text
-    if text[-1] not in "?!.":
-        text += rng.choice(phrasing.SUFFIXES)
-    if rng.random() < 0.6 and not any(text.startswith(str(value)) for value in arguments.values()):
-        text = text[0].upper() + text[1:]
-    if text[-1] not in "?!." and rng.random() < 0.5:
-        text += "?" if "?" in core else "."
-    if rng.random() < 0.15:
-        reason = rng.choice(phrasing.REASONS).replace("{W}", _random_words(rng))
-        text = f"{text} {reason}" if rng.random() < 0.5 else f"{reason} {text}"
-    return text
 
 
 def _fill(template: str, tool: Tool, value: object = "", **more: object) -> str:
@@ -139,15 +93,15 @@ def _body(rng: Dice, tool: Tool) -> dict[str, Any]:
     return {ways[0]: draw_result(rng) for ways in tool.fields}
 
 
-def _state(rng: Dice, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], *, asked: str | None) -> str:
+def _state(w: Writer, tool: Tool, arguments: dict[str, Any], body: dict[str, Any], *, asked: str | None) -> str:
     """Return an answer with one or two fields of the result; `asked`: the one that it must state."""
     names, said = list(body), {name: name.replace("_", " ") for name in body}
     value = _first(arguments)
-    if asked is None and len(names) > 1 and rng.random() < 0.6:
-        f, g = rng.sample(names, 2) if rng.random() < 0.3 else names[:2]
-        return _fill(rng.choice(phrasing.STATED_TWO), tool, value, F=said[f], r=body[f], G=said[g], s=body[g])
+    if asked is None and len(names) > 1 and w.rng.random() < 0.6:
+        f, g = w.rng.sample(names, 2) if w.rng.random() < 0.3 else names[:2]
+        return _fill(w.form(phrasing.STATED_TWO), tool, value, F=said[f], r=body[f], G=said[g], s=body[g])
     name = asked or names[0]
-    return _fill(rng.choice(phrasing.STATED), tool, value, F=said[name], r=body[name])
+    return _fill(w.form(phrasing.STATED), tool, value, F=said[name], r=body[name])
 
 
 def one_call(w: Writer, tool: Tool) -> None:
@@ -159,7 +113,7 @@ def one_call(w: Writer, tool: Tool) -> None:
     if w.rng.random() < 0.5:
         body |= _body(w.rng, tool)
     w.result(tool, body)
-    w.say("assistant", _fill(w.rng.choice(phrasing.DONE), tool, _first(arguments)))
+    w.say("assistant", _fill(w.form(phrasing.DONE), tool, _first(arguments)))
 
 
 def stated(w: Writer, tool: Tool) -> None:
@@ -170,7 +124,7 @@ def stated(w: Writer, tool: Tool) -> None:
     w.call(tool, arguments)
     body = _body(w.rng, tool)
     w.result(tool, body)
-    w.say("assistant", _state(w.rng, tool, arguments, body, asked=asked[0] if asked else None))
+    w.say("assistant", _state(w, tool, arguments, body, asked=asked[0] if asked else None))
 
 
 def missing(w: Writer, tool: Tool) -> None:
@@ -179,16 +133,16 @@ def missing(w: Writer, tool: Tool) -> None:
     param = w.rng.choice(required)
     arguments = _arguments(w.rng, tool, leave_out=param)
     w.request(tool, arguments)
-    w.say("assistant", w.rng.choice(phrasing.ASK).replace("{p}", param.words))
+    w.say("assistant", w.form(phrasing.ASK).replace("{p}", param.words))
     if w.rng.random() < 0.5:
         value = param.draw(w.rng)
-        w.say("user", w.rng.choice((str(value), _clause(w.rng, param, value))))
+        w.say("user", w.rng.choice((str(value), clause(w.rng, param, value))))
         full = {
             p.name: {**arguments, param.name: value}[p.name] for p in tool.params if p.name in {*arguments, param.name}
         }
         w.call(tool, full)
         w.result(tool, {"status": "ok"})
-        w.say("assistant", _fill(w.rng.choice(phrasing.DONE), tool, value))
+        w.say("assistant", _fill(w.form(phrasing.DONE), tool, value))
 
 
 def no_tool(w: Writer, tool: Tool) -> None:
@@ -196,16 +150,16 @@ def no_tool(w: Writer, tool: Tool) -> None:
     style = w.rng.random()
     if style < 0.15:
         said, answer = w.rng.choice(phrasing.SMALL_TALK)
-        w.say("user", said.replace("{W}", _random_words(w.rng)))
+        w.say("user", said.replace("{W}", random_words(w.rng)))
         w.say("assistant", answer)
         return
     if style < 0.35:
-        w.say("user", w.rng.choice(phrasing.KNOWLEDGE).replace("{W}", _random_words(w.rng)))
+        w.say("user", w.rng.choice(phrasing.KNOWLEDGE).replace("{W}", random_words(w.rng)))
     else:
         other = _other(w, tool)
         asked = w.rng.choice(w.rng.choice(other.fields)) if w.rng.random() < 0.3 else None
         w.request(other, _arguments(w.rng, other), asked)
-    w.say("assistant", w.rng.choice(phrasing.NONE_FITS))
+    w.say("assistant", w.form(phrasing.NONE_FITS))
 
 
 def _other(w: Writer, tool: Tool) -> Tool:
@@ -228,11 +182,11 @@ def failing(w: Writer, tool: Tool) -> None:
         w.call(tool, arguments)
         body = _body(w.rng, tool)
         w.result(tool, body)
-        w.say("assistant", _state(w.rng, tool, arguments, body, asked=None))
+        w.say("assistant", _state(w, tool, arguments, body, asked=None))
         return
     error = w.rng.choice(phrasing.PERMANENT).replace("{N}", tool.things[0]).replace("{v}", str(value))
     w.result(tool, {"error": error})
-    w.say("assistant", _fill(w.rng.choice(phrasing.FAILED), tool, value, e=error))
+    w.say("assistant", _fill(w.form(phrasing.FAILED), tool, value, e=error))
 
 
 def chained(w: Writer, tool: Tool) -> None:
@@ -249,20 +203,29 @@ def chained(w: Writer, tool: Tool) -> None:
     passed = draw(wanted.kind, w.rng)
     key = wanted.name if w.rng.random() < 0.6 else w.rng.choice(FIELDS)[0]
     core = w.rng.choice(phrasing.CHAINS)
-    one = _filled(w.rng, w.rng.choice(phrasing.PLAIN_CORES), tool, arguments)
-    two = _filled(w.rng, w.rng.choice(phrasing.PLAIN_CORES), second, rest)
+    one = filled(w.rng, plain_frame(w.rng, tool), tool, arguments)
+    two = filled(w.rng, plain_frame(w.rng, second), second, rest)
     text = core.replace("{ONE}", one).replace("{TWO}", two)
-    w.say("user", _sentence(w.rng, core, {**arguments, **rest}, text))
+    w.say("user", sentence(w.rng, core, {**arguments, **rest}, text))
     w.call(tool, arguments)
     w.result(tool, {key: passed, **{k: v for k, v in _body(w.rng, tool).items() if k != key and w.rng.random() < 0.5}})
     w.call(second, {wanted.name: passed, **rest})
     body = _body(w.rng, second)
     w.result(second, body)
-    w.say("assistant", _state(w.rng, second, {wanted.name: passed}, body, asked=None))
+    w.say("assistant", _state(w, second, {wanted.name: passed}, body, asked=None))
 
 
 EPISODES = (one_call, stated, missing, no_tool, failing, chained)
-EPISODE_WEIGHTS = (32, 20, 11, 13, 10, 14)
+EPISODE_WEIGHTS = (29, 18, 15, 15, 9, 14)
+
+
+def _pieces(rng: Dice, pieces: Sequence[str], count: int) -> list[str]:
+    return ["".join(rng.choice(pieces) for _ in range(rng.randint(1, 3))) for _ in range(count)]
+
+
+def repeated(said: str) -> Row:
+    """Return a row in which the assistant says what the user says."""
+    return {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}], "tools": []}
 
 
 def repetition(rng: Dice) -> Row:
@@ -270,8 +233,7 @@ def repetition(rng: Dice) -> Row:
     pieces = (*rng.lower, *rng.capital)
     style = rng.random()
     if rng.lower and style < 0.5:
-        made = ("".join(rng.choice(pieces) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(4, 40)))
-        said = rng.choice((" ", " ", "_", ", ")).join(made)
+        said = rng.choice((" ", " ", "_", ", ")).join(_pieces(rng, pieces, rng.randint(4, 40)))
     elif style < 0.65:
         said = rng.choice((" ", " ", "_", ", ")).join(word(rng) for _ in range(rng.randint(4, 30)))
     elif style < 0.75:
@@ -279,22 +241,51 @@ def repetition(rng: Dice) -> Row:
     else:
         kinds = ("name", "text", "code", "email", "date", "file", "integer")
         said = " ".join(str(draw(rng.choice(kinds), rng)) for _ in range(rng.randint(4, 20)))
-    return {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}], "tools": []}
+    return repeated(said)
+
+
+def lookup(rng: Dice) -> Row:
+    """Return a row that teaches to find a tool by what is said of it: names that say nothing, many short
+    requests of some of its words among others.
+    """
+    count = rng.choice((2, 3, 4, 5, 6))
+    said = [[_word(rng) for _ in range(rng.choice((1, 2, 3, 4)))] for _ in range(count)]
+    names = ["_".join(_word(rng) for _ in range(rng.choice((1, 2, 2)))) for _ in range(count)]
+    w = Writer(rng, [Tool(name, " ".join(of), (), (), (), ()) for name, of in zip(names, said, strict=True)])
+    w.say("system", "")
+    for _ in range(rng.choice((6, 8, 10))):
+        at = rng.randrange(count)
+        request = rng.sample(said[at], rng.randint(1, len(said[at])))
+        request += [_word(rng) for _ in range(rng.choice((0, 0, 1, 2, 4)))]
+        w.say("user", " ".join(rng.sample(request, len(request))))
+        w.call(w.tools[at], {})
+    return {"messages": w.messages, "tools": [tool.to_openai() for tool in w.tools]}
+
+
+def _word(rng: Dice) -> str:
+    return rng.choice(TOPICS) if rng.random() < 0.85 else odd_word(rng)
+
+
+def lookup_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
+    """Return row `index` of `seed` from the stretch that is lookup only."""
+    return lookup(Dice.of(f"lookup {seed}/{index}", pieces))
 
 
 def repetition_row(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
-    """Return row `index` of `seed` from the stretch that is repetition only."""
-    return repetition(Dice.of(f"repeat {seed}/{index}", pieces))
+    """Return row `index` of `seed` from the stretch that is repetition of `pieces` only."""
+    rng = Dice.of(f"repeat {seed}/{index}", pieces)
+    return repeated(rng.choice((" ", "_", ", ")).join(_pieces(rng, pieces, rng.randint(20, 80))))
 
 
 def conversation(seed: int, index: int, pieces: Sequence[str] = ()) -> Row:
     """Return row `index` of `seed`; words that nobody has seen are made of `pieces`, the tokenizer's own."""
     rng = Dice.of(f"{seed}/{index}", pieces)
-    if rng.random() < COPYING:
-        return repetition(rng)
+    plain = rng.random()
+    if plain < COPYING + LOOKUP:
+        return repetition(rng) if plain < COPYING else lookup(rng)
     tools = tools_for(rng, rng.choice((1, 2, 3, 3, 4, 4, 5, 5, 6)), odd=rng.random() < ODD)
-    w = Writer(rng, tools)
-    w.say("system", rng.choice(SYSTEMS))
+    w = Writer(rng, tools, manner=rng.randrange(len(SYSTEMS)))
+    w.say("system", SYSTEMS[w.manner])
     for _ in range(rng.choice((1, 2, 3, 3))):
         rng.choices(EPISODES, EPISODE_WEIGHTS)[0](w, rng.choice(tools))
     return {"messages": w.messages, "tools": [tool.to_openai() for tool in tools]}

@@ -54,5 +54,8 @@ def word_pieces(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
 
 
 def template_text() -> str:
-    """Return the chat template that ships beside this file."""
+    """Return the chat template that ships beside this file.
+
+    A tool's name stands behind what it does: a causal model reads a name knowing what came before it.
+    """
     return (Path(__file__).parent / "template.jinja").read_text()

@@ -85,15 +85,18 @@ def _params(rng: Dice, odd: bool) -> tuple[Param, ...]:
 
 
 def _tool_name(rng: Dice, verb: str, thing: str) -> str:
+    """Return a name; a third of them leave out verb or thing or both, so that the description has to be read."""
     verb, thing = verb.replace(" ", "_"), thing.replace(" ", "_").replace("'", "")
     style = rng.random()
-    if style < 0.75:
+    if style < 0.55:
         return f"{verb}_{thing}"
-    if style < 0.82:
+    if style < 0.62:
         return f"{thing}_{verb}"
-    if style < 0.90:
+    if style < 0.68:
         return f"{verb}_{thing}s"
-    return f"{_odd(rng)}_{thing}" if style < 0.95 else f"{_odd(rng)}_{_odd(rng)}"
+    if style < 0.80:
+        return f"{_odd(rng)}_{thing}"
+    return f"{verb}_{_odd(rng)}" if style < 0.88 else f"{_odd(rng)}_{_odd(rng)}"
 
 
 def make_tool(rng: Dice, verbs: Ways, things: Ways, odd: bool = False) -> Tool:
@@ -102,7 +105,7 @@ def make_tool(rng: Dice, verbs: Ways, things: Ways, odd: bool = False) -> Tool:
     fields = tuple(rng.sample(FIELDS, rng.choice((1, 2, 2, 3))))
     if odd and rng.random() < 0.6:
         fields = tuple((name,) for name in dict.fromkeys(_odd(rng) for _ in fields))
-    topic = rng.choice(TOPICS) if rng.random() < 0.35 else ""
+    topic = rng.choice(TOPICS) if rng.random() < 0.5 else ""
     said, thing = rng.choice((verbs[0], rng.choice(verbs))), rng.choice((things[0], rng.choice(things)))
     description = rng.choice(phrasing.DESCRIPTIONS).replace("{V}", said).replace("{N}", thing)
     description = description.replace("{p}", params[0].words).replace("{F}", fields[0][0].replace("_", " "))
