@@ -1,4 +1,8 @@
-"""The gateway on the champion alone, until somebody ends it."""
+"""The gateway on what is in production, until somebody ends it.
+
+A version that comes into production meanwhile (`ratchet model deploy`) is started beside the others; the gateway turns
+to it when it answers, and what has left production is taken down a while later.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from cluster.session import ray_session
 from cluster.settings import Settings
 from cluster.turn import TurnError
 from evaluation.ledger import Ledger
-from serving.app import GatewayConfig, check_port, deploy, routing_of
+from serving.app import GatewayConfig, check_port, deploy, routing_of, start_variants, stop_variant
 from serving.capture import flush
 from serving.spool import Spool
-from training.registry import Registry
+from training.registry import Registry, RegistryError
 
 FLUSH_S = 0.5
-"""How often captured answers go from the spool to the ledger."""
+"""How often captured answers go from the spool to the ledger, and how often is looked for another version."""
+LINGER_S = 10.0
+"""How long a version that has left production stays up: the gateway turns away from it, and its answers end."""
 
 
 def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Registry) -> None:
@@ -30,8 +36,8 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         )
     version = registry.resolve(champion)
     host, port = settings.serve.host, settings.serve.port
-    names = {champion, *routing_of(ledger, settings.model).weights}  # a paused rollout has two variants
-    folders = {name: str(registry.load_path(registry.resolve(name))) for name in names}
+    variants = Variants(settings, ledger, registry)
+    folders = variants.wanted()
     check_port(host, port)
     home.spool.mkdir(parents=True, exist_ok=True)
     config = GatewayConfig(
@@ -45,13 +51,59 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         from ray import serve
 
         deploy(config, folders, settings.engine.build(alone=False), (host, port))
+        variants.up.update(folders)
         Console().print(f"{version.ref} answers at http://{host}:{port}/v1 · Ctrl-C ends it", highlight=False)
         spool = Spool(home.spool / "serve.db")
         try:
             while True:
                 flush(spool, ledger)
+                variants.follow(time.monotonic())
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()
             flush(spool, ledger, quiet_s=0)
             spool.close()
+
+
+class Variants:
+    """The versions that run behind the gateway."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, registry: Registry) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._registry = registry
+        self.up: dict[str, str] = {}
+        """Folders of those that run, by version."""
+        self._left: dict[str, float] = {}
+        self._refused: set[str] = set()
+
+    def wanted(self) -> dict[str, str]:
+        """Return the folders of all that is in production: a paused rollout has two. Raises `RegistryError`."""
+        names = set(routing_of(self._ledger, self._settings.model).weights)
+        if champion := self._ledger.champion(self._settings.model):
+            names.add(champion)
+        return {name: self.up.get(name) or self._folder(name) for name in names}
+
+    def follow(self, now: float) -> None:
+        """Start what came into production, and stop what left it `LINGER_S` before. `now`: monotonic seconds."""
+        try:
+            wanted = self.wanted()
+        except RegistryError as error:
+            # A damaged version was put into production: what answers now goes on, and its user is told once.
+            if str(error) not in self._refused:
+                self._refused.add(str(error))
+                Console(stderr=True).print(f"ratchet: {error}", highlight=False, markup=False)
+            return
+        new = {name: folder for name, folder in wanted.items() if name not in self.up}
+        if new:
+            start_variants(new, self._settings.engine.build(alone=False))
+            self.up.update(new)
+            Console().print(f"{', '.join(new)} came into production and answers now", highlight=False)
+        for gone in self.up.keys() - wanted.keys():
+            if now - self._left.setdefault(gone, now) >= LINGER_S:
+                stop_variant(gone)
+                del self.up[gone]
+        self._left = {name: at for name, at in self._left.items() if name in self.up and name not in wanted}
+
+    def _folder(self, name: str) -> str:
+        return str(self._registry.load_path(self._registry.resolve(name)))

@@ -42,13 +42,13 @@ class Counts(Record):
 class RunSettings(Record):
     """How scenarios are attempted."""
 
-    concurrency: int = Field(default=32, ge=1)
+    concurrency: int = Field(default=64, ge=1)
     """Episodes in flight."""
     attempts: int = Field(default=1, ge=1)
     max_tokens: int = Field(default=96, ge=1)
     """Most output tokens of one model call."""
     temperature: float = Field(default=0.0, ge=0)
-    block: int = Field(default=16, ge=1)
+    block: int = Field(default=64, ge=1)
     """Scenarios that one arm of a comparison runs before the other has its turn."""
 
 
@@ -57,7 +57,9 @@ class EngineSettings(Record):
 
     max_batch: int = Field(default=16, ge=1)
     threads: int | None = Field(default=None, ge=1)
-    """Torch threads on a CPU; None: all cores in a test run or a comparison, one for each model that is served."""
+    """Torch threads of a worker on a CPU; None: all cores together in a test run or a comparison, one when served."""
+    workers: int | None = Field(default=None, ge=1)
+    """Batches at the same time; None: two in a test run or a comparison, where there are two cores, one when served."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = Field(default=2048, ge=64)
     offered_only: bool = True
@@ -68,8 +70,10 @@ class EngineSettings(Record):
         # Here, not above: it brings torch along, and `ratchet --help` should not wait for that.
         from evaluation.engines.transformers import EngineConfig
 
-        threads = self.threads or ((os.cpu_count() or 1) if alone else 1)
-        return EngineConfig(**self.model_dump(exclude={"threads"}), threads=threads)
+        cores = (os.cpu_count() or 1) if alone else 1
+        workers = self.workers or min(cores, 2)
+        threads = self.threads or max(cores // workers, 1)
+        return EngineConfig(**self.model_dump(exclude={"threads", "workers"}), threads=threads, workers=workers)
 
 
 class ServeSettings(Record):

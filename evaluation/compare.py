@@ -57,7 +57,7 @@ class PairRow(Record):
     latency_ms: float | None = None
     """Mean milliseconds per model call of the episode, among those that ran at the same time."""
     alone_ms: float | None = None
-    """The same, measured again with nothing beside it; only where every arm solved the scenario. This is compared."""
+    """The same, measured again with nothing beside it; only of scenarios that every arm solved. This is compared."""
     cost: float | None = None
     """Cost of the episode, in the currency of the price table."""
 
@@ -77,6 +77,8 @@ class Metric(NamedTuple):
     binary: bool
     both_solved: bool = False
     """Compared only on scenarios that both arms solved."""
+    sampled: bool = False
+    """Measured on some of those only: a scenario of which neither arm has the figure does not lack it."""
 
 
 METRICS: Mapping[str, Metric] = {
@@ -86,7 +88,7 @@ METRICS: Mapping[str, Metric] = {
     "protocol_clean": Metric("protocol_clean", Direction.HIGHER, True),
     "quality": Metric("quality", Direction.HIGHER, False),
     "tokens_per_episode": Metric("tokens", Direction.LOWER, False),
-    "latency_ms": Metric("alone_ms", Direction.LOWER, False, both_solved=True),
+    "latency_ms": Metric("alone_ms", Direction.LOWER, False, both_solved=True, sampled=True),
     "cost": Metric("cost", Direction.LOWER, False, both_solved=True),
 }
 
@@ -310,6 +312,8 @@ def _compare_metric(paired: Sequence[_Units], metric: Metric, alpha: float) -> M
         if metric.both_solved and not all(b.task_success and c.task_success for b, c in units.attempts):
             continue
         b, c = (_mean([getattr(pair[side], metric.field) for pair in units.attempts]) for side in (0, 1))
+        if metric.sampled and b is None and c is None:
+            continue
         if b is None or c is None:
             missing += 1
         else:

@@ -1,7 +1,7 @@
 """Run two arms on the same scenarios so that they can be compared: in blocks, turn and turn about.
 
 Decisions: the arms share one machine, so whatever disturbs it must hit both; they run block by block, the order
-changing with each block, and never at the same time. Latency is measured apart, on the scenarios that all arms solved:
+changing with each block, and never at the same time. Latency is measured apart, on scenarios that all arms solved:
 one conversation at a time, arm after arm, since in a full batch a call waits for its neighbours, and an arm that gives
 up early has fewer of them. Rows of a finished block are handed on at once, so that a run that is stopped goes on with
 the next block.
@@ -30,9 +30,11 @@ OnBlock = Callable[[list[PairRow], list[Example]], None]
 class PairOptions:
     """How the arms run."""
 
-    block: int = 16
+    block: int = 64
     """Scenarios per block; also how many run at the same time."""
     attempts: int = 1
+    timed: int = 16
+    """Most attempts of a block whose latency is measured: one conversation at a time takes long."""
 
 
 async def run_pairs(
@@ -61,7 +63,15 @@ async def run_pairs(
             for row, example in await asyncio.gather(*jobs):
                 rows.append(row)
                 examples.append(example)
-        on_block(await _timed(rows, {s.id: s for s in block}, arms, run_id=run_id, sampling=sampling), examples)
+        both = _solved_by_all(rows, len(arms))[: options.timed]
+        timed = await _timed(rows, {s.id: s for s in block}, arms, both=both, run_id=run_id, sampling=sampling)
+        on_block(timed, examples)
+
+
+def _solved_by_all(rows: Sequence[PairRow], arms: int) -> list[tuple[str, int]]:
+    """Return scenario and attempt of what every arm solved."""
+    solved = Counter((row.scenario_id, row.attempt) for row in rows if row.task_success)
+    return [key for key, count in solved.items() if count == arms > 1]
 
 
 async def _timed(
@@ -69,12 +79,11 @@ async def _timed(
     scenarios: Mapping[str, Scenario],
     arms: Mapping[str, ModelClient],
     *,
+    both: Sequence[tuple[str, int]],
     run_id: str,
     sampling: Sampling,
 ) -> list[PairRow]:
-    """Return `rows`, those of scenarios that every arm solved with their latency when nothing runs beside them."""
-    solved = Counter((row.scenario_id, row.attempt) for row in rows if row.task_success)
-    both = [key for key, count in solved.items() if count == len(arms) > 1]
+    """Return `rows`, those of `both` with their latency when nothing runs beside them."""
     took: dict[tuple[str, int, str], float | None] = {}
     for number, (scenario, attempt_number) in enumerate(both):
         for arm in list(arms) if number % 2 == 0 else list(arms)[::-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from serving.spool import Spool
 POLL_S = 0.25
 """How often a gateway replica reads the rollout record."""
 GATEWAY = "gateway"
+RUNNING = "RUNNING"
 
 
 class PortTaken(Exception):
@@ -129,7 +130,12 @@ class GatewayDeployment:
     async def _keep_routing(self) -> None:
         while True:
             try:
-                self._gateway.routing = await asyncio.to_thread(routing_of, self._ledger, self._config.model)
+                new = await asyncio.to_thread(routing_of, self._ledger, self._config.model)
+                # A version that came into production just now may not answer yet: until it does, the others go on.
+                if new.weights.keys() <= self._gateway.routing.weights.keys() or await asyncio.to_thread(
+                    answers, new.weights
+                ):
+                    self._gateway.routing = new
             except Exception as error:  # the ledger may be away for a while: the last weights stay in force
                 self._last_error = str(error)
             await asyncio.sleep(POLL_S)
@@ -156,12 +162,26 @@ def deploy(config: GatewayConfig, folders: Mapping[str, str], engine: EngineConf
     if GATEWAY not in running():
         check_port(host, port)
     serve.start(http_options={"host": host, "port": port, "request_timeout_s": 120})
-    targets = [
+    bound = GatewayDeployment.bind(config)  # type: ignore[attr-defined]
+    serve.run_many([*_targets(folders, engine), serve.RunTarget(bound, GATEWAY, "/")])
+
+
+def start_variants(folders: Mapping[str, str], engine: EngineConfig) -> None:
+    """Start further variants (`folders` by version) behind the gateway that runs; return when they answer."""
+    serve.run_many(_targets(folders, engine))
+
+
+def _targets(folders: Mapping[str, str], engine: EngineConfig) -> list[serve.RunTarget]:
+    return [
         serve.RunTarget(engine_app(folder, version, engine), app_name(version), None)
         for version, folder in folders.items()
     ]
-    bound = GatewayDeployment.bind(config)  # type: ignore[attr-defined]
-    serve.run_many([*targets, serve.RunTarget(bound, GATEWAY, "/")])
+
+
+def answers(versions: Iterable[str]) -> bool:
+    """Whether all `versions` have an application that runs."""
+    found = serve.status().applications
+    return all((app := found.get(app_name(v))) is not None and app.status == RUNNING for v in versions)
 
 
 def running() -> set[str]:

@@ -142,7 +142,9 @@ def _announce(at: Opened, out: Console) -> None:
 
     settings = at.settings
     out.print(f"One turn of the loop: {STEPS}.", highlight=False)
-    out.print(f"Suite {settings.suite}, base {settings.base}, model {settings.model}.", highlight=False)
+    champion = at.ledger.champion(settings.model)
+    start = f"from the champion {champion}" if champion else f"from the base {settings.base}"
+    out.print(f"Suite {settings.suite}, model {settings.model}, {start}.", highlight=False)
     done = [turn.turn_id for turn in at.ledger.loops(limit=20) if turn.status is Status.FINISHED]
     last = next(((turn, s) for turn in done if (s := taken(at.home.loops / turn)) is not None), None)
     if last is None:

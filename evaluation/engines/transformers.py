@@ -1,7 +1,8 @@
 """The local engine: any causal language model of transformers, batched over whoever asks.
 
-Decisions: one thread owns the model; it takes all waiting requests (up to `max_batch`), pads left, decodes until the
-last has ended, and drops finished rows from the batch on the way. Arithmetic is float32 on a CPU, so that a batch's
+Decisions: a worker takes the request that has waited longest and those nearest to it in length (up to `max_batch`),
+pads left, decodes until the last has ended, and drops finished rows from the batch on the way. Several workers share
+the weights, so that one computes while another is busy with Python. Arithmetic is float32 on a CPU, so that a batch's
 neighbours do not change an answer. Weights are safetensors, remote code is never run.
 Not covered: paged attention, speculative decoding, prefix caching; a GPU cluster takes an upstream endpoint for that.
 """
@@ -9,7 +10,6 @@ Not covered: paged attention, speculative decoding, prefix caching; a GPU cluste
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 import time
 from dataclasses import dataclass
@@ -31,7 +31,9 @@ class EngineConfig:
 
     max_batch: int = 16
     threads: int = 1
-    """Torch threads on a CPU; process-wide."""
+    """Torch threads of each worker on a CPU; process-wide."""
+    workers: int = 1
+    """Batches at the same time."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = 2048
     """Prompt and output tokens together; a longer prompt is refused."""
@@ -66,6 +68,51 @@ class EngineClosed(Exception):
     """The engine was closed before it answered."""
 
 
+class _Waiting:
+    """Requests that wait, and the workers that wait for them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._jobs: list[_Job] = []
+        self._idle = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, job: _Job) -> None:
+        """Raises `EngineClosed`."""
+        with self._changed:
+            if self._closed:
+                raise EngineClosed("the engine is closed")
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def take(self) -> list[_Job]:
+        """Wait for a batch: the oldest and those nearest to it in length, a fair share of all. Empty when closed."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._closed or self._any())
+            self._idle -= 1
+            if self._closed:
+                return []
+            share = min(self._most, -(-len(self._jobs) // (self._idle + 1)))
+            length = len(self._jobs[0].request.prompt_ids)
+            near = sorted(self._jobs, key=lambda job: abs(len(job.request.prompt_ids) - length))[:share]
+            self._jobs = [job for job in self._jobs if job not in near]
+            return near
+
+    def _any(self) -> bool:
+        self._jobs = [job for job in self._jobs if not job.future.cancelled()]
+        return bool(self._jobs)
+
+    def close(self) -> list[_Job]:
+        """Let nobody in any more; return who waited."""
+        with self._changed:
+            self._closed = True
+            left, self._jobs = self._jobs, []
+            self._changed.notify_all()
+            return left
+
+
 class TransformersEngine:
     """Generates with a model folder."""
 
@@ -82,11 +129,12 @@ class TransformersEngine:
         self._stops = _stop_ids(model)
         self._vocabulary = Vocabulary.load(folder) if self.config.offered_only else None
         self._pad = model.config.pad_token_id if isinstance(model.config.pad_token_id, int) else 0
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closed = False
-        self._closing = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._thread.start()
+        self._waiting = _Waiting(self.config.max_batch)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"engine-{n}", daemon=True) for n in range(self.config.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """Return the continuation of one prompt. Raises `UnfitPrompt`, `EngineClosed`."""
@@ -98,52 +146,24 @@ class TransformersEngine:
         random = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
         guide = NameGuide(self._vocabulary, request.names) if self._vocabulary and request.names else None
         job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [], guide)
-        with self._closing:
-            if self._closed:
-                raise EngineClosed("the engine is closed")
-            self._jobs.put(job)
+        self._waiting.put(job)
         return await job.future
 
     def close(self) -> None:
-        """Stop the thread after the running batch; waiting requests fail with `EngineClosed`."""
-        with self._closing:
-            self._closed = True
-            self._jobs.put(None)
-        self._thread.join(timeout=30)
+        """Stop the workers after their running batches; waiting requests fail with `EngineClosed`."""
+        for job in self._waiting.close():
+            job.settle(EngineClosed("the engine was closed"))
+        for thread in self._threads:
+            thread.join(timeout=30)
 
     def _run(self) -> None:
-        while True:
-            batch = self._take()
-            if self._closed:
-                self._refuse(batch)
-                return
+        while batch := self._waiting.take():
             try:
                 with torch.inference_mode():
                     self._decode(batch)
             except Exception as error:  # one boundary: whatever the model raises reaches every caller
                 for job in batch:
                     job.settle(RuntimeError(f"generation failed: {error}"))
-
-    def _refuse(self, batch: list[_Job]) -> None:
-        while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is not None:
-                batch.append(job)
-        for job in batch:
-            job.settle(EngineClosed("the engine was closed"))
-
-    def _take(self) -> list[_Job]:
-        batch: list[_Job] = []
-        while len(batch) < self.config.max_batch:
-            try:
-                job = self._jobs.get(block=not batch)
-            except queue.Empty:
-                break
-            if job is None:
-                break
-            if not job.future.cancelled():
-                batch.append(job)
-        return batch
 
     def _decode(self, jobs: list[_Job]) -> None:
         longest = max(len(job.request.prompt_ids) for job in jobs)

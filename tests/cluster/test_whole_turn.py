@@ -1,6 +1,6 @@
 """Whole turns at reduced size: one straight through, one killed in every step and resumed, and a second turn.
 
-Figures are asserted by structure and direction; which of approve and inconclusive a small suite gives is luck.
+Figures are asserted by structure and direction.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
+
+from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.records import Source
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
     "train": {"epochs": 3, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
-    "gate": {"latency_ratio": 2.0},
+    # What a small turn cannot settle is not asked: latency on a shared machine, and thirty pairs of a hundred.
+    "gate": {"latency_ratio": 3.0, "min_pairs": 5},
     "rollout": {"stages": [50, 100], "min_conversations": 5, "max_conversations": 200, "max_latency_ratio": 4.0},
 }
 STEPS = ("suite", "base", "test_run", "select", "train", "register", "compare", "rollout", "collect")
-TIMES = {"seconds", "latency_ms", "environment"}
+AFTER_S = {"test_run": 6, "train": 20, "compare": 4, "rollout": 12}
+"""How long a step is let work before it is killed; the others are over in a moment, and are killed in it."""
 
 
 def free_port() -> int:
@@ -56,16 +62,25 @@ def report(home: Path, turn: str = "t001") -> dict[str, Any]:
 
 
 def kill_in(home: Path, step: str, *arguments: str) -> None:
-    """Start a turn and kill it a moment after the step before `step` has left its result."""
+    """Start a turn and kill it in `step`: some time after the step before it has left its result."""
     argv, environment = command(home, *arguments)
     process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    before = STEPS[STEPS.index(step) - 1] if step != "suite" else None
-    waits_for = home / "loops" / "t001" / f"{before}.json" if before else home / "loops"
+    folder = home / "loops" / "t001"
+    waits_for = folder / f"{STEPS[STEPS.index(step) - 1]}.json" if step != "suite" else home / "loops"
     while process.poll() is None and not waits_for.exists():
-        time.sleep(0.05)
-    time.sleep({"test_run": 6, "train": 20, "compare": 4, "rollout": 12}.get(step, 0.1))
+        time.sleep(0.005)
+    time.sleep(AFTER_S.get(step, 0))
+    assert process.poll() is None, f"the turn ended before it could be killed in {step}"
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert step not in AFTER_S or not (folder / f"{step}.json").exists(), f"{step} was over before it could be killed"
+
+
+def episodes(home: Path, kind: str) -> list[tuple[str, str]]:
+    """Return id and answer of what a run of the turn left in the ledger."""
+    with Ledger.open(f"sqlite:///{home / 'ledger.db'}") as ledger:
+        found = [e for e in ledger.examples() if (e.provenance.run_id or "").startswith(f"t001/{kind}-")]
+    return sorted((example.id, example.messages[-1].content) for example in found)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +108,11 @@ def test_a_turn_leaves_a_report_with_everything_and_a_candidate_that_has_learnt(
     assert sum(map(bool, right)) / len(right) == pytest.approx(found["candidate"]["task_success"]["value"])
 
 
-def test_no_request_fails_in_the_rollout(straight: Path) -> None:
+def test_the_approved_candidate_is_rolled_out_and_no_request_fails(straight: Path) -> None:
     found = report(straight)
-    if found["gate"]["decision"] != "approve":
-        pytest.skip(f"the small turn ended {found['gate']['decision']}, so there was no rollout")
+    assert found["gate"]["decision"] == "approve", found["gate"]
+    assert found["rollout"]["decision"] == "promoted", found["rollout"]
+    assert found["versions"]["champion"] == found["versions"]["candidate"]
     assert found["rollout"]["requests"] > 0
     assert found["rollout"]["failed_requests"] == 0
     assert found["collected"]["production"] > 0
@@ -104,19 +120,31 @@ def test_no_request_fails_in_the_rollout(straight: Path) -> None:
 
 def test_a_turn_killed_in_every_step_ends_as_one_that_was_not(straight: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    kill_in(home, "suite", "--seed", "1")
-    resume: tuple[str, ...] = ("--resume", "t001") if (home / "loops" / "t001").exists() else ("--seed", "1")
-    for step in STEPS[2:8]:
-        kill_in(home, step, *resume)
-        resume = ("--resume", "t001")
-    run(home, *resume)
+    arguments: tuple[str, ...] = ("--seed", "1")
+    for step in STEPS:
+        kill_in(home, step, *arguments)
+        if (home / "loops" / "t001").exists():
+            arguments = ("--resume", "t001")
+    run(home, *arguments)
     expected, found = report(straight), report(home)
-    for arm in ("base", "candidate"):
-        for name in ("tool_accuracy", "exact_calls", "task_success", "tokens_per_episode"):
-            assert found[arm][name]["value"] == pytest.approx(expected[arm][name]["value"], abs=0.03), (arm, name)
-    assert found["base"]["tokens_per_episode"] == expected["base"]["tokens_per_episode"]
+    for key in ("id", "outcome", "exit_status", "seed", "suite", "scenarios", "seeds"):
+        assert found[key] == expected[key], key
+    assert episodes(home, "test") == episodes(straight, "test"), "nothing of the test run lost, nothing doubled"
+    assert [id for id, _ in episodes(home, "compare")] == sorted({id for id, _ in episodes(home, "compare")})
+    assert len(episodes(home, "compare")) == len(episodes(straight, "compare"))
+    for key in ("rows", "schema_hash", "content_hash", "ids_hash"):
+        assert found["snapshot"][key] == expected["snapshot"][key], key
+    assert found["training"]["best_eval_loss"] == pytest.approx(expected["training"]["best_eval_loss"], abs=1e-3)
+    untimed = ("tool_accuracy", "exact_calls", "task_success", "protocol_clean", "tokens_per_episode", "cost")
+    for name in untimed:
+        assert found["base"][name] == expected["base"][name], name
+        # Training goes on from a checkpoint to the same loss, not to the same last bit of each weight.
+        assert found["candidate"][name]["n"] == expected["candidate"][name]["n"]
+        assert found["candidate"][name]["value"] == pytest.approx(expected["candidate"][name]["value"], rel=0.05), name
+    assert found["gate"]["decision"] == expected["gate"]["decision"]
     assert found["rollout"]["decision"] == expected["rollout"]["decision"]
-    assert found["snapshot"]["rows"] == expected["snapshot"]["rows"]
+    assert found["rollout"]["failed_requests"] == 0
+    assert found["versions"]["champion"] == expected["versions"]["champion"]
 
 
 def test_a_second_turn_starts_from_the_champion_and_includes_production(straight: Path) -> None:
@@ -124,5 +152,10 @@ def test_a_second_turn_starts_from_the_champion_and_includes_production(straight
     run(straight, "--seed", "2")
     second = report(straight, "t002")
     assert second["versions"]["base"] == first["versions"]["champion"]
+    with Ledger.open(f"sqlite:///{straight / 'ledger.db'}") as ledger:
+        served = {e.id for e in ledger.examples(ExampleFilter(sources=(Source.PRODUCTION,)))}
+    table = DeltaTable(second["snapshot"]["path"], version=second["snapshot"]["version"]).to_pyarrow_table()
+    assert served & {*table["id"].to_pylist(), *table["parent_id"].to_pylist()}, "what users asked is trained on"
+    assert second["suite"]["digest"] != first["suite"]["digest"], "a second turn draws values of its own"
     if second["gate"]["decision"] != "approve":
         assert second["versions"]["champion"] == first["versions"]["champion"]

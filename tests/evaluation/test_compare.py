@@ -69,6 +69,14 @@ def test_latency_and_cost_count_only_where_both_solved():
     assert summarise(rows).candidate["latency_ms"].n == len(both), "columns and difference are of the same scenarios"
 
 
+def test_a_scenario_that_was_not_timed_lacks_nothing_and_one_timed_by_half_does():
+    rows = [row(i, arm, True, alone_ms=None if i < 30 else 50.0) for i in range(80) for arm in ("base", "candidate")]
+    latency = summarise(rows).metrics["latency_ms"]
+    assert (latency.difference.n, latency.missing) == (50, 0)
+    rows[0] = rows[0].model_copy(update={"alone_ms": 50.0})
+    assert summarise(rows).metrics["latency_ms"].missing == 1
+
+
 def test_giving_up_early_is_no_saving():
     rows = [row(i, "base", True, cost=1.0) for i in range(80)]
     rows += [row(i, "candidate", i >= 40, cost=1.0 if i >= 40 else 0.01) for i in range(80)]

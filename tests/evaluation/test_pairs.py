@@ -136,6 +136,18 @@ def test_latency_is_measured_alone_where_every_arm_solved_the_scenario() -> None
     assert run("ac").get(True, {5.0}) == {5.0}
 
 
+def test_no_more_are_timed_in_a_block_than_was_asked_for() -> None:
+    arms = {name: suite_oracle(KINDS) for name in ("a", "b")}
+    timed: list[set[str]] = []
+
+    def keep(rows: list[PairRow], _: list[Example]) -> None:
+        timed.append({row.scenario_id for row in rows if row.alone_ms is not None})
+
+    options = PairOptions(block=4, timed=2)
+    asyncio.run(run_pairs(KINDS, arms, run_id="r", sampling=Sampling(), options=options, on_block=keep))
+    assert {len(ids) for ids in timed[:-1]} == {2}
+
+
 def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
     whole = [row for block in compared(block=2)[0] for row in block]
     before, _ = compared(block=2, stop_after=2)

@@ -12,6 +12,7 @@ from openai import AsyncOpenAI
 from evaluation.ledger import ExampleFilter, Ledger, RolloutStatus
 from evaluation.load import load
 from evaluation.scenarios import Part, Scenario
+from serving.app import GatewayConfig, deploy, start_variants, stop_variant
 from serving.policy import RolloutPolicy
 from serving.run import Controller, run_rollout
 from serving.spool import Spool
@@ -82,6 +83,38 @@ def test_weights_rise_and_a_promotion_happens_under_traffic_without_a_failed_req
         assert spool.tally().failed == 0, spool.tally().errors
         assert ledger.champion("shop") == "shop:2"
         assert [e.kind for e in ledger.events(plan.rollout_id)] == ["started", "advanced", "promoted"]
+
+
+def test_a_version_put_into_production_is_turned_to_when_it_answers(
+    folders: tuple[str, str], port: int, tmp_path: Path
+) -> None:
+    from ray import serve
+
+    serve.shutdown()
+    plan = make_plan(tmp_path, POLICY, folders, port)
+    config = GatewayConfig(plan.ledger_url, str(plan.spool), str(plan.secret), "shop", 6)
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        deploy(config, {"shop:1": folders[0]}, plan.engine, (plan.host, port))
+        assert asyncio.run(variant(port)) == "shop:1"
+        ledger.set_champion("shop", "shop:2")
+        for _ in range(4):
+            time.sleep(0.5)
+            assert asyncio.run(variant(port)) == "shop:1", "the new one does not answer yet"
+        start_variants({"shop:2": folders[1]}, plan.engine)
+        until = time.monotonic() + 30
+        while asyncio.run(variant(port)) != "shop:2":
+            assert time.monotonic() < until
+        stop_variant("shop:1")
+        assert asyncio.run(variant(port)) == "shop:2"
+
+
+async def variant(port: int) -> str:
+    async with AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0) as client:
+        raw = await client.chat.completions.with_raw_response.create(
+            model="shop", messages=[{"role": "user", "content": "Weather?"}], max_tokens=4
+        )
+        return raw.headers["X-Ratchet-Variant"]
 
 
 async def rise(controller: Controller, users: Users) -> None:

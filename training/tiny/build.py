@@ -43,8 +43,8 @@ CAPITAL_COUNT = 15
 """The same for words as they begin sentences."""
 COPY_ROWS = 1_000
 """Rows per worker at the start that are repetition only."""
-LOOKUP_FROM, LOOKUP_UNTIL = 17_000, 23_000
-"""Rows per worker that are lookup only: some 430 steps from step 2000 on, when the model can copy."""
+LOOKUP_FROM, LOOKUP_UNTIL = 17_000, 29_000
+"""Rows per worker that are lookup only: some 860 steps from step 2000 on, when the model can copy."""
 ROWS_PER_STEP = 10
 """Generated rows per step and worker: a little more than fit into its packs."""
 

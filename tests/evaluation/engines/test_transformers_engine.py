@@ -146,6 +146,53 @@ def test_closing_answers_what_runs_and_refuses_what_waits(llama: TransformersEng
         answers(llama, [GenerationRequest((1,), 1)])
 
 
+def test_the_oldest_goes_first_and_takes_those_of_its_length_along(llama: TransformersEngine) -> None:
+    order: list[str] = []
+    short, long = tuple(range(10, 14)), tuple(range(10, 70))
+
+    async def ask() -> None:
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def hear(_: int) -> None:
+            loop.call_soon_threadsafe(begun.set)
+
+        running = asyncio.create_task(llama.generate(GenerationRequest(short, 60, on_token=hear)))
+        await begun.wait()
+        waiting = [("short", short), ("long", long), ("short too", short)]
+        jobs = [GenerationRequest(ids, 1, on_token=lambda _, name=name: order.append(name)) for name, ids in waiting]
+        await asyncio.gather(running, *(llama.generate(job) for job in jobs))
+
+    asyncio.run(ask())
+    assert order == ["short", "short too", "long"]
+
+
+def test_workers_answer_at_the_same_time_and_as_one_does(folders: dict[str, Path]) -> None:
+    requests = [GenerationRequest(prompt, 4 + 5 * (n % 4)) for n, prompt in enumerate(prompts())]
+    one = TransformersEngine(folders["lfm2"], EngineConfig(max_context=CONTEXT))
+    two = TransformersEngine(folders["lfm2"], EngineConfig(max_context=CONTEXT, workers=2))
+    heard: list[str] = []
+
+    async def ask() -> None:
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def hear(_: int) -> None:
+            heard.append("long")
+            loop.call_soon_threadsafe(begun.set)
+
+        running = asyncio.create_task(two.generate(GenerationRequest((11, 12), CONTEXT, on_token=hear)))
+        await begun.wait()
+        await two.generate(GenerationRequest((13, 14), 2, on_token=lambda _: heard.append("short")))
+        await running
+
+    try:
+        assert answers(two, requests) == answers(one, requests)
+        asyncio.run(ask())
+    finally:
+        one.close()
+        two.close()
+    assert heard[-1] == "long", "a short answer does not wait for a long one that another worker makes"
+
+
 def test_what_the_model_raises_reaches_its_caller_and_the_engine_goes_on(llama: TransformersEngine) -> None:
     with pytest.raises(RuntimeError, match="generation failed: "):
         answers(llama, [GenerationRequest((10**6,), 3)])
