@@ -63,7 +63,7 @@ class EngineSettings(Record):
     dtype: Literal["float32", "bfloat16"] = "float32"
     max_context: int = Field(default=2048, ge=64)
     offered_only: bool = True
-    """A call can only name a tool that is on offer."""
+    """A call can only name a tool that is on offer, and its parameters."""
 
     def build(self, *, alone: bool) -> EngineConfig:
         """Return the engine's own config; `alone`: nothing else is at work on the machine."""

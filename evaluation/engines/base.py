@@ -7,7 +7,7 @@ An engine takes many requests at once and answers each when it is done. It knows
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -35,8 +35,8 @@ class GenerationRequest:
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
-    names: tuple[str, ...] = ()
-    """Tools on offer."""
+    offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parameters by tool on offer; none at all: any."""
     on_token: OnToken | None = field(default=None, compare=False)
 
 

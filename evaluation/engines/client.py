@@ -9,6 +9,7 @@ from typing import Literal
 
 from evaluation.engines.base import Engine, Generation, GenerationRequest, OnToken
 from evaluation.engines.chat import ChatFormat
+from evaluation.engines.offered import offered
 from evaluation.engines.transformers import EngineConfig, TransformersEngine
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.records import Message, ToolSpec
@@ -18,9 +19,8 @@ def generation_request(
     prompt: tuple[int, ...], tools: Sequence[ToolSpec], sampling: Sampling, on_token: OnToken | None = None
 ) -> GenerationRequest:
     """Return what the engine is asked for one assistant turn."""
-    names = tuple(tool.name for tool in tools)
     return GenerationRequest(
-        prompt, sampling.max_tokens, sampling.temperature, sampling.seed, names=names, on_token=on_token
+        prompt, sampling.max_tokens, sampling.temperature, sampling.seed, offered=offered(tools), on_token=on_token
     )
 
 

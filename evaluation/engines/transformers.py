@@ -20,7 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from evaluation.engines.base import Generation, GenerationRequest
-from evaluation.engines.names import NameGuide, Vocabulary
+from evaluation.engines.offered import CallGuide, Vocabulary
 from evaluation.model_folder import check_folder
 from evaluation.models import UnfitPrompt
 
@@ -38,7 +38,7 @@ class EngineConfig:
     max_context: int = 2048
     """Prompt and output tokens together; a longer prompt is refused."""
     offered_only: bool = True
-    """A call can only name a tool that is on offer."""
+    """A call can only name a tool that is on offer, and its parameters."""
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class _Job:
     submitted: float
     random: torch.Generator | None
     tokens: list[int]
-    guide: NameGuide | None
+    guide: CallGuide | None
 
     def settle(self, result: Generation | Exception) -> None:
         def deliver() -> None:
@@ -144,7 +144,7 @@ class TransformersEngine:
             )
         loop = asyncio.get_running_loop()
         random = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
-        guide = NameGuide(self._vocabulary, request.names) if self._vocabulary and request.names else None
+        guide = CallGuide(self._vocabulary, request.offered) if self._vocabulary and request.offered else None
         job = _Job(request, loop, loop.create_future(), time.perf_counter(), random, [], guide)
         self._waiting.put(job)
         return await job.future
