@@ -156,6 +156,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected `tiny`, a folder or a Hugging Face id, found no folder at {base!r}")
         return base
 
+    @field_validator("train")
+    @classmethod
+    def _from_a_base(cls, train: TrainConfig) -> TrainConfig:
+        if train.recipe == "scratch":
+            raise ValueError("recipe: expected lora or full, found scratch, which has no base to begin from")
+        return train
+
     @classmethod
     def load(
         cls, flags: Mapping[str, Any] | None = None, config: Path | None = None, env: Mapping[str, str] | None = None

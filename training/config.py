@@ -8,11 +8,22 @@ from pydantic import Field
 
 from evaluation.records import Record
 
+SMALL = 100_000_000
+"""Most parameters of a small model: one made for a narrow task, which learns at rates that would harm a large one."""
+USUAL_RATES = {("lora", True): 4e-3, ("full", True): 1.5e-3, ("lora", False): 2e-4, ("full", False): 2e-5}
+"""Learning rates by recipe, and whether the base is small."""
+
+
+def usual_rate(recipe: str, parameters: int) -> float:
+    """Return the learning rate for a base of so many parameters."""
+    return USUAL_RATES[recipe, parameters <= SMALL]
+
 
 class OptimConfig(Record):
     """AdamW and its schedule: linear warm-up, a cosine down to a share of the rate, then that rate to the end."""
 
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=4e-3, gt=0)
+    """Where it is not set, a turn and `ratchet train run` take what suits the recipe and the base: `usual_rate`."""
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps that warm up."""
     decay_until: float = Field(default=1.0, gt=0, le=1)
@@ -42,12 +53,13 @@ class BatchConfig(Record):
 class LoraConfig(Record):
     """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685)."""
 
-    rank: int = Field(default=32, ge=1)
-    alpha: float = Field(default=64.0, gt=0)
+    rank: int = Field(default=64, ge=1)
+    alpha: float = Field(default=128.0, gt=0)
     targets: str = "all-linear"
     """PEFT's `target_modules`: `all-linear` or module names joined by commas."""
-    embeddings: bool = False
-    """Train the input embeddings, too."""
+    embeddings: float | None = Field(default=None, ge=0, le=1)
+    """Rate of the input embeddings as a share of the adapters' rate; 0: they do not train. None: 0.2 in a small model
+    (up to 100M parameters), which has yet to learn what the words of its task mean, else 0."""
 
 
 class ScaleConfig(Record):
@@ -69,11 +81,14 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=6, ge=1)
+    epochs: int = Field(default=5, ge=1)
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: `epochs` passes over the rows."""
     seed: int = 0
-    eval_share: float = Field(default=0.1, ge=0, lt=1)
+    first_weight: float = Field(default=6.0, gt=0)
+    """Factor of the loss of each assistant turn's first token, which decides between a call, a question and an answer.
+    The training loss in the curve has it, the evaluation loss has not."""
+    eval_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of the snapshot's groups that is kept for the evaluation at each checkpoint."""
     checkpoints: int = Field(default=4, ge=1)
     """Checkpoints over the run, evenly spaced; each is evaluated."""

@@ -14,11 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.config import ScaleConfig
+from training.config import SMALL, ScaleConfig
 from training.packing import IGNORED, Batch
 
-SMALL = 100_000_000
-"""Parameters up to which compiling was tried on CPUs."""
 STEPS_THAT_PAY = 100
 
 HEAD_ONLY = frozenset({"lfm2", "llama", "qwen2", "qwen3", "mistral", "smollm3"})
@@ -56,11 +54,16 @@ def pays_to_compile(model: nn.Module, steps: int, config: ScaleConfig) -> bool:
 
 
 class TokenLoss(nn.Module):  # type: ignore[misc]
-    """Sum of the cross-entropy over the tokens that carry loss."""
+    """Sum of the cross-entropy over the tokens that carry loss.
 
-    def __init__(self, model: nn.Module, compiled: bool = False) -> None:
+    `first_weight`: factor, while training, of the first token of each stretch of them: of an assistant turn, where it
+    is decided whether to call, to ask or to answer.
+    """
+
+    def __init__(self, model: nn.Module, compiled: bool = False, first_weight: float = 1.0) -> None:
         super().__init__()
         self.model = model
+        self._first_weight = first_weight
         self._body: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         if inner.config.model_type in HEAD_ONLY:
@@ -77,4 +80,9 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         else:
             body, head = self._body
             logits = head(body(**inputs).last_hidden_state[chosen])
-        return functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="sum")
+        if not self.training or self._first_weight == 1:
+            return functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="sum")
+        losses = functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="none")
+        first = chosen.clone()
+        first[:, 1:] &= ~chosen[:, :-1]
+        return (losses * (1 + (self._first_weight - 1) * first[chosen])).sum()

@@ -36,16 +36,30 @@ def learning_rate(step: int, steps: int, config: OptimConfig) -> float:
     return config.learning_rate * share
 
 
-def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """Return AdamW over the parameters that train; vectors (norms, biases) are not decayed."""
-    params = [p for p in model.parameters() if p.requires_grad]
+def make_optimizer(model: nn.Module, config: OptimConfig, embedding_share: float = 1.0) -> torch.optim.AdamW:
+    """Return AdamW over the parameters that train; vectors (norms, biases) are not decayed.
+
+    `embedding_share`: rate of the input embeddings as a share of the others'; where it is not 1 they are a group of
+    their own, which is not decayed.
+    """
+    words = model.get_input_embeddings().weight if embedding_share != 1 else None
+    params = [p for p in model.parameters() if p.requires_grad and p is not words]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in params if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in params if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [words] if words is not None and words.requires_grad else [], "weight_decay": 0.0},
     ]
+    for group, share in zip(groups, (1.0, 1.0, embedding_share), strict=True):
+        group["share"] = share
     return torch.optim.AdamW(
         [g for g in groups if g["params"]], lr=config.learning_rate, betas=(0.9, config.beta2), fused=True
     )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of the next step, of each group its share."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
 
 
 def has_bfloat16() -> bool:

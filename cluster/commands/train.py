@@ -41,16 +41,15 @@ def run(
         )
     with said(), opened(flags, config) as at:
         from cluster.session import ray_session
-        from cluster.steps.base import base_folder
+        from cluster.steps.base import base_folder, parameters
         from cluster.steps.train import train_and_log, train_config
         from training.snapshot import open_snapshot
 
         pinned, settings = open_snapshot(snapshot), at.settings
         start = base_folder(settings.base)
         with ray_session(settings):
-            run_id, done = train_and_log(
-                at.registry(), pinned, start, train_config(settings), name=name, work=at.home.training
-            )
+            told = train_config(settings, parameters(start))
+            run_id, done = train_and_log(at.registry(), pinned, start, told, name=name, work=at.home.training)
     found = {
         "name": name,
         "run": run_id,

@@ -20,7 +20,7 @@ def register_candidate(
         parent=base.ref,
         snapshot=selected.snapshot.ref,
         recipe=trained.recipe,
-        config=train_config(settings).model_dump(mode="json"),
+        config=train_config(settings, base.parameters).model_dump(mode="json"),
         seeds={"seed": settings.seed, "split_seed": turn.suite().split_seed},
         environment=environment(),
         run_id=trained.run,

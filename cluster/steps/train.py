@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cluster.results import BaseResult, SelectResult, TrainResult
 from cluster.settings import Settings
 from cluster.turn import Tick, Turn
-from training.config import TrainConfig
+from training.config import TrainConfig, usual_rate
 from training.finetune import Finetuned, begin, finetune
 from training.registry import Registry
 from training.snapshot import Snapshot
@@ -24,14 +24,22 @@ class Logged(NamedTuple):
     done: Finetuned
 
 
-def train_config(settings: Settings) -> TrainConfig:
-    """Return what training is really told: its settings with the seed of everything."""
-    return settings.train.model_copy(update={"seed": settings.seed})
+def train_config(settings: Settings, parameters: int) -> TrainConfig:
+    """Return what training is really told: its settings with the seed of everything, and with a learning rate.
+
+    `parameters`: of the base, on which the learning rate depends where none is set.
+    """
+    train = settings.train
+    told: dict[str, object] = {"seed": settings.seed}
+    if "learning_rate" not in train.optim.model_fields_set:
+        rate = usual_rate(train.recipe, parameters)
+        told["optim"] = train.optim.model_copy(update={"learning_rate": rate})
+    return train.model_copy(update=told)
 
 
 def train_candidate(turn: Turn, tick: Tick, base: BaseResult, selected: SelectResult) -> TrainResult:
     """Train, or go on with, the turn's run."""
-    config, work = train_config(turn.settings), turn.home.training
+    config, work = train_config(turn.settings, base.parameters), turn.home.training
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(work / turn.id / "progress.json", tick, stop))
     watcher.start()

@@ -101,6 +101,7 @@ def test_every_mistake_is_told_at_once_with_its_key_and_place() -> None:
         ("- 1\n", "given.yaml: expected keys and values, found list"),
         ("train: 5\n", "train (given.yaml): expected "),
         ("suite: nowhere\n", "suite (given.yaml): expected a built-in suite (tools) or a file"),
+        ("train: {recipe: scratch}\n", "train (given.yaml): recipe: expected lora or full, found scratch"),
         ("base: ./nowhere\n", "base (given.yaml): expected `tiny`, a folder or a Hugging Face id"),
         (
             "stores: {ledger_url: 'mysql://x'}\n",

@@ -30,6 +30,7 @@ from tests.serving.backends import make_gateway
 from tests.serving.test_spool import ask
 from tests.training.test_begun_runs import CONFIG, SNAPSHOT, finished
 from tests.training.test_registry import model
+from training.config import usual_rate
 from training.finetune import RunError
 from training.registry import VersionMeta
 from training.select import Funnel
@@ -99,7 +100,11 @@ def test_mlflow_knows_a_run_and_what_it_is_made_from(made: Turn, tmp_path: Path)
 
 def test_a_version_says_what_training_was_really_told(tmp_path: Path) -> None:
     made = turn(tmp_path, seed=7, **SMALL)
-    assert train_config(made.settings).seed == 7
+    assert train_config(made.settings, 1).seed == 7
+    assert train_config(made.settings, 1).optim.learning_rate == usual_rate("lora", 1)
+    assert train_config(made.settings, 10**9).optim.learning_rate == 2e-4, "what suits tiny would harm a large base"
+    given = turn(tmp_path / "given", **SMALL, **{"train.optim.learning_rate": 1e-3})
+    assert train_config(given.settings, 10**9).optim.learning_rate == 1e-3
     trained = results.TrainResult(
         folder=str(model(tmp_path / "trained")),
         run=made.registry.start_run("t001", {}),

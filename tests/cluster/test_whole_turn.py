@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
-    "train": {"epochs": 3, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
+    "train": {"epochs": 4, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
     # What a small turn cannot settle is not asked: latency on a shared machine, and thirty pairs of a hundred.
     "gate": {"latency_ratio": 3.0, "min_pairs": 5},
     "rollout": {"stages": [50, 100], "min_conversations": 5, "max_conversations": 200, "max_latency_ratio": 4.0},

@@ -1,16 +1,21 @@
-"""The schedule of the learning rate, and when compiling pays."""
+"""The schedule of the learning rate, the embeddings' share of it, and when compiling pays."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from transformers import AutoModelForCausalLM
 
-from training.config import OptimConfig, ScaleConfig
-from training.model import SMALL, STEPS_THAT_PAY, pays_to_compile
-from training.optim import learning_rate
+from tests.training.making import lfm2_config, save_base, tiny_tokenizer
+from training.config import SMALL, LoraConfig, OptimConfig, ScaleConfig
+from training.model import STEPS_THAT_PAY, TokenLoss, conv_gap, pays_to_compile
+from training.optim import learning_rate, make_optimizer, set_rate
+from training.packing import TokenRow, collate
+from training.recipes.lora import SHARE_IF_SMALL, adapted, embedding_share
 
 
 def test_the_rate_warms_up_comes_down_and_stays() -> None:
@@ -21,6 +26,45 @@ def test_the_rate_warms_up_comes_down_and_stays() -> None:
     assert all(a > b for a, b in itertools.pairwise(rates[10:81]))
     assert rates[80:] == pytest.approx([0.1] * 20)
     assert learning_rate(99, 100, OptimConfig(learning_rate=1.0)) == pytest.approx(0.05, abs=0.001)
+
+
+@pytest.mark.parametrize(("said", "share"), [(None, SHARE_IF_SMALL), (0.5, 0.5), (0.0, 0.0)])
+def test_embeddings_train_beside_adapters_at_their_share_of_the_rate(
+    tmp_path: Path, said: float | None, share: float
+) -> None:
+    base = save_base(tmp_path / "base", lfm2_config(), tiny_tokenizer())
+    config = LoraConfig(rank=2, embeddings=said)
+    model = adapted(str(base), config, seed=0)
+    assert embedding_share(model, config) == share
+    optimizer = make_optimizer(model, OptimConfig(), embedding_share(model, config))
+    set_rate(optimizer, 0.01)
+    words = model.get_input_embeddings().weight
+    rates = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    assert rates.pop(id(words), None) == ((0.01 * share, 0.0) if share else None)
+    assert rates.keys() == {id(p) for p in model.parameters() if p.requires_grad and p is not words}
+    assert {lr for lr, _ in rates.values()} == {0.01}
+
+
+def test_the_first_token_of_a_turn_weighs_more_in_training_alone(tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", lfm2_config(), tiny_tokenizer())
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    ids = tuple(range(10, 22))
+
+    def loss(trained: set[int], weight: float, *, training: bool = True) -> float:
+        row = TokenRow(ids, tuple(n in trained for n in range(len(ids))))
+        module = TokenLoss(model, first_weight=weight).train(training)
+        with torch.no_grad():
+            return float(module(collate([[row]], 16, conv_gap(model.config), 0)))
+
+    turns, firsts = {3, 4, 5, 8, 9}, {3, 8}
+    plain = loss(turns, 1.0)
+    assert loss(turns, 6.0) == pytest.approx(plain + 5 * loss(firsts, 1.0), rel=1e-5)
+    assert loss(turns, 6.0, training=False) == pytest.approx(plain, rel=1e-5)
+
+
+def test_a_large_base_keeps_its_embeddings() -> None:
+    with torch.device("meta"):
+        assert embedding_share(nn.Linear(SMALL // 1000, 1001), LoraConfig()) == 0.0
 
 
 def test_compiling_is_for_long_runs_of_small_models_where_it_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from training import checkpoints, worker
-from training.config import LoraConfig, TrainConfig
+from training.config import SMALL, LoraConfig, TrainConfig
 from training.recipes.steps import run_steps
+
+SHARE_IF_SMALL = 0.2
 
 
 def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
@@ -32,16 +34,24 @@ def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
         # PEFT 0.21 with transformers 5.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         wrapped = peft.get_peft_model(model, settings)
-    if config.embeddings:
+    if embedding_share(model, config):
         wrapped.get_input_embeddings().requires_grad_(True)
     return wrapped
+
+
+def embedding_share(model: nn.Module, config: LoraConfig) -> float:
+    """Return the rate of the input embeddings as a share of the adapters' rate."""
+    if config.embeddings is not None:
+        return config.embeddings
+    return SHARE_IF_SMALL if sum(p.numel() for p in model.parameters()) <= SMALL else 0.0
 
 
 def train(job: dict[str, Any]) -> None:
     """Train on one worker. `job`: `config`, `base` (folder), `pad_id`, `progress`."""
     config: TrainConfig = job["config"]
     place = worker.set_up(config)
-    run_steps(adapted(job["base"], config.lora, config.seed), config, place, job)
+    model = adapted(job["base"], config.lora, config.seed)
+    run_steps(model, config, place, job, embedding_share(model, config.lora))
 
 
 def export(checkpoint: Path, base: str, config: TrainConfig, out: Path) -> None:

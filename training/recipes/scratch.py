@@ -16,7 +16,7 @@ from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
 from training.model import TokenLoss, conv_gap, pays_to_compile
-from training.optim import evaluate, learning_rate, make_optimizer, train_step
+from training.optim import evaluate, learning_rate, make_optimizer, set_rate, train_step
 from training.rows import Packer, to_batches
 
 
@@ -28,7 +28,8 @@ def train(job: dict[str, Any]) -> None:
     place = worker.set_up(config)
     model = AutoModelForCausalLM.from_config(job["model_config"])
     gap = conv_gap(model.config)
-    module = worker.wrap(TokenLoss(model, compiled=pays_to_compile(model, config.steps, config.scale)), place)
+    compiled = pays_to_compile(model, config.steps, config.scale)
+    module = worker.wrap(TokenLoss(model, compiled, config.first_weight), place)
     optimizer = make_optimizer(model, config.optim)
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
@@ -39,8 +40,7 @@ def train(job: dict[str, Any]) -> None:
     curve, started, every = list(progress.curve), time.monotonic(), max(1, config.steps // config.checkpoints)
     for step in range(progress.step, config.steps):
         rate = learning_rate(step, config.steps, config.optim)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, rate)
         result = train_step(module, optimizer, batches.next(), scale=config.scale, clip=config.optim.clip_norm)
         if step % 10 == 0 or step + 1 == config.steps:
             curve.append(worker.entry(step + 1, rate, result, started))

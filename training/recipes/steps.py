@@ -15,7 +15,7 @@ from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
 from training.model import TokenLoss, conv_gap, pays_to_compile
-from training.optim import evaluate, learning_rate, make_optimizer, train_step
+from training.optim import evaluate, learning_rate, make_optimizer, set_rate, train_step
 from training.rows import Packer, to_batches
 
 
@@ -27,14 +27,20 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
         os.replace(part, path)
 
 
-def run_steps(model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any]) -> None:
-    """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None)."""
+def run_steps(
+    model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any], embedding_share: float = 1.0
+) -> None:
+    """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None).
+
+    `embedding_share`: rate of the input embeddings as a share of the others'.
+    """
     gap, pad_id = conv_gap(model.config), int(job["pad_id"])
-    optimizer = make_optimizer(model.to(place.device), config.optim)
+    optimizer = make_optimizer(model.to(place.device), config.optim, embedding_share)
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
     steps = worker.count_steps(packer, config)
-    module = worker.wrap(TokenLoss(model, compiled=pays_to_compile(model, steps, config.scale)), place)
+    compiled = pays_to_compile(model, steps, config.scale)
+    module = worker.wrap(TokenLoss(model, compiled, config.first_weight), place)
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
     held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
     eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=pad_id)
@@ -44,8 +50,7 @@ def run_steps(model: nn.Module, config: TrainConfig, place: worker.Place, job: d
         curve.append({"step": 0, "eval_loss": evaluate(module, eval_batches, config.scale)})
     for step in range(progress.step, steps):
         rate = learning_rate(step, steps, config.optim)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, rate)
         result = train_step(module, optimizer, batches.next(), scale=config.scale, clip=config.optim.clip_norm)
         curve.append(worker.entry(step + 1, rate, result, started))
         if place.rank == 0:

@@ -50,12 +50,13 @@ ROWS_PER_STEP = 10
 
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=8000,
+    steps=10_000,
     seed=SEED,
+    first_weight=1.0,
     checkpoints=20,
     keep=2,
     max_failures=3,
-    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.02, decay_until=0.8, final_share=0.01, weight_decay=0.05),
+    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.016, decay_until=0.64, final_share=0.01, weight_decay=0.05),
     batch=BatchConfig(pack_length=768, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
     scale=ScaleConfig(workers=2, compile=True),
 )
