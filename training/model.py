@@ -68,7 +68,8 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         if inner.config.model_type in HEAD_ONLY:
             body = inner.get_decoder()
-            self._body = [torch.compile(body, dynamic=False) if compiled else body, inner.get_output_embeddings()]
+            # Not for evaluation: a graph of its own for each shape there would take longer than it saves.
+            self._body = [torch.compile(body, dynamic=False) if compiled else body, body, inner.get_output_embeddings()]
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the summed loss of `batch`, in nats."""
@@ -78,8 +79,8 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         if self._body is None:
             logits = self.model(**inputs).logits[chosen]
         else:
-            body, head = self._body
-            logits = head(body(**inputs).last_hidden_state[chosen])
+            fast, body, head = self._body
+            logits = head((fast if self.training else body)(**inputs).last_hidden_state[chosen])
         if not self.training or self._first_weight == 1:
             return functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="sum")
         losses = functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="none")
