@@ -25,10 +25,17 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
-    "train": {"epochs": 4, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
-    # What a small turn cannot settle is not asked: latency on a shared machine, and thirty pairs of a hundred.
+    "train": {"epochs": 5, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
+    # What a small turn cannot settle is not asked: latency on a shared machine, thirty pairs of a
+    # hundred, and a loss of a twentieth.
     "gate": {"latency_ratio": 3.0, "min_pairs": 5},
-    "rollout": {"stages": [50, 100], "min_conversations": 5, "max_conversations": 200, "max_latency_ratio": 4.0},
+    "rollout": {
+        "stages": [50, 100],
+        "min_conversations": 5,
+        "max_conversations": 600,
+        "max_latency_ratio": 4.0,
+        "margin": 0.25,
+    },
 }
 STEPS = ("suite", "base", "test_run", "select", "train", "register", "compare", "rollout", "collect")
 AFTER_S = {"test_run": 6, "train": 20, "compare": 4, "rollout": 12}
