@@ -51,7 +51,7 @@ def train(job: dict[str, Any]) -> None:
     config: TrainConfig = job["config"]
     place = worker.set_up(config)
     model = adapted(job["base"], config.lora, config.seed)
-    run_steps(model, config, place, job, embedding_share(model, config.lora))
+    run_steps(model, config, place, job, embedding_share=embedding_share(model, config.lora))
 
 
 def export(checkpoint: Path, base: str, config: TrainConfig, out: Path) -> None:

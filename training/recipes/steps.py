@@ -28,7 +28,7 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
 
 
 def run_steps(
-    model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any], embedding_share: float = 1.0
+    model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any], *, embedding_share: float = 1.0
 ) -> None:
     """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None).
 
