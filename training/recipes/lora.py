@@ -40,10 +40,11 @@ def adapted(base: str, config: LoraConfig, seed: int) -> nn.Module:
 
 
 def embedding_share(model: nn.Module, config: LoraConfig) -> float:
-    """Return the rate of the input embeddings as a share of the adapters' rate."""
+    """Return the rate of the input embeddings as a share of the adapters' rate; the same with adapters and without."""
     if config.embeddings is not None:
         return config.embeddings
-    return SHARE_IF_SMALL if sum(p.numel() for p in model.parameters()) <= SMALL else 0.0
+    own = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
+    return SHARE_IF_SMALL if own <= SMALL else 0.0
 
 
 def train(job: dict[str, Any]) -> None:
