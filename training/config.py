@@ -20,7 +20,7 @@ def usual_rate(recipe: str, parameters: int) -> float:
 
 
 class OptimConfig(Record):
-    """AdamW and its schedule: linear warm-up, a cosine down to a share of the rate, then that rate to the end."""
+    """AdamW and its schedule: linear warm-up, cosine down to a share of the rate, that rate, cooldown to nothing."""
 
     learning_rate: float = Field(default=4e-3, gt=0)
     """Where it is not set, a turn and `ratchet train run` take what suits the recipe and the base: `usual_rate`."""
@@ -29,7 +29,9 @@ class OptimConfig(Record):
     decay_until: float = Field(default=1.0, gt=0, le=1)
     """Share of all steps after which the rate has come down and stays."""
     final_share: float = Field(default=0.05, ge=0, le=1)
-    """The last rate as a share of `learning_rate`."""
+    """The rate after the cosine as a share of `learning_rate`."""
+    cooldown_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of all steps, the last ones, over which the rate falls to nothing as 1 - sqrt (arXiv 2405.18392)."""
     weight_decay: float = Field(default=0.01, ge=0)
     beta2: float = Field(default=0.98, gt=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0)

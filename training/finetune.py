@@ -119,12 +119,17 @@ def _train(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, wo
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     datasets = {}
     for rank in range(world):
-        for kind, held in (("train", False), ("eval", True)):
-            rows = Slice(rank, world, held, config.eval_share, config.seed)
-            datasets[f"{kind}_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows)
+        rows = Slice(rank, world, config.eval_share, config.seed)
+        datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     progress = (work / name).resolve() / "progress.json"
-    job = {"config": config, "base": str(base), "pad_id": pad_id, "progress": str(progress)}
+    job = {
+        "config": config,
+        "base": str(base),
+        "rows": snapshot.rows,
+        "pad_id": pad_id,
+        "progress": str(progress),
+    }
     recipe = RECIPES[config.recipe]
     return start(recipe.train, job, datasets, config=config, name=name, storage=work.resolve())
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training import attention
 from training.config import SMALL, ScaleConfig
 from training.packing import IGNORED, Batch
 
@@ -33,12 +34,19 @@ def block_mask(segments: Tensor) -> Tensor:
     return (same & torch.ones(same.shape[-2:], dtype=torch.bool, device=segments.device).tril())[:, None]
 
 
+def attend_by_row(inner: Any) -> None:
+    """Let a model with short convolutions attend row by row where it trains on a CPU (`training/attention.py`)."""
+    if conv_gap(inner.config) and not torch.cuda.is_available():
+        inner.set_attn_implementation(attention.NAME)
+
+
 def model_inputs(config: Any, batch: Batch) -> dict[str, Any]:
     """Return the forward arguments that keep packed rows apart for this architecture."""
     inputs: dict[str, Any] = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}
     if conv_gap(config):
+        by_row = config._attn_implementation == attention.NAME
         inputs["attention_mask"] = {
-            "full_attention": block_mask(batch.segments),
+            "full_attention": batch.segments if by_row else block_mask(batch.segments),
             "conv": (batch.segments > 0).long(),
         }
     return inputs
@@ -66,6 +74,7 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         self._first_weight = first_weight
         self._body: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        attend_by_row(inner)
         if inner.config.model_type in HEAD_ONLY:
             body = inner.get_decoder()
             # Not for evaluation: a graph of its own for each shape there would take longer than it saves.

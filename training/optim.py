@@ -27,12 +27,15 @@ class StepResult:
 
 
 def learning_rate(step: int, steps: int, config: OptimConfig) -> float:
-    """Return the rate of `step` (from 0): linear warm-up, then cosine, then constant."""
+    """Return the rate of `step` (from 0): linear warm-up, then cosine, then constant, then cooldown."""
     warmup = max(1, round(config.warmup_share * steps))
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, round(config.decay_until * steps) - warmup)
     share = config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    cooldown = round(config.cooldown_share * steps)
+    if step >= steps - cooldown:
+        share *= 1 - math.sqrt((step - (steps - cooldown)) / cooldown)
     return config.learning_rate * share
 
 

@@ -25,6 +25,8 @@ class TokenRow:
     input_ids: tuple[int, ...]
     trained: tuple[bool, ...]
     """Which tokens carry loss."""
+    held: bool = False
+    """Kept for evaluation."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ position is a step number: what a resumed run reads is what the first one would 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,15 +15,27 @@ import pyarrow as pa
 from training.config import BatchConfig
 from training.packing import Batch, TokenRow, collate, pack
 
+ROW_COLUMNS = ("input_ids", "trained", "held")
+
 Source = Callable[[], Iterator[TokenRow]]
 """Opens one pass over a worker's rows."""
 
 
 def arrow_rows(tables: Iterator[pa.Table]) -> Iterator[TokenRow]:
-    """Yield the rows of tables with the columns `input_ids` and `trained`."""
+    """Yield the rows of tables with the columns `input_ids`, `trained` and `held`."""
     for table in tables:
-        for ids, trained in zip(table["input_ids"].to_pylist(), table["trained"].to_pylist(), strict=True):
-            yield TokenRow(tuple(ids), tuple(bool(t) for t in trained))
+        for ids, trained, held in zip(*(table[name].to_pylist() for name in ROW_COLUMNS), strict=True):
+            yield TokenRow(tuple(ids), tuple(bool(t) for t in trained), held)
+
+
+def row_table(ids: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]], held: Sequence[bool]) -> pa.Table:
+    """Return the table that `arrow_rows` reads back."""
+    columns = (
+        pa.array(ids, pa.list_(pa.int32())),
+        pa.array(trained, pa.list_(pa.bool_())),
+        pa.array(held, pa.bool_()),
+    )
+    return pa.table(dict(zip(ROW_COLUMNS, columns, strict=True)))
 
 
 def shard_source(shard: Any, read_rows: int = 64) -> Source:
@@ -46,21 +58,35 @@ class Packer:
         self._cache: list[TokenRow] | None = []
         self.too_long = 0
         """Rows left out so far because they are longer than a pack."""
+        self._held: list[TokenRow] = []
+
+    def read(self) -> int:
+        """Pass over all rows once; return how many packs those to train on make."""
+        return sum(1 for _ in self.epoch(0))
+
+    def held(self) -> list[list[TokenRow]]:
+        """Return the packs of the rows kept for evaluation, which the last whole pass has met."""
+        return self._pack(self._held, random.Random(self._seed))
 
     def _rows(self) -> Iterator[TokenRow]:
+        """Yield the rows to train on."""
         if self._cache:
             yield from self._cache
             return
         kept: list[TokenRow] | None = []
+        held: list[TokenRow] = []
         for row in self._source():
             if len(row.input_ids) > self._config.pack_length:
                 self.too_long += 1
+                continue
+            if row.held:
+                held.append(row)
                 continue
             yield row
             if kept is not None:
                 kept.append(row)
                 kept = None if len(kept) > self._config.cache_rows else kept
-        self._cache = kept
+        self._cache, self._held = kept, held
 
     def epoch(self, number: int) -> Iterator[list[TokenRow]]:
         """Yield the packs of epoch `number`, in its own order."""

@@ -1,7 +1,8 @@
 """From a snapshot to tokens, streamed into the training workers by Ray Data; nothing is stored on the way.
 
-Each worker gets its own pair of data sets, `train_<rank>` and `eval_<rank>`: the same pinned version of the table, of
-which the stage renders only this worker's rows. Which row goes where depends on ids alone, so every run reads alike.
+Each worker gets a data set of its own, `rows_<rank>`: the same pinned version of the table, of which the stage renders
+only this worker's rows and marks those kept for evaluation. Which row goes where depends on ids alone, so every run
+reads alike.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import ray.data
 from evaluation.engines.chat import ChatFormat
 from evaluation.records import stable_id
 from training.render import render, training_template
+from training.rows import row_table
 
 COLUMNS = ["id", "scenario_group", "messages", "tools"]
 
@@ -26,23 +28,24 @@ def _share(text: str, seed: int) -> float:
 
 @dataclass(frozen=True)
 class Slice:
-    """Which rows of a snapshot one data set holds."""
+    """Which rows of a snapshot one worker's data set has."""
 
     rank: int
     world: int
-    held: bool
-    """The rows kept for evaluation, or those for training."""
     eval_share: float
     seed: int
 
-    def takes(self, row_id: str, group: str) -> bool:
-        """Return whether the row belongs to this slice. A group is trained on or evaluated on, never both."""
-        held = _share(group or row_id, self.seed) < self.eval_share
-        return held == self.held and int(_share(row_id, self.seed + 1) * self.world) == self.rank
+    def takes(self, row_id: str) -> bool:
+        """Return whether the row is this worker's."""
+        return int(_share(row_id, self.seed + 1) * self.world) == self.rank
+
+    def holds(self, row_id: str, group: str) -> bool:
+        """Return whether the row is kept for evaluation. A group is trained on or evaluated on, never both."""
+        return _share(group or row_id, self.seed) < self.eval_share
 
 
 class RenderRows:
-    """Ray Data stage: snapshot rows to `input_ids` and `trained`."""
+    """Ray Data stage: snapshot rows to `input_ids`, `trained` and `held`."""
 
     def __init__(self, base: str, rows: Slice) -> None:
         self._tokenizer = ChatFormat.load(base).tokenizer
@@ -53,15 +56,15 @@ class RenderRows:
         """Render the rows of this slice."""
         ids: list[tuple[int, ...]] = []
         trained: list[tuple[bool, ...]] = []
+        held: list[bool] = []
         columns = (table[name].to_pylist() for name in COLUMNS)
         for row_id, group, messages, tools in zip(*columns, strict=True):
-            if self._rows.takes(row_id, group or ""):
+            if self._rows.takes(row_id):
                 row = render(json.loads(messages), json.loads(tools), self._tokenizer, self._template)
                 ids.append(row.input_ids)
                 trained.append(row.trained)
-        return pa.table(
-            {"input_ids": pa.array(ids, pa.list_(pa.int32())), "trained": pa.array(trained, pa.list_(pa.bool_()))}
-        )
+                held.append(self._rows.holds(row_id, group or ""))
+        return row_table(ids, trained, held)
 
 
 def open_stream(path: str, version: int, base: str, rows: Slice) -> ray.data.Dataset:

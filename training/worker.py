@@ -18,8 +18,11 @@ from training import checkpoints
 from training.checkpoints import Progress
 from training.config import TrainConfig
 from training.optim import StepResult, all_sum
-from training.packing import Batch
+from training.packing import Batch, TokenRow
 from training.rows import Packer, Source, shard_source, to_batches
+
+ROWS_PER_PACK = 3
+"""About as many, in tool conversations; to guess the length of a run."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Place:
     rank: int
     world: int
     device: torch.device
+    leads: bool = True
+    """The first one of its machine."""
 
 
 def set_up(config: TrainConfig) -> Place:
@@ -38,7 +43,13 @@ def set_up(config: TrainConfig) -> Place:
     if device.type == "cpu":
         torch.set_num_threads(config.scale.threads)
     torch.manual_seed(config.seed)
-    return Place(context.get_world_rank(), context.get_world_size(), device)
+    return Place(context.get_world_rank(), context.get_world_size(), device, context.get_local_rank() == 0)
+
+
+def meet(place: Place) -> None:
+    """Wait until all workers are here."""
+    if place.world > 1:
+        torch.distributed.barrier()
 
 
 def wrap(module: nn.Module, place: Place) -> nn.Module:
@@ -72,16 +83,28 @@ class StepBatches:
 
     def next(self) -> list[Batch]:
         """Return the forward passes of the next step."""
-        packs = [next(self._packs) for _ in range(self._share)]
+        return self._laid_out([next(self._packs) for _ in range(self._share)])
+
+    def empty(self) -> Batch:
+        """Return a forward pass of the usual shape with nothing in it but one token that carries loss."""
+        row = TokenRow((self._pad_id,) * 2, (False, True))
+        return self._laid_out([[row]] * self._share)[0]
+
+    def _laid_out(self, packs: list[list[TokenRow]]) -> list[Batch]:
         return to_batches(packs, self._config, gap=self._gap, pad_id=self._pad_id)
 
 
-def count_steps(packer: Packer, config: TrainConfig) -> int:
-    """Return the steps of the run: as configured, or `epochs` passes over all workers' packs."""
+def about_steps(rows: int, config: TrainConfig) -> int:
+    """Return about how many steps a run over `rows` will take, told before they are read."""
+    return config.steps or config.epochs * rows // (ROWS_PER_PACK * config.batch.packs_per_step)
+
+
+def count_steps(packs: int, config: TrainConfig) -> int:
+    """Return the steps of the run: as configured, or `epochs` passes over all packs, of which `packs` are ours."""
     if config.steps is not None:
         return config.steps
-    (packs,) = all_sum(float(sum(1 for _ in packer.epoch(0))))
-    return max(1, round(config.epochs * packs / config.batch.packs_per_step))
+    (whole,) = all_sum(float(packs))
+    return max(1, round(config.epochs * whole / config.batch.packs_per_step))
 
 
 def restore(model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:

@@ -165,3 +165,30 @@ def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
 
 def test_nothing_left_is_no_block() -> None:
     assert compared(block=2, skip=[s.id for s in KINDS]) == ([], [])
+
+
+def test_the_shortest_of_the_timings_counts() -> None:
+    class Slowing(Watched):
+        """Takes a millisecond longer with each call."""
+
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            self._log.append(self.name)
+            return replace(await self._inner.complete(messages, tools, sampling), latency_ms=float(len(self._log)))
+
+    def shortest(timings: int) -> dict[str, float | None]:
+        arms = {name: Slowing(suite_oracle(KINDS), [], set()) for name in ("a", "b")}
+        rows: list[PairRow] = []
+        options = PairOptions(block=len(KINDS), timings=timings, timed=99)
+        work = run_pairs(
+            KINDS, arms, run_id="r", sampling=Sampling(), options=options, on_block=lambda new, _: rows.extend(new)
+        )
+        asyncio.run(work)
+        return {f"{r.scenario_id}/{r.arm}": r.alone_ms for r in rows}
+
+    once, thrice = shortest(1), shortest(3)
+    assert once.keys() == thrice.keys()
+    first = next(iter(once))
+    assert once[first] == thrice[first]
+    assert None not in thrice.values()

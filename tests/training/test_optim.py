@@ -18,7 +18,7 @@ from training.packing import TokenRow, collate
 from training.recipes.lora import SHARE_IF_SMALL, adapted, embedding_share
 
 
-def test_the_rate_warms_up_comes_down_and_stays() -> None:
+def test_the_rate_warms_up_comes_down_stays_and_cools_down() -> None:
     config = OptimConfig(learning_rate=1.0, warmup_share=0.1, decay_until=0.8, final_share=0.1)
     rates = [learning_rate(step, 100, config) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * (n + 1) for n in range(10)])
@@ -26,6 +26,11 @@ def test_the_rate_warms_up_comes_down_and_stays() -> None:
     assert all(a > b for a, b in itertools.pairwise(rates[10:81]))
     assert rates[80:] == pytest.approx([0.1] * 20)
     assert learning_rate(99, 100, OptimConfig(learning_rate=1.0)) == pytest.approx(0.05, abs=0.001)
+    cooled = config.model_copy(update={"cooldown_share": 0.1})
+    assert [learning_rate(step, 100, cooled) for step in range(91)] == rates[:91]
+    assert [learning_rate(step, 100, cooled) for step in (91, 99)] == pytest.approx(
+        [0.1 * (1 - 0.1**0.5), 0.1 * (1 - 0.9**0.5)]
+    )
 
 
 @pytest.mark.parametrize(("said", "share"), [(None, SHARE_IF_SMALL), (0.5, 0.5), (0.0, 0.0)])

@@ -93,6 +93,15 @@ def test_epochs_hold_every_row_in_another_order_and_the_same_on_every_run(cache_
     assert ids(list(packer(rows, worker=1, cache_rows=cache_rows, buffer_rows=16).epoch(0))) != one
 
 
+def test_rows_kept_for_evaluation_are_never_trained_on() -> None:
+    kept = {n * 100 for n in range(1, 60, 7)}
+    rows = [TokenRow(r.input_ids, r.trained, r.input_ids[0] in kept) for r in (row(5, n * 100) for n in range(1, 60))]
+    one = packer(rows, buffer_rows=16)
+    assert one.read() == len(list(one.epoch(0)))
+    assert {i for p in ids(one.held()) for i in p} == kept
+    assert not kept & {i for n in range(3) for p in ids(list(one.epoch(n))) for i in p}
+
+
 def test_a_worker_without_rows_says_so() -> None:
     with pytest.raises(ValueError, match="no row to train on: select more, or use fewer workers"):
         next(packer([]).endless())

@@ -48,7 +48,7 @@ def embedding_share(model: nn.Module, config: LoraConfig) -> float:
 
 
 def train(job: dict[str, Any]) -> None:
-    """Train on one worker. `job`: `config`, `base` (folder), `pad_id`, `progress`."""
+    """Train on one worker. `job`: `config`, `base` (folder), `rows` (their number), `pad_id`, `progress`."""
     config: TrainConfig = job["config"]
     place = worker.set_up(config)
     model = adapted(job["base"], config.lora, config.seed)

@@ -15,7 +15,8 @@ from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
 from training.model import TokenLoss, conv_gap, pays_to_compile
-from training.optim import evaluate, learning_rate, make_optimizer, set_rate, train_step
+from training.optim import evaluate, learning_rate, make_optimizer, precision, set_rate, train_step
+from training.packing import Batch
 from training.rows import Packer, to_batches
 
 
@@ -27,23 +28,47 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
         os.replace(part, path)
 
 
+def read_and_compile(packer: Packer, loss: TokenLoss, config: TrainConfig, place: worker.Place, empty: Batch) -> int:
+    """Pass over the rows and compile; return the packs of this worker.
+
+    The first worker of a machine compiles while the others read: they find its graphs in the cache, where all at once
+    would do the same work side by side.
+    """
+    packs = None if place.leads else packer.read()
+    if place.leads:
+        compile_now(loss, config, place, empty)
+    worker.meet(place)
+    if not place.leads:
+        compile_now(loss, config, place, empty)
+    return packer.read() if packs is None else packs
+
+
+def compile_now(loss: TokenLoss, config: TrainConfig, place: worker.Place, empty: Batch) -> None:
+    """Compile forward and backward for the shape of `empty`; nothing is learnt."""
+    with precision(config.scale, place.device):
+        total = loss(empty)
+    total.backward()
+    loss.zero_grad(set_to_none=True)
+
+
 def run_steps(
     model: nn.Module, config: TrainConfig, place: worker.Place, job: dict[str, Any], *, embedding_share: float = 1.0
 ) -> None:
-    """Train what of `model` requires gradients. `job`: `pad_id`, `progress` (file path or None).
+    """Train what of `model` requires gradients. `job`: `rows`, `pad_id`, `progress` (file path or None).
 
     `embedding_share`: rate of the input embeddings as a share of the others'.
     """
     gap, pad_id = conv_gap(model.config), int(job["pad_id"])
     optimizer = make_optimizer(model.to(place.device), config.optim, embedding_share)
     progress = worker.restore(model, optimizer)
-    packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
-    steps = worker.count_steps(packer, config)
-    compiled = pays_to_compile(model, steps, config.scale)
-    module = worker.wrap(TokenLoss(model, compiled, config.first_weight), place)
+    packer = Packer(worker.source("rows", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    compiled = pays_to_compile(model, worker.about_steps(job["rows"], config), config.scale)
+    loss = TokenLoss(model, compiled, config.first_weight).train()
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
-    held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
-    eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=pad_id)
+    packs = read_and_compile(packer, loss, config, place, batches.empty()) if compiled else packer.read()
+    steps = worker.count_steps(packs, config)
+    module = worker.wrap(loss, place)
+    eval_batches = to_batches(packer.held(), config.batch, gap=gap, pad_id=pad_id)
     batches.skip(progress.step)
     curve, started, every = list(progress.curve), time.monotonic(), math.ceil(steps / config.checkpoints)
     if progress.step == 0:

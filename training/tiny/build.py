@@ -26,6 +26,7 @@ from training.config import BatchConfig, OptimConfig, ScaleConfig, TrainConfig
 from training.launch import TrainResult, start
 from training.recipes import scratch
 from training.render import render, training_template
+from training.rows import row_table
 from training.tiny.card import write_card
 from training.tiny.generator import Row, conversation, lookup_row, repetition_row
 from training.tiny.lexicon import NAMES, PLACES, VERBS, WORDS
@@ -50,13 +51,20 @@ ROWS_PER_STEP = 10
 
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=10_000,
+    steps=12_500,
     seed=SEED,
     first_weight=1.0,
-    checkpoints=20,
+    checkpoints=25,
     keep=2,
     max_failures=3,
-    optim=OptimConfig(learning_rate=3e-3, warmup_share=0.016, decay_until=0.64, final_share=0.01, weight_decay=0.05),
+    optim=OptimConfig(
+        learning_rate=3e-3,
+        warmup_share=0.0128,
+        decay_until=0.512,
+        final_share=0.01,
+        cooldown_share=0.2,
+        weight_decay=0.05,
+    ),
     batch=BatchConfig(pack_length=768, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
     scale=ScaleConfig(workers=2, compile=True),
 )
@@ -145,16 +153,14 @@ class Render:
         self._part = part
 
     def __call__(self, batch: dict[str, np.ndarray[Any, Any]]) -> pa.Table:
-        """Return `input_ids` and `trained` for the row numbers in `id`."""
+        """Return the rows whose numbers stand in `id`."""
         ids, trained = [], []
         for number in batch["id"].tolist():
             row = self._part.row(number)
             tokens = render(row["messages"], row["tools"], self._tokenizer, self._template)
             ids.append(tokens.input_ids)
             trained.append(tokens.trained)
-        return pa.table(
-            {"input_ids": pa.array(ids, pa.list_(pa.int32())), "trained": pa.array(trained, pa.list_(pa.bool_()))}
-        )
+        return row_table(ids, trained, [False] * len(ids))
 
 
 def stream(tokenizer: Path, part: Part) -> ray.data.Dataset:
