@@ -4,6 +4,8 @@ With a block mask torch computes the whole square of a pack and throws most of i
 of 768 five sixths of it, and 45% of a small model's step. Here each row attends within its own triangle only. It is one
 opaque operator, so that `torch.compile` keeps one graph however the rows are cut.
 
+Always in float32, in which the kernels are faster than in bfloat16: 2.4 ms against 3.2 ms for a row of 290 tokens.
+
 Source of the kernels: `aten::_scaled_dot_product_flash_attention_for_cpu` and its backward, which
 `scaled_dot_product_attention` takes on a CPU.
 """
@@ -122,9 +124,8 @@ def attend(
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
         return out, None
     groups = getattr(module, "num_key_value_groups", 1)
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else value.dtype
     inputs = (query, repeat_kv(key, groups), repeat_kv(value, groups))
-    out, _sums = packed_attention(*(tensor.to(dtype) for tensor in inputs), attention_mask, scaling)
+    out, _sums = packed_attention(*(tensor.float() for tensor in inputs), attention_mask, scaling)
     return out, None
 
 

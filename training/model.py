@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training import attention
 from training.config import SMALL, ScaleConfig
+from training.cross_entropy import summed_cross_entropy
 from training.packing import IGNORED, Batch
 
 STEPS_THAT_PAY = 100
@@ -91,8 +91,7 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
             fast, body, head = self._body
             logits = head((fast if self.training else body)(**inputs).last_hidden_state[chosen])
         if not self.training or self._first_weight == 1:
-            return functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="sum")
-        losses = functional.cross_entropy(logits.float(), batch.labels[chosen], reduction="none")
+            return summed_cross_entropy(logits, batch.labels[chosen])
         first = chosen.clone()
         first[:, 1:] &= ~chosen[:, :-1]
-        return (losses * (1 + (self._first_weight - 1) * first[chosen])).sum()
+        return summed_cross_entropy(logits, batch.labels[chosen], 1 + (self._first_weight - 1) * first[chosen])

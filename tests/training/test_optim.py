@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from training.config import SMALL, LoraConfig, OptimConfig, ScaleConfig
 from training.model import STEPS_THAT_PAY, TokenLoss, conv_gap, pays_to_compile
 from training.optim import learning_rate, make_optimizer, set_rate
 from training.packing import TokenRow, collate
-from training.recipes.lora import SHARE_IF_SMALL, adapted, embedding_share
+from training.recipes import lora
+from training.recipes.lora import SHARE_IF_SMALL, Folded, adapted, embedding_share
 
 
 def test_the_rate_warms_up_comes_down_stays_and_cools_down() -> None:
@@ -84,3 +86,31 @@ def test_compiling_is_for_long_runs_of_small_models_where_it_can_be_done(monkeyp
     assert not pays_to_compile(small, STEPS_THAT_PAY, ScaleConfig(compile=False))
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert not pays_to_compile(small, STEPS_THAT_PAY, scale)
+
+
+def test_folded_adapters_train_and_merge_as_pefts_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = save_base(tmp_path / "base", lfm2_config(), tiny_tokenizer())
+    results = []
+    for small in (True, False):
+        monkeypatch.setattr(lora, "is_small", lambda _, answer=small: answer)
+        model: Any = adapted(str(base), LoraConfig(rank=4, embeddings=0), seed=0)
+        for n, (name, parameter) in enumerate(sorted(model.named_parameters())):
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(n))
+        assert any(isinstance(module, Folded) for module in model.modules()) is small
+        ids = torch.arange(10, 30)[None]
+        logits = model(input_ids=ids).logits
+        logits.square().mean().backward()
+        grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        with model.disable_adapter(), torch.no_grad():
+            plain = model(input_ids=ids).logits
+        merged = model.merge_and_unload()
+        with torch.no_grad():
+            results.append({"logits": logits.detach(), "plain": plain, "merged": merged(input_ids=ids).logits, **grads})
+    folded, pefts = results
+    assert folded.keys() == pefts.keys()
+    assert len(folded) > 10
+    for name, tensor in folded.items():
+        torch.testing.assert_close(tensor, pefts[name], rtol=1e-4, atol=1e-6, msg=name)
+    torch.testing.assert_close(folded["merged"], folded["logits"], rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(folded["plain"], folded["logits"], atol=1e-3)
