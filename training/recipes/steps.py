@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,18 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
 def read_and_compile(packer: Packer, loss: TokenLoss, config: TrainConfig, place: worker.Place, empty: Batch) -> int:
     """Pass over the rows and compile; return the packs of this worker.
 
-    The first worker of a machine compiles while the others read: they find its graphs in the cache, where all at once
+    The first worker of a machine compiles while all read: the others find its graphs in the cache, where all at once
     would do the same work side by side.
     """
-    packs = None if place.leads else packer.read()
-    if place.leads:
-        compile_now(loss, config, place, empty)
+    with ThreadPoolExecutor(1) as reader:
+        packs = reader.submit(packer.read)
+        if place.leads:
+            compile_now(loss, config, place, empty)
+        counted = packs.result()
     worker.meet(place)
     if not place.leads:
         compile_now(loss, config, place, empty)
-    return packer.read() if packs is None else packs
+    return counted
 
 
 def compile_now(loss: TokenLoss, config: TrainConfig, place: worker.Place, empty: Batch) -> None:
