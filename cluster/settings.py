@@ -34,28 +34,28 @@ class SettingsError(Exception):
 class Counts(Record):
     """Scenarios per part of a built-in suite."""
 
-    train: int = Field(default=1800, ge=20)
-    held_out: int = Field(default=280, ge=20)
+    train: int = Field(default=3000, ge=20)
+    held_out: int = Field(default=400, ge=20)
     live: int = Field(default=400, ge=20)
 
 
 class RunSettings(Record):
     """How scenarios are attempted."""
 
-    concurrency: int = Field(default=64, ge=1)
+    concurrency: int = Field(default=256, ge=1)
     """Episodes in flight."""
     attempts: int = Field(default=1, ge=1)
     max_tokens: int = Field(default=96, ge=1)
     """Most output tokens of one model call."""
     temperature: float = Field(default=0.0, ge=0)
-    block: int = Field(default=64, ge=1)
+    block: int = Field(default=128, ge=1)
     """Scenarios that one arm of a comparison runs before the other has its turn."""
 
 
 class EngineSettings(Record):
     """The local engine; the same in the comparison and in production."""
 
-    max_batch: int = Field(default=16, ge=1)
+    max_batch: int = Field(default=64, ge=1)
     threads: int | None = Field(default=None, ge=1)
     """Torch threads of a worker on a CPU; None: all cores together in a test run or a comparison, one when served."""
     workers: int | None = Field(default=None, ge=1)

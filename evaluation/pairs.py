@@ -30,10 +30,10 @@ OnBlock = Callable[[list[PairRow], list[Example]], None]
 class PairOptions:
     """How the arms run."""
 
-    block: int = 64
+    block: int = 128
     """Scenarios per block; also how many run at the same time."""
     attempts: int = 1
-    timed: int = 16
+    timed: int = 12
     """Most attempts of a block whose latency is measured: one conversation at a time takes long."""
     timings: int = 2
     """Times that each of them is measured; the shortest counts, since whatever disturbs only adds."""

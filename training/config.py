@@ -40,11 +40,11 @@ class OptimConfig(Record):
 class BatchConfig(Record):
     """How rows become batches."""
 
-    pack_length: int = Field(default=768, ge=32)
+    pack_length: int = Field(default=1536, ge=32)
     """Tokens of one packed row; longer rows are left out and counted."""
-    packs_per_step: int = Field(default=8, ge=1)
+    packs_per_step: int = Field(default=4, ge=1)
     """Packed rows of one optimiser step, over all workers."""
-    packs_at_once: int = Field(default=4, ge=1)
+    packs_at_once: int = Field(default=2, ge=1)
     """Packed rows of one forward pass on one worker."""
     buffer_rows: int = Field(default=1024, ge=1)
     """Rows that are shuffled and packed together."""
@@ -83,13 +83,16 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=5, ge=1)
+    epochs: int = Field(default=4, ge=1)
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: `epochs` passes over the rows."""
     seed: int = 0
     first_weight: float = Field(default=6.0, gt=0)
     """Factor of the loss of each assistant turn's first token, which decides between a call, a question and an answer.
     The training loss in the curve has it, the evaluation loss has not."""
+    mask_names: float = Field(default=0.3, ge=0, le=1)
+    """Share of the rows whose tools get names that say nothing, so that descriptions are read (arXiv 2410.04587). Rows
+    kept for evaluation keep theirs."""
     eval_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of the snapshot's groups that is kept for the evaluation at each checkpoint."""
     checkpoints: int = Field(default=4, ge=1)

@@ -119,7 +119,7 @@ def _train(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, wo
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     datasets = {}
     for rank in range(world):
-        rows = Slice(rank, world, config.eval_share, config.seed)
+        rows = Slice(rank, world, config.eval_share, config.seed, config.mask_names)
         datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     progress = (work / name).resolve() / "progress.json"

@@ -16,6 +16,7 @@ import ray.data
 
 from evaluation.engines.chat import ChatFormat
 from evaluation.records import stable_id
+from training.masking import masked
 from training.render import render, training_template
 from training.rows import row_table
 
@@ -34,6 +35,7 @@ class Slice:
     world: int
     eval_share: float
     seed: int
+    mask_names: float = 0.0
 
     def takes(self, row_id: str) -> bool:
         """Return whether the row is this worker's."""
@@ -42,6 +44,10 @@ class Slice:
     def holds(self, row_id: str, group: str) -> bool:
         """Return whether the row is kept for evaluation. A group is trained on or evaluated on, never both."""
         return _share(group or row_id, self.seed) < self.eval_share
+
+    def masks(self, row_id: str, group: str) -> bool:
+        """Return whether the row's tools get other names; those of rows kept for evaluation never do."""
+        return not self.holds(row_id, group) and _share(row_id, self.seed + 2) < self.mask_names
 
 
 class RenderRows:
@@ -60,7 +66,10 @@ class RenderRows:
         columns = (table[name].to_pylist() for name in COLUMNS)
         for row_id, group, messages, tools in zip(*columns, strict=True):
             if self._rows.takes(row_id):
-                row = render(json.loads(messages), json.loads(tools), self._tokenizer, self._template)
+                said, offered = json.loads(messages), json.loads(tools)
+                if self._rows.masks(row_id, group or ""):
+                    said, offered = masked(said, offered, row_id)
+                row = render(said, offered, self._tokenizer, self._template)
                 ids.append(row.input_ids)
                 trained.append(row.trained)
                 held.append(self._rows.holds(row_id, group or ""))

@@ -21,8 +21,8 @@ from training.optim import StepResult, all_sum
 from training.packing import Batch, TokenRow
 from training.rows import Packer, Source, shard_source, to_batches
 
-ROWS_PER_PACK = 3
-"""About as many, in tool conversations; to guess the length of a run."""
+ROW_TOKENS = 256
+"""About as many has a tool conversation; to guess the length of a run."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class StepBatches:
 
 def about_steps(rows: int, config: TrainConfig) -> int:
     """Return about how many steps a run over `rows` will take, told before they are read."""
-    return config.steps or config.epochs * rows // (ROWS_PER_PACK * config.batch.packs_per_step)
+    return config.steps or config.epochs * rows * ROW_TOKENS // (config.batch.pack_length * config.batch.packs_per_step)
 
 
 def count_steps(packs: int, config: TrainConfig) -> int:

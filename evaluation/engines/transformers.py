@@ -29,7 +29,7 @@ from evaluation.models import UnfitPrompt
 class EngineConfig:
     """Settings that the gate and production share; recorded with each comparison."""
 
-    max_batch: int = 16
+    max_batch: int = 64
     threads: int = 1
     """Torch threads of each worker on a CPU; process-wide."""
     workers: int = 1

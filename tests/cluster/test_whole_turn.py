@@ -25,7 +25,12 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
-    "train": {"epochs": 5, "checkpoints": 2, "batch": {"packs_per_step": 8}, "optim": {"learning_rate": 0.004}},
+    "train": {
+        "epochs": 5,
+        "checkpoints": 2,
+        "batch": {"pack_length": 768, "packs_per_step": 8},
+        "optim": {"learning_rate": 0.004},
+    },
     # What a small turn cannot settle is not asked: latency on a shared machine, thirty pairs of a
     # hundred, and a loss of a twentieth.
     "gate": {"latency_ratio": 3.0, "min_pairs": 5},

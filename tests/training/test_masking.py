@@ -1,0 +1,63 @@
+"""Masked tools keep all but their names, everywhere in the conversation."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from training.masking import masked
+from training.stream import Slice
+
+TOOLS = [
+    {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": {"type": "object"}}}
+    for name in ("send_mail", "find_contact", "get_forecast")
+]
+MESSAGES: list[dict[str, Any]] = [
+    {"role": "user", "content": "Write send_mail to Ada."},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "1", "function": {"name": "find_contact", "arguments": {"name": "send_mail"}}}],
+    },
+    {"role": "tool", "tool_call_id": "1", "name": "find_contact", "content": "ada@example.org"},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "2", "function": {"name": "not_on_offer", "arguments": {}}}],
+    },
+]
+
+
+def test_every_tool_has_another_name_and_calls_follow_it() -> None:
+    before = copy.deepcopy((MESSAGES, TOOLS))
+    messages, tools = masked(MESSAGES, TOOLS, "row")
+    assert before == (MESSAGES, TOOLS)
+    names = [tool["function"]["name"] for tool in tools]
+    assert len(set(names)) == 3
+    assert not set(names) & {tool["function"]["name"] for tool in TOOLS}
+    assert [t["function"]["description"] for t in tools] == [t["function"]["description"] for t in TOOLS]
+    assert messages[1]["tool_calls"][0]["function"] == {"name": names[1], "arguments": {"name": "send_mail"}}
+    assert messages[2]["name"] == names[1]
+    assert messages[3] == MESSAGES[3]
+    assert messages[0] == MESSAGES[0]
+
+
+def test_the_same_row_has_the_same_names_and_another_row_others() -> None:
+    first, again, other = (json.dumps(masked(MESSAGES, TOOLS, seed)) for seed in ("a", "a", "b"))
+    assert first == again != other
+
+
+def test_names_stay_apart_where_many_are_on_offer() -> None:
+    many = [{"type": "function", "function": {"name": f"t{n}"}} for n in range(2000)]
+    _, tools = masked([], many, "row")
+    assert len({tool["function"]["name"] for tool in tools}) == 2000
+
+
+def test_a_share_of_the_rows_is_masked_and_none_of_those_kept_for_evaluation() -> None:
+    ids = [str(n) for n in range(2000)]
+    rows = Slice(rank=0, world=1, eval_share=0.2, seed=3, mask_names=0.3)
+    hidden = {i for i in ids if rows.masks(i, "")}
+    assert 0.2 < len(hidden) / len(ids) < 0.28
+    assert not any(rows.holds(i, "") for i in hidden)
+    assert not any(Slice(0, 1, 0.2, 3).masks(i, "") for i in ids)
