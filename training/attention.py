@@ -45,18 +45,17 @@ def _one(tensor: Tensor, pack: int, start: int, end: int) -> Tensor:
 
 
 @torch.library.custom_op("ratchet::packed_attention", mutates_args=())  # type: ignore[untyped-decorator]
-def packed_attention(
-    query: Tensor, key: Tensor, value: Tensor, segments: Tensor, scale: float
-) -> tuple[Tensor, Tensor]:
+def packed_attention(query: Tensor, key: Tensor, value: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
     """Return the output `[packs, length, heads, size]`, zero in padding, and `[packs, length, heads]` for the backward.
 
-    `query`, `key`, `value`: `[packs, heads, length, size]`; `segments` `[packs, length]`: the row of each token, or 0.
+    `query` (scaled), `key`, `value`: `[packs, heads, length, size]`; `segments` `[packs, length]`: the row of each
+    token, or 0.
     """
     packs, heads, length, size = query.shape
     out = query.new_zeros(packs, length, heads, size)
     sums = query.new_zeros(packs, length, heads, dtype=_sums_like(query))
     for at in rows(segments):
-        result, row_sums = flash(_one(query, *at), _one(key, *at), _one(value, *at), 0.0, True, scale=scale)
+        result, row_sums = flash(_one(query, *at), _one(key, *at), _one(value, *at), 0.0, True, scale=1.0)
         pack, start, end = at
         out[pack, start:end] = result[0].transpose(0, 1)
         sums[pack, start:end] = row_sums[0].transpose(0, 1)
@@ -64,7 +63,7 @@ def packed_attention(
 
 
 @packed_attention.register_fake  # type: ignore[untyped-decorator]
-def _(query: Tensor, key: Tensor, value: Tensor, segments: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def _(query: Tensor, key: Tensor, value: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
     packs, heads, length, size = query.shape
     sums = query.new_empty(packs, length, heads, dtype=_sums_like(query))
     return query.new_empty(packs, length, heads, size), sums
@@ -72,60 +71,50 @@ def _(query: Tensor, key: Tensor, value: Tensor, segments: Tensor, scale: float)
 
 @torch.library.custom_op("ratchet::packed_attention_backward", mutates_args=())  # type: ignore[untyped-decorator]
 def packed_attention_backward(
-    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, sums: Tensor, segments: Tensor, scale: float
+    grad: Tensor, inputs: list[Tensor], outputs: list[Tensor], segments: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of `query`, `key`, `value`, contiguous in their shapes."""
-    packs, heads, length, size = query.shape
-    grads = [query.new_zeros(packs, heads, length, size) for _ in range(3)]
-    grad, out, sums = (tensor.transpose(1, 2) for tensor in (grad, out, sums))
+    """Return the gradients of the three `inputs` of `packed_attention`, contiguous in their shapes."""
+    packs, heads, length, size = inputs[0].shape
+    grads = [grad.new_zeros(packs, heads, length, size) for _ in range(3)]
+    tensors = (grad.transpose(1, 2), *inputs, *(tensor.transpose(1, 2) for tensor in outputs))
     for at in rows(segments):
-        parts = flash_backward(
-            *(_one(tensor, *at) for tensor in (grad, query, key, value, out, sums)), 0.0, True, scale=scale
-        )
+        parts = flash_backward(*(_one(tensor, *at) for tensor in tensors), 0.0, True, scale=1.0)
         for whole, part in zip(grads, parts, strict=True):
             _one(whole, *at).copy_(part)
     return grads[0], grads[1], grads[2]
 
 
 @packed_attention_backward.register_fake  # type: ignore[untyped-decorator]
-def _(
-    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, sums: Tensor, segments: Tensor, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    shape = tuple(query.shape)
-    return query.new_empty(shape), query.new_empty(shape), query.new_empty(shape)
+def _(grad: Tensor, inputs: list[Tensor], outputs: list[Tensor], segments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    shape = tuple(inputs[0].shape)
+    return grad.new_empty(shape), grad.new_empty(shape), grad.new_empty(shape)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    query, key, value, segments, scale = inputs
-    ctx.save_for_backward(query, key, value, *output, segments)
-    ctx.scale = scale
+    ctx.save_for_backward(*inputs, *output)
     ctx.mark_non_differentiable(output[1])
 
 
 def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-    query, key, value, out, sums, segments = ctx.saved_tensors
-    return *packed_attention_backward(grad, query, key, value, out, sums, segments, ctx.scale), None, None
+    query, key, value, segments, out, sums = ctx.saved_tensors
+    return *packed_attention_backward(grad, [query, key, value], [out, sums], segments), None
 
 
 packed_attention.register_autograd(_backward, setup_context=_keep)
 
 
-def attend(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float,
-    **others: Any,
-) -> tuple[Tensor, None]:
-    """Attend as transformers asks for it: by row where segments `[packs, length]` come as the mask, else as `sdpa`."""
-    if attention_mask is None or attention_mask.ndim != 2:
-        out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
+def attend(module: nn.Module, *inputs: Any, scaling: float, **others: Any) -> tuple[Tensor, None]:
+    """Attend as transformers asks for it, which passes query, key, value and mask.
+
+    By row where the segments `[packs, length]` come as the mask, else as `sdpa` does.
+    """
+    query, key, value, mask = inputs
+    if mask is None or mask.ndim != 2:
+        out, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **others)
         return out, None
     groups = getattr(module, "num_key_value_groups", 1)
-    inputs = (query, repeat_kv(key, groups), repeat_kv(value, groups))
-    out, _sums = packed_attention(*(tensor.float() for tensor in inputs), attention_mask, scaling)
+    tensors = (query * scaling, repeat_kv(key, groups), repeat_kv(value, groups))
+    out, _sums = packed_attention(*(tensor.float() for tensor in tensors), mask)
     return out, None
 
 

@@ -27,7 +27,7 @@ def test_rows_are_found_and_padding_is_not() -> None:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_output_and_gradients_equal_those_under_a_block_mask(compiled: bool) -> None:
     def ours(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        return packed_attention(query, key, value, SEGMENTS, SCALE)[0]
+        return packed_attention(query * SCALE, key, value, SEGMENTS)[0]
 
     def masked(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         mask = block_mask(SEGMENTS)
@@ -46,7 +46,7 @@ def test_output_and_gradients_equal_those_under_a_block_mask(compiled: bool) -> 
 
 
 def test_padding_is_zero() -> None:
-    out, sums = packed_attention(*inputs(), SEGMENTS, SCALE)
+    out, sums = packed_attention(*inputs(), SEGMENTS)
     assert not out[SEGMENTS == 0].any()
     assert not sums[SEGMENTS == 0].any()
 
@@ -54,10 +54,10 @@ def test_padding_is_zero() -> None:
 def test_rows_longer_than_a_block_of_the_kernel() -> None:
     segments = torch.ones(3, 700, dtype=torch.long)
     query, key, value = inputs(torch.float32, 700)
-    out, _ = packed_attention(query, key, value, segments, SCALE)
+    out, _ = packed_attention(query * SCALE, key, value, segments)
     causal = scaled_dot_product_attention(query, key, value, is_causal=True, scale=SCALE)
     torch.testing.assert_close(out, causal.transpose(1, 2), rtol=1e-4, atol=1e-5)
 
 
 def test_the_operator_is_registered_as_torch_asks() -> None:
-    torch.library.opcheck(packed_attention, (*inputs(torch.float32), SEGMENTS, SCALE), rtol=1e-4, atol=1e-5)
+    torch.library.opcheck(packed_attention, (*inputs(torch.float32), SEGMENTS), rtol=1e-4, atol=1e-5)

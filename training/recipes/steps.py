@@ -29,7 +29,7 @@ def write_progress(path: str | None, step: int, steps: int, loss: float) -> None
         os.replace(part, path)
 
 
-def read_and_compile(packer: Packer, loss: TokenLoss, config: TrainConfig, place: worker.Place, empty: Batch) -> int:
+def read_and_compile(packer: Packer, loss: TokenLoss, config: TrainConfig, *, place: worker.Place, empty: Batch) -> int:
     """Pass over the rows and compile; return the packs of this worker.
 
     The first worker of a machine compiles while all read: the others find its graphs in the cache, where all at once
@@ -68,7 +68,7 @@ def run_steps(
     compiled = pays_to_compile(model, worker.about_steps(job["rows"], config), config.scale)
     loss = TokenLoss(model, compiled, config.first_weight).train()
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
-    packs = read_and_compile(packer, loss, config, place, batches.empty()) if compiled else packer.read()
+    packs = read_and_compile(packer, loss, config, place=place, empty=batches.empty()) if compiled else packer.read()
     steps = worker.count_steps(packs, config)
     module = worker.wrap(loss, place)
     eval_batches = to_batches(packer.held(), config.batch, gap=gap, pad_id=pad_id)
