@@ -20,7 +20,7 @@ class _Summed(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
-        grad = torch.empty_like(logits) if logits.requires_grad else None
+        grad = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         tokens = max(1, PIECE // max(logits.shape[-1], 1))
         for start in range(0, len(labels), tokens):
             at = slice(start, start + tokens)
@@ -41,7 +41,7 @@ class _Summed(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor, None, None]:
         (grad,) = ctx.saved_tensors
-        return grad * factor.to(grad.dtype), None, None
+        return grad * factor, None, None
 
 
 def summed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:

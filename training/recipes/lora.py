@@ -17,7 +17,8 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
 from training import checkpoints, worker
-from training.config import SMALL, LoraConfig, TrainConfig
+from training.config import LoraConfig, TrainConfig
+from training.model import is_small
 from training.recipes.steps import run_steps
 
 SHARE_IF_SMALL = 0.2
@@ -65,12 +66,6 @@ def embedding_share(model: nn.Module, config: LoraConfig) -> float:
     if config.embeddings is not None:
         return config.embeddings
     return SHARE_IF_SMALL if is_small(model) else 0.0
-
-
-def is_small(model: nn.Module) -> bool:
-    """Return whether the base of `model` is a small one; the same with adapters and without."""
-    own: int = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
-    return own <= SMALL
 
 
 def train(job: dict[str, Any]) -> None:
