@@ -56,6 +56,9 @@ class EngineSettings(Record):
     """The local engine; the same in the comparison and in production."""
 
     max_batch: int = Field(default=64, ge=1)
+    """Requests of a batch at most."""
+    max_batch_tokens: int = Field(default=16_384, ge=1)
+    """Prompt tokens of a batch at most, padding included; lower it where memory is short."""
     threads: int | None = Field(default=None, ge=1)
     """Torch threads of a worker on a CPU; None: all cores together in a test run or a comparison, one when served."""
     workers: int | None = Field(default=None, ge=1)

@@ -1,8 +1,8 @@
 """Causal attention over packed rows on a CPU, row by row.
 
 With a block mask torch computes the whole square of a pack and throws most of it away: five sixths with rows of 290
-tokens in packs of 768, where attention took 45% of a small model's step. Here each row attends within its own triangle only. It is one
-opaque operator, so that `torch.compile` keeps one graph however the rows are cut.
+tokens in packs of 768, where attention took 45% of a small model's step. Here each row attends within its own triangle
+only. It is one opaque operator, so that `torch.compile` keeps one graph however the rows are cut.
 
 Always in float32, in which the kernels are faster than in bfloat16: 2.4 ms against 3.2 ms for a row of 290 tokens.
 

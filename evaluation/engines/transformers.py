@@ -30,6 +30,8 @@ class EngineConfig:
     """Settings that the gate and production share; recorded with each comparison."""
 
     max_batch: int = 64
+    max_batch_tokens: int = 16_384
+    """Most prompt tokens of a batch, padding included: what it needs of memory grows with them."""
     threads: int = 1
     """Torch threads of each worker on a CPU; process-wide."""
     workers: int = 1
@@ -71,8 +73,9 @@ class EngineClosed(Exception):
 class _Waiting:
     """Requests that wait, and the workers that wait for them."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, tokens: int) -> None:
         self._most = most
+        self._tokens = tokens
         self._jobs: list[_Job] = []
         self._idle = 0
         self._closed = False
@@ -97,6 +100,8 @@ class _Waiting:
             share = min(self._most, -(-len(self._jobs) // (self._idle + 1)))
             length = len(self._jobs[0].request.prompt_ids)
             near = sorted(self._jobs, key=lambda job: abs(len(job.request.prompt_ids) - length))[:share]
+            while len(near) > 1 and len(near) * max(len(job.request.prompt_ids) for job in near) > self._tokens:
+                near.pop()
             self._jobs = [job for job in self._jobs if job not in near]
             return near
 
@@ -129,7 +134,7 @@ class TransformersEngine:
         self._stops = _stop_ids(model)
         self._vocabulary = Vocabulary.load(folder) if self.config.offered_only else None
         self._pad = model.config.pad_token_id if isinstance(model.config.pad_token_id, int) else 0
-        self._waiting = _Waiting(self.config.max_batch)
+        self._waiting = _Waiting(self.config.max_batch, self.config.max_batch_tokens)
         self._threads = [
             threading.Thread(target=self._run, name=f"engine-{n}", daemon=True) for n in range(self.config.workers)
         ]

@@ -166,6 +166,34 @@ def test_the_oldest_goes_first_and_takes_those_of_its_length_along(llama: Transf
     assert order == ["short", "short too", "long"]
 
 
+@pytest.mark.parametrize(("tokens", "sizes"), [(10_000, [1, 4, 1]), (120, [1, 2, 2, 1]), (1, [1, 1, 1, 1, 1, 1])])
+def test_a_batch_holds_no_more_prompt_tokens_than_allowed(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tokens: int, sizes: list[int]
+) -> None:
+    one = TransformersEngine(folders["llama"], EngineConfig(max_batch=4, max_batch_tokens=tokens, max_context=CONTEXT))
+    decode, batches = one._decode, []
+
+    def decoded(jobs: list[Any]) -> None:
+        batches.append([len(job.request.prompt_ids) for job in jobs])
+        decode(jobs)
+
+    monkeypatch.setattr(one, "_decode", decoded)
+
+    async def ask() -> None:
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+        first = GenerationRequest((10, 11), 40, on_token=lambda _: loop.call_soon_threadsafe(begun.set))
+        running = asyncio.create_task(one.generate(first))
+        await begun.wait()
+        await asyncio.gather(running, *(one.generate(GenerationRequest(tuple(range(10, 70)), 1)) for _ in range(5)))
+
+    try:
+        asyncio.run(ask())
+    finally:
+        one.close()
+    assert [len(batch) for batch in batches] == sizes
+    assert all(len(batch) * max(batch) <= max(tokens, max(batch)) for batch in batches)
+
+
 def test_workers_answer_at_the_same_time_and_as_one_does(folders: dict[str, Path]) -> None:
     requests = [GenerationRequest(prompt, 4 + 5 * (n % 4)) for n, prompt in enumerate(prompts())]
     one = TransformersEngine(folders["lfm2"], EngineConfig(max_context=CONTEXT))
