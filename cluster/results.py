@@ -67,8 +67,11 @@ class SelectResult(Record):
     funnel: Funnel
 
     def __str__(self) -> str:
-        corrected = sum(step.reasons.get("corrected", 0) for step in self.funnel.steps)
-        return f"{self.snapshot.rows} examples ({corrected} corrected) · snapshot version {self.snapshot.version}"
+        corrected, added = (
+            sum(step.reasons.get(reason, 0) for step in self.funnel.steps) for reason in ("corrected", "added")
+        )
+        made = f"{corrected} corrected, {added} further" if added else f"{corrected} corrected"
+        return f"{self.snapshot.rows} examples ({made}) · snapshot version {self.snapshot.version}"
 
 
 class TrainResult(Record):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -28,7 +28,7 @@ from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
 from evaluation.records import Record, stable_id
 from evaluation.scenarios import Part, Scenario
-from evaluation.suite import Suite, builtin_suites, load
+from evaluation.suite import Suite, builtin_suites, draw_further, load
 from training.registry import Registry
 
 DRAWS_APART = 100_003
@@ -92,15 +92,26 @@ class Turn:
         """Return live scenarios: block 0 is the turn's own, further ones have fresh values, which a file has not."""
         if block == 0:
             return self.suite().part(Part.LIVE)
-        if self.settings.suite not in builtin_suites() and Path(self.settings.suite).is_file():
-            return ()
-        return self._drawn(self.draw + DRAWS_APART * 1000 * block).part(Part.LIVE)
+        return self._drawn(self.draw + DRAWS_APART * 1000 * block).part(Part.LIVE) if self.has_templates else ()
+
+    def further(self, wanted: Mapping[str, int]) -> list[Scenario]:
+        """Return more scenarios to train on, so many of each intent, which a file has not."""
+        if not self.has_templates:
+            return []
+        return draw_further(self.settings.suite, part=Part.TRAIN, wanted=wanted, **self._drawing(self.draw))
+
+    @property
+    def has_templates(self) -> bool:
+        """Whether there are more scenarios where the turn's own came from."""
+        return self.settings.suite in builtin_suites() or not Path(self.settings.suite).is_file()
 
     def _drawn(self, seed: int) -> Suite:
-        name = self.settings.suite
-        split = int(self.ledger.set_once(f"split_seed/{name}", str(self.settings.seed)))
+        return load(self.settings.suite, **self._drawing(seed))
+
+    def _drawing(self, seed: int) -> dict[str, Any]:
+        split = int(self.ledger.set_once(f"split_seed/{self.settings.suite}", str(self.settings.seed)))
         counts = {Part(part): n for part, n in self.settings.counts.model_dump().items()}
-        return load(name, seed=seed, split_seed=split, counts=counts)
+        return {"seed": seed, "split_seed": split, "counts": counts}
 
     def step(
         self,

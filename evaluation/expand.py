@@ -64,13 +64,40 @@ def expand(
     `split_seed` is `seed` where it is None; `counts` replaces the suite's own numbers for the parts it names.
     Raises `SuiteError` for mistakes in the templates and where they hold fewer different scenarios than asked for.
     """
-    folder = SUITES / suite if isinstance(suite, str) and (SUITES / suite).is_dir() else Path(suite)
-    template = read_template(folder)
+    template = read_template(_folder(suite))
     divided = split_seed if split_seed is not None else seed
     wanted = {**template.head.counts, **(counts or {})}
     expander = _Expander(template, seed, divided)
     scenarios = [s for part in Part if wanted.get(part, 0) > 0 for s in expander.part(part, wanted[part])]
     return Suite(name=template.head.name, seed=seed, split_seed=divided, scenarios=tuple(scenarios))
+
+
+def intent_of(scenario: Scenario) -> str:
+    """Return the name of the intent that a scenario was drawn from."""
+    return scenario.group.partition("#")[0]
+
+
+def draw_further(
+    suite: str | Path,
+    seed: int,
+    split_seed: int | None = None,
+    counts: Mapping[Part, int] | None = None,
+    *,
+    part: Part,
+    wanted: Mapping[str, int],
+) -> list[Scenario]:
+    """Return up to `wanted` more scenarios of each intent, of one part and with its phrasings and values.
+
+    None of them is among those that `expand` returns for the same arguments. An intent that has no further ones gives
+    fewer; an unknown one gives none. Raises `SuiteError` as `expand` does.
+    """
+    template = read_template(_folder(suite))
+    expander = _Expander(template, seed, split_seed if split_seed is not None else seed)
+    return expander.further(part, {**template.head.counts, **(counts or {})}.get(part, 0), wanted)
+
+
+def _folder(suite: str | Path) -> Path:
+    return SUITES / suite if isinstance(suite, str) and (SUITES / suite).is_dir() else Path(suite)
 
 
 @dataclass
@@ -112,7 +139,17 @@ class _Expander:
 
     def part(self, part: Part, count: int) -> list[Scenario]:
         """Return `count` scenarios of `part`. Raises `SuiteError` where there are not so many."""
+        scenarios = self._drawn([source for source in self._sources(part) if source.phrasings], part, count)
+        Random(stable_id("order", self._seed, part.value)).shuffle(scenarios)
+        return scenarios
+
+    def further(self, part: Part, count: int, wanted: Mapping[str, int]) -> list[Scenario]:
+        """Return scenarios that are not among the `count` of `part`: up to `wanted` of each intent."""
         sources = [source for source in self._sources(part) if source.phrasings]
+        self._drawn(sources, part, count)
+        return [scenario for source in sources for scenario in self._draw(source, wanted.get(source.name, 0))]
+
+    def _drawn(self, sources: Sequence[_Source], part: Part, count: int) -> list[Scenario]:
         scenarios: list[Scenario] = []
         while len(scenarios) < count:
             live = [source for source in sources if not source.exhausted]
@@ -123,7 +160,6 @@ class _Expander:
                 raise SuiteError([f"{wanted}, found {len(scenarios)}; {advice}"])
             for source, quota in _quotas(live, count - len(scenarios)):
                 scenarios += self._draw(source, quota)
-        Random(stable_id("order", self._seed, part.value)).shuffle(scenarios)
         return scenarios
 
     def _sources(self, part: Part) -> Iterator[_Source]:

@@ -6,7 +6,7 @@ divides slot values, `expand.py` makes scenarios, `load.py` reads plain files, `
 
 from __future__ import annotations
 
-from evaluation.expand import expand
+from evaluation.expand import draw_further, expand, intent_of
 from evaluation.load import builtin_suites, builtin_tools, load, save_jsonl
 from evaluation.located import SuiteError
 from evaluation.splits import Suite, check_split, join_groups, part_of_group, require_parts
@@ -17,7 +17,9 @@ __all__ = [
     "builtin_suites",
     "builtin_tools",
     "check_split",
+    "draw_further",
     "expand",
+    "intent_of",
     "join_groups",
     "load",
     "part_of_group",

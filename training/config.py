@@ -14,6 +14,15 @@ USUAL_RATES = {("lora", True): 4e-3, ("full", True): 1.5e-3, ("lora", False): 2e
 """Learning rates by recipe, and whether the base is small."""
 
 
+USUAL_SEEN, MOST_PASSES = 12_000, 4
+"""Rows that a run sees where nothing else is said, and how often at most it sees each."""
+
+
+def passes(rows: int, epochs: int | None) -> float:
+    """Return how often a run over `rows` rows sees each of them."""
+    return epochs or min(MOST_PASSES, max(1.0, USUAL_SEEN / max(rows, 1)))
+
+
 def usual_rate(recipe: str, parameters: int) -> float:
     """Return the learning rate for a base of so many parameters."""
     return USUAL_RATES[recipe, parameters <= SMALL]
@@ -83,9 +92,10 @@ class TrainConfig(Record):
     """One training run."""
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
-    epochs: int = Field(default=4, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the rows; None: until about 12,000 rows were seen, in one pass at least and four at most."""
     steps: int | None = Field(default=None, ge=1)
-    """Optimiser steps; None: `epochs` passes over the rows."""
+    """Optimiser steps; None: as `epochs` has it."""
     seed: int = 0
     first_weight: float = Field(default=6.0, gt=0)
     """Factor of the loss of each assistant turn's first token, which decides between a call, a question and an answer.

@@ -39,7 +39,17 @@ class Corrector:
         if scenario.id not in self._done:
             self._done[scenario.id] = await _reference(scenario, failed.provenance.run_id or "")
         right = self._done[scenario.id]
-        return right if right.example is None else Correction(_of_parent(right.example, failed))
+        if right.example is None:
+            return right
+        return Correction(_of_parent(right.example, failed, stable_id("corrected", failed.id)))
+
+
+async def done_right(scenario: Scenario, failed: Example) -> Correction:
+    """Return the example in which `scenario` is done right, drawn because `failed`, another of its intent, was not."""
+    right = await _reference(scenario, failed.provenance.run_id or "")
+    if right.example is None:
+        return right
+    return Correction(_of_parent(right.example, failed, stable_id("further", scenario.id, failed.id)))
 
 
 async def _reference(scenario: Scenario, run_id: str) -> Correction:
@@ -51,9 +61,9 @@ async def _reference(scenario: Scenario, run_id: str) -> Correction:
     return Correction(to_example(scenario, episode, validations, run_id=run_id, origin=Origin(source=Source.SYNTHETIC)))
 
 
-def _of_parent(right: Example, failed: Example) -> Example:
+def _of_parent(right: Example, failed: Example, example_id: str) -> Example:
     provenance = right.provenance.model_copy(update={"parent_id": failed.id, "run_id": failed.provenance.run_id})
-    update = {"id": stable_id("corrected", failed.id), "timestamp": failed.timestamp, "provenance": provenance}
+    update = {"id": example_id, "timestamp": failed.timestamp, "provenance": provenance}
     return right.model_copy(update=update)
 
 

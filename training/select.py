@@ -1,8 +1,10 @@
-"""From collected examples to a snapshot: filter, correct, threshold, scrub, dedup, guard, commit.
+"""From collected examples to a snapshot: filter, correct, add further ones, threshold, scrub, dedup, guard, commit.
 
 Decisions: one pass over the examples; what a step drops is counted with its reason. A test's example that was right is
 used as it was, one that was wrong is replaced by its correction. An example from production is used where people rated
 it well, or where nobody did and its session was reported a success; else only as somebody's suggestion corrects it.
+Where a test went wrong, further scenarios of the same intent are drawn and done right, as far as the suite has any:
+what the model cannot do yet it meets in many forms, not in one form many times.
 Duplicates are told by what was said before scrubbing (pseudonyms differ from example to example); of several the one
 with the highest quality stays. Held-out examples are left out first, and the guard looks again at the end.
 Not covered yet: near duplicates, balance, streaming a ledger that does not fit into memory.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +23,14 @@ from pydantic import Field
 
 from evaluation.records import Example, Feedback, Record, Source, stable_id
 from evaluation.scenarios import Part, Scenario
-from training.corrections import Correction, Corrector, suggested
+from evaluation.suite import intent_of
+from training.corrections import Correction, Corrector, done_right, suggested
 from training.guard import HeldOut, guard
 from training.scrub import scrub
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
+
+Further = Callable[[Mapping[str, int]], Sequence[Scenario]]
+"""Draws more scenarios: how many of which intent."""
 
 
 class SelectConfig(Record):
@@ -43,6 +49,9 @@ class SelectConfig(Record):
     """Least mean rating by users, where there is one."""
     correct: bool = True
     """Correct what was wrong; otherwise it is dropped."""
+    augment: int = Field(default=3, ge=0)
+    """Further examples for each test that went wrong: other requests of the same intent, done right. A suite that is a
+    file of scenarios has none."""
     scrub: bool = True
     """Replace personal data."""
 
@@ -107,11 +116,12 @@ async def select_snapshot(
     *,
     folder: Path,
     feedback: Mapping[str, Sequence[Feedback]] | None = None,
+    further: Further | None = None,
     name: str = "",
     seeds: Mapping[str, int] | None = None,
 ) -> Selected:
     """Select and commit to the table in `folder`. Raises `SnapshotError` (nothing left, too) and `HeldOutOverlap`."""
-    selection = await select(examples, scenarios, config, feedback=feedback)
+    selection = await select(examples, scenarios, config, feedback=feedback, further=further)
     meta = SnapshotMeta(
         name=name,
         filter=config.model_dump(mode="json"),
@@ -127,13 +137,16 @@ async def select(
     config: SelectConfig,
     *,
     feedback: Mapping[str, Sequence[Feedback]] | None = None,
+    further: Further | None = None,
 ) -> Selection:
     """Return the rows to train on. `scenarios` is the whole suite: its held-out part is what the guard looks for.
 
-    `feedback` is by example id. Raises `HeldOutOverlap`.
+    `feedback` is by example id; `further` draws more scenarios to train on. Raises `HeldOutOverlap`.
     """
     held_out = HeldOut.of(scenarios)
-    corrector = Corrector({s.id: s for s in scenarios if s.part != Part.HELD_OUT})
+    trained = {s.id: s for s in scenarios if s.part != Part.HELD_OUT}
+    corrector = Corrector(trained)
+    failed: dict[str, list[Example]] = {}
     filtered, judged, limited = _Step("filter"), _Step("correct"), _Step("confidence and quality")
     unique: dict[str, Example] = {}
     dedup = _Step("exact duplicates")
@@ -145,12 +158,34 @@ async def select(
             continue
         if chosen.example.id != example.id:
             judged.reasons["corrected"] += 1
+            scenario = trained.get(example.provenance.scenario_id or "")
+            if scenario is not None:
+                failed.setdefault(intent_of(scenario), []).append(example)
         if limited.keeps(_limited(chosen.example, config)):
             _keep_best(unique, chosen.example, dedup)
+    augmented = _Step("further examples", dedup.rows_out, dedup.rows_out)
+    if further is not None and config.augment and failed:
+        async for example in _further(failed, further, config.augment):
+            if _content_key(example) not in unique and not _limited(example, config):
+                unique[_content_key(example)] = example
+                augmented.rows_out += 1
+                augmented.reasons["added"] += 1
     rows, scrubbed = _scrubbed(unique.values(), config)
     guard(rows, held_out)
-    steps = tuple(step.record() for step in (filtered, judged, limited, dedup))
+    steps = tuple(step.record() for step in (filtered, judged, limited, dedup, augmented))
     return Selection(rows, Funnel(steps=steps, scrubbed=scrubbed))
+
+
+async def _further(failed: Mapping[str, Sequence[Example]], further: Further, each: int) -> AsyncIterator[Example]:
+    """Yield further examples of what went wrong, done right, turn and turn about for those that failed."""
+    drawn = Counter[str]()
+    for scenario in further({intent: each * len(examples) for intent, examples in sorted(failed.items())}):
+        intent = intent_of(scenario)
+        parents = failed[intent]
+        right = await done_right(scenario, parents[drawn[intent] % len(parents)])
+        drawn[intent] += 1
+        if right.example is not None:
+            yield right.example
 
 
 def _filtered(example: Example, config: SelectConfig, held_out: HeldOut) -> str | None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from training import checkpoints
 from training.checkpoints import Progress
-from training.config import TrainConfig
+from training.config import TrainConfig, passes
 from training.optim import StepResult, all_sum
 from training.packing import Batch, TokenRow
 from training.rows import Packer, Source, shard_source, to_batches
@@ -96,15 +96,16 @@ class StepBatches:
 
 def about_steps(rows: int, config: TrainConfig) -> int:
     """Return about how many steps a run over `rows` will take, told before they are read."""
-    return config.steps or config.epochs * rows * ROW_TOKENS // (config.batch.pack_length * config.batch.packs_per_step)
+    tokens = passes(rows, config.epochs) * rows * ROW_TOKENS
+    return config.steps or int(tokens / (config.batch.pack_length * config.batch.packs_per_step))
 
 
-def count_steps(packs: int, config: TrainConfig) -> int:
-    """Return the steps of the run: as configured, or `epochs` passes over all packs, of which `packs` are ours."""
+def count_steps(packs: int, rows: int, config: TrainConfig) -> int:
+    """Return the steps of a run over `rows` rows; `packs`: how many of the packs of one pass are this worker's."""
     if config.steps is not None:
         return config.steps
     (whole,) = all_sum(float(packs))
-    return max(1, round(config.epochs * whole / config.batch.packs_per_step))
+    return max(1, round(passes(rows, config.epochs) * whole / config.batch.packs_per_step))
 
 
 def restore(model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:

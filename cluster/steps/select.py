@@ -13,7 +13,7 @@ from training.select import select_snapshot
 
 
 def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResult:
-    """Select this turn's test examples and what earlier turns collected in production, with what was said of it."""
+    """Select this turn's test examples, further ones of what went wrong, and what earlier turns collected."""
     ledger, settings = turn.ledger, turn.settings
     tested = ledger.examples(ExampleFilter(run_ids=(tests.run_id,)))
     served = list(ledger.examples(ExampleFilter(sources=(Source.PRODUCTION,))))
@@ -25,6 +25,7 @@ def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResul
             settings.select,
             folder=turn.home.snapshots / settings.model,
             feedback=ledger.feedback_by_example([example.id for example in served]),
+            further=turn.further,
             name=turn.id,
             seeds=seeds,
         )

@@ -22,6 +22,7 @@ from cluster.steps.train import train_and_log, train_config
 from cluster.turn import Turn, TurnError
 from evaluation.ledger import RolloutStatus
 from evaluation.scenarios import Part
+from evaluation.suite import intent_of, save_jsonl
 from serving.capture import flush
 from serving.gateway import FeedbackBody
 from tests.cluster.making import arm, turn
@@ -81,6 +82,16 @@ def test_what_was_captured_is_trained_on_as_outcomes_ratings_and_suggestions_say
         "praised": "production",
         "mended": "manual",
     }
+
+
+def test_further_requests_are_the_turns_own_and_a_file_has_none(made: Turn, tmp_path: Path) -> None:
+    intent = intent_of(made.suite().part(Part.TRAIN)[0])
+    more = made.further({intent: 2})
+    assert [intent_of(scenario) for scenario in more] == [intent, intent]
+    assert {s.id for s in more}.isdisjoint(s.id for s in made.suite().scenarios)
+    file = tmp_path / "suite.jsonl"
+    save_jsonl(made.suite(), file)
+    assert turn(tmp_path / "file", suite=str(file)).further({intent: 2}) == []
 
 
 def test_mlflow_knows_a_run_and_what_it_is_made_from(made: Turn, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from evaluation.pools import Pool, Values, parse_pattern, shares
 from evaluation.records import FailureKind, RecoveryStrategy, ToolCall
 from evaluation.scenarios import Kind, Part, Scenario
 from evaluation.splits import Suite, check_split, normalised
-from evaluation.suite import SuiteError, expand, load, require_parts
+from evaluation.suite import SuiteError, draw_further, expand, intent_of, load, require_parts
 from evaluation.template_checks import read_template
 from evaluation.tools.execute import ToolBox
 
@@ -317,6 +317,27 @@ def test_all_mistakes_of_all_files_are_told_together_with_their_lines(tmp_path: 
     assert first.startswith(f"{folder / 'suite.yaml'}:{lines.index('offered: three') + 1}: offered: expected ")
     line = (folder / "shop.yaml").read_text().split("\n").index("  kind: two_calls") + 1
     assert second.startswith(f"{folder / 'shop.yaml'}:{line}: intents[0].kind: expected ")
+
+
+def test_further_scenarios_are_of_the_same_part_and_none_of_those_that_were_drawn() -> None:
+    suite = expand("tools", 4, split_seed=2, counts=SMALL)
+    wanted = {"mail.send": 5, "calendar.find": 3, "no.such": 9}
+    more = draw_further("tools", 4, split_seed=2, counts=SMALL, part=Part.TRAIN, wanted=wanted)
+    again = draw_further("tools", 4, split_seed=2, counts=SMALL, part=Part.TRAIN, wanted=wanted)
+    assert more == again
+    assert Counter(map(intent_of, more)) == {"mail.send": 5, "calendar.find": 3}
+    assert {s.part for s in more} == {Part.TRAIN}
+    assert {s.id for s in more}.isdisjoint(s.id for s in suite.scenarios)
+    assert {s.query for s in more}.isdisjoint(s.query for s in suite.scenarios)
+    assert check_split([*suite.scenarios, *more]) == []
+
+
+def test_an_intent_without_further_scenarios_gives_fewer(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    suite = expand(folder, 1)
+    more = draw_further(folder, 1, part=Part.TRAIN, wanted={"shop.busy": 10_000})
+    assert len(more) < 10_000
+    assert len({s.id for s in (*suite.scenarios, *more)}) == len(suite.scenarios) + len(more)
 
 
 def test_alternatives_stand_for_each_of_their_texts() -> None:

@@ -12,12 +12,13 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from tests.training.making import lfm2_config, save_base, tiny_tokenizer
-from training.config import SMALL, LoraConfig, OptimConfig, ScaleConfig
+from training.config import MOST_PASSES, SMALL, USUAL_SEEN, LoraConfig, OptimConfig, ScaleConfig, TrainConfig, passes
 from training.model import STEPS_THAT_PAY, TokenLoss, conv_gap, pays_to_compile
 from training.optim import learning_rate, make_optimizer, set_rate
 from training.packing import TokenRow, collate
 from training.recipes import lora
 from training.recipes.lora import SHARE_IF_SMALL, Folded, adapted, embedding_share
+from training.worker import count_steps
 
 
 def test_the_rate_warms_up_comes_down_stays_and_cools_down() -> None:
@@ -33,6 +34,16 @@ def test_the_rate_warms_up_comes_down_stays_and_cools_down() -> None:
     assert [learning_rate(step, 100, cooled) for step in (91, 99)] == pytest.approx(
         [0.1 * (1 - 0.1**0.5), 0.1 * (1 - 0.9**0.5)]
     )
+
+
+def test_few_rows_are_seen_several_times_and_many_once() -> None:
+    rows = (1, 300, USUAL_SEEN // 2, USUAL_SEEN, 10 * USUAL_SEEN)
+    assert [passes(n, None) for n in rows] == [MOST_PASSES, MOST_PASSES, 2, 1, 1]
+    assert passes(10 * USUAL_SEEN, 3) == 3
+    config = TrainConfig()
+    assert count_steps(10_000, USUAL_SEEN, config) == 10_000 / config.batch.packs_per_step
+    assert count_steps(100, 300, config) == 4 * count_steps(100, 300, TrainConfig(epochs=1))
+    assert count_steps(100, 300, TrainConfig(steps=7)) == 7
 
 
 @pytest.mark.parametrize(("said", "share"), [(None, SHARE_IF_SMALL), (0.5, 0.5), (0.0, 0.0)])

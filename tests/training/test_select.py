@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,35 @@ def test_what_was_right_is_used_and_what_was_wrong_is_done_right_by_the_real_too
     assert answer["content"] == "It is bob@corp.com."
     assert user["content"] == "What is the address of bob?"
     assert reasons(selection, "correct") == {"corrected": 1}
+
+
+def test_what_went_wrong_gets_further_examples_of_its_intent_done_right() -> None:
+    asked: list[Mapping[str, int]] = []
+
+    def further(wanted: Mapping[str, int]) -> list[Scenario]:
+        asked.append(wanted)
+        return [scenario(name).model_copy(update={"group": "g-bob"}) for name in ("eve", "fay", "gus", "gus")]
+
+    examples = [example("ann", labels=RIGHT), example("bob", 0, labels=WRONG), example("bob", 1, labels=WRONG)]
+    selection = run(examples, SelectConfig(scrub=False, augment=2), further=further)
+    assert asked == [{"g-bob": 4}], "nothing is drawn for what was right"
+    rows = {row.scenario_id: row for row in selection.rows}
+    assert len(selection.rows) == len(rows) == 5, "one that says the same as another is left out"
+    assert [rows[f"s-{name}"].parent_id for name in ("eve", "fay", "gus")] == ["bob-0", "bob-1", "bob-0"]
+    assert {rows[f"s-{name}"].source for name in ("bob", "eve", "fay", "gus")} == {"synthetic"}
+    assert json.loads(rows["s-eve"].messages)[-1]["content"] == "It is eve@corp.com."
+    assert reasons(selection, "further examples") == {"added": 3}
+    assert [s.rows_out for s in selection.funnel.steps] == [3, 3, 3, 2, 5]
+
+
+def test_further_examples_are_for_tests_that_went_wrong_only_and_never_of_the_held_out_part() -> None:
+    def leak(wanted: Mapping[str, int]) -> list[Scenario]:
+        return [scenario("zoe")]
+
+    assert len(run([example("bob", labels=WRONG)], SelectConfig(augment=0), further=leak).rows) == 1
+    assert len(run([example("ann", labels=RIGHT)], further=leak).rows) == 1
+    with pytest.raises(HeldOutOverlap, match="zoe"):
+        run([example("bob", labels=WRONG)], further=lambda _: [scenario("zoe").model_copy(update={"group": "g-bob"})])
 
 
 def test_a_reference_that_the_validators_reject_corrects_nothing() -> None:

@@ -69,7 +69,7 @@ def run_steps(
     loss = TokenLoss(model, compiled, config.first_weight).train()
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
     packs = read_and_compile(packer, loss, config, place=place, empty=batches.empty()) if compiled else packer.read()
-    steps = worker.count_steps(packs, config)
+    steps = worker.count_steps(packs, job["rows"], config)
     module = worker.wrap(loss, place)
     eval_batches = to_batches(packer.held(), config.batch, gap=gap, pad_id=pad_id)
     batches.skip(progress.step)
