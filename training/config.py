@@ -100,6 +100,8 @@ class TrainConfig(Record):
     first_weight: float = Field(default=6.0, gt=0)
     """Factor of the loss of each assistant turn's first token, which decides between a call, a question and an answer.
     The training loss in the curve has it, the evaluation loss has not."""
+    name_weight: float = Field(default=1.0, gt=0)
+    """Factor of the loss of the name of a tool that is called, which decides which one it is."""
     mask_names: float = Field(default=0.3, ge=0, le=1)
     """Share of the rows whose tools get names that say nothing, so that descriptions are read (arXiv 2410.04587). Rows
     kept for evaluation keep theirs."""

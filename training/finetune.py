@@ -29,6 +29,7 @@ from training.config import TrainConfig
 from training.curve import draw_curve
 from training.launch import TrainResult, start
 from training.recipes import full, lora
+from training.render import Emphasis
 from training.snapshot import Snapshot
 from training.stream import Slice, open_stream
 
@@ -117,10 +118,11 @@ def _train(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, wo
     tokenizer = ChatFormat.load(base).tokenizer
     world = max(1, config.scale.workers)
     ray.data.DataContext.get_current().execution_options.preserve_order = True
+    emphasis = Emphasis(config.first_weight, config.name_weight)
     datasets = {}
     for rank in range(world):
         rows = Slice(rank, world, config.eval_share, config.seed, config.mask_names)
-        datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows)
+        datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows, emphasis)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     progress = (work / name).resolve() / "progress.json"
     job = {

@@ -67,16 +67,11 @@ def pays_to_compile(model: nn.Module, steps: int, config: ScaleConfig) -> bool:
 
 
 class TokenLoss(nn.Module):  # type: ignore[misc]
-    """Sum of the cross-entropy over the tokens that carry loss.
+    """Sum of the cross-entropy over the tokens that carry loss; while training, each with its weight."""
 
-    `first_weight`: factor, while training, of the first token of each stretch of them: of an assistant turn, where it
-    is decided whether to call, to ask or to answer.
-    """
-
-    def __init__(self, model: nn.Module, compiled: bool = False, first_weight: float = 1.0) -> None:
+    def __init__(self, model: nn.Module, compiled: bool = False) -> None:
         super().__init__()
         self.model = model
-        self._first_weight = first_weight
         self._body: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         attend_by_row(inner)
@@ -95,8 +90,4 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         else:
             fast, body, head = self._body
             logits = head((fast if self.training else body)(**inputs).last_hidden_state[chosen])
-        if not self.training or self._first_weight == 1:
-            return summed_cross_entropy(logits, batch.labels[chosen])
-        first = chosen.clone()
-        first[:, 1:] &= ~chosen[:, :-1]
-        return summed_cross_entropy(logits, batch.labels[chosen], 1 + (self._first_weight - 1) * first[chosen])
+        return summed_cross_entropy(logits, batch.labels[chosen], batch.weights[chosen] if self.training else None)

@@ -23,10 +23,15 @@ class TokenRow:
     """One conversation as tokens."""
 
     input_ids: tuple[int, ...]
-    trained: tuple[bool, ...]
-    """Which tokens carry loss."""
+    weights: tuple[float, ...]
+    """Factor of each token's loss; 0: it carries none."""
     held: bool = False
     """Kept for evaluation."""
+
+    @property
+    def trained(self) -> tuple[bool, ...]:
+        """Which tokens carry loss."""
+        return tuple(weight > 0 for weight in self.weights)
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,16 @@ class Batch:
     input_ids: Tensor
     labels: Tensor
     """Already shifted: `labels[t]` is what follows `input_ids[t]`, or `IGNORED`."""
+    weights: Tensor
+    """Of the labels; 0 where there is none."""
     position_ids: Tensor
     segments: Tensor
     """Number of the row that a token belongs to, from 1; 0 is padding."""
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
-        return Batch(*(t.to(device) for t in (self.input_ids, self.labels, self.position_ids, self.segments)))
+        tensors = (self.input_ids, self.labels, self.weights, self.position_ids, self.segments)
+        return Batch(*(tensor.to(device) for tensor in tensors))
 
     @property
     def targets(self) -> int:
@@ -74,6 +82,7 @@ def collate(packs: Sequence[Sequence[TokenRow]], length: int, gap: int, pad_id: 
     shape = (len(packs), length)
     ids = torch.full(shape, pad_id, dtype=torch.long)
     labels = torch.full(shape, IGNORED, dtype=torch.long)
+    weights = torch.zeros(shape)
     positions = torch.zeros(shape, dtype=torch.long)
     segments = torch.zeros(shape, dtype=torch.long)
     for n, rows in enumerate(packs):
@@ -82,9 +91,10 @@ def collate(packs: Sequence[Sequence[TokenRow]], length: int, gap: int, pad_id: 
             end = start + len(row.input_ids)
             tokens = torch.tensor(row.input_ids)
             ids[n, start:end] = tokens
-            trained = torch.tensor(row.trained, dtype=torch.bool)
-            labels[n, start : end - 1] = torch.where(trained[1:], tokens[1:], IGNORED)
+            following = torch.tensor(row.weights[1:], dtype=torch.float32)
+            labels[n, start : end - 1] = torch.where(following > 0, tokens[1:], IGNORED)
+            weights[n, start : end - 1] = following
             positions[n, start:end] = torch.arange(end - start)
             segments[n, start:end] = number
             start = end + gap
-    return Batch(ids, labels, positions, segments)
+    return Batch(ids, labels, weights, positions, segments)

@@ -6,8 +6,9 @@ training template of the same family is used, whose text is the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
@@ -17,6 +18,18 @@ from training.packing import TokenRow
 
 class TemplateError(Exception):
     """The tokenizer's chat template cannot be trained with."""
+
+
+class Emphasis(NamedTuple):
+    """Factors of the loss of the tokens that decide."""
+
+    first: float = 1.0
+    """Of an assistant turn's first token: whether to call, to ask or to answer."""
+    name: float = 1.0
+    """Of the name of a tool that is called: which one."""
+
+
+PLAIN = Emphasis()
 
 
 def training_template(tokenizer: Any) -> str:
@@ -40,14 +53,38 @@ def training_template(tokenizer: Any) -> str:
 
 
 def render(
-    messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], tokenizer: Any, template: str
+    messages: Sequence[dict[str, Any]],
+    tools: Sequence[dict[str, Any]],
+    tokenizer: Any,
+    template: str,
+    emphasis: Emphasis = PLAIN,
 ) -> TokenRow:
     """Return the tokens of an OpenAI-shaped conversation; assistant turns carry loss, their stop token included."""
+    talk: dict[str, Any] = {"conversation": template_messages(messages), "tools": list(tools) or None}
     encoded = tokenizer.apply_chat_template(
-        template_messages(messages),
-        tools=list(tools) or None,
-        chat_template=template,
-        return_dict=True,
-        return_assistant_tokens_mask=True,
+        **talk, chat_template=template, return_dict=True, return_assistant_tokens_mask=True
     )
-    return TokenRow(tuple(encoded["input_ids"]), tuple(bool(m) for m in encoded["assistant_masks"]))
+    weights = [float(mark) for mark in encoded["assistant_masks"]]
+    if emphasis.name != 1:
+        text = tokenizer.apply_chat_template(**talk, chat_template=template, tokenize=False)
+        for token in _names(messages, text, encoded, weights):
+            weights[token] = emphasis.name
+    for token in range(len(weights)):
+        if weights[token] and (token == 0 or not weights[token - 1]):
+            weights[token] = emphasis.first
+    return TokenRow(tuple(encoded["input_ids"]), tuple(weights))
+
+
+def _names(messages: Sequence[dict[str, Any]], text: str, encoded: Any, weights: Sequence[float]) -> Iterator[int]:
+    """Yield the tokens of the names that are called, in the quotes that they stand in."""
+    at = 0
+    for call in (call for message in messages for call in message.get("tool_calls") or ()):
+        quoted = json.dumps(call["function"]["name"])
+        found = text.find(quoted, at)
+        while found >= 0 and not weights[encoded.char_to_token(found) or 0]:
+            found = text.find(quoted, found + 1)
+        if found < 0:
+            return
+        at = found + len(quoted)
+        tokens = {encoded.char_to_token(place) for place in range(found + 1, at - 1)}
+        yield from sorted(token for token in tokens if token is not None)

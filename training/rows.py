@@ -15,25 +15,25 @@ import pyarrow as pa
 from training.config import BatchConfig
 from training.packing import Batch, TokenRow, collate, pack
 
-ROW_COLUMNS = ("input_ids", "trained", "held")
+ROW_COLUMNS = ("input_ids", "weights", "held")
 
 Source = Callable[[], Iterator[TokenRow]]
 """Opens one pass over a worker's rows."""
 
 
 def arrow_rows(tables: Iterator[pa.Table]) -> Iterator[TokenRow]:
-    """Yield the rows of tables with the columns `input_ids`, `trained` and `held`."""
+    """Yield the rows of tables with the columns `input_ids`, `weights` and `held`."""
     for table in tables:
-        for ids, trained, held in zip(*(table[name].to_pylist() for name in ROW_COLUMNS), strict=True):
-            yield TokenRow(tuple(ids), tuple(bool(t) for t in trained), held)
+        for ids, weights, held in zip(*(table[name].to_pylist() for name in ROW_COLUMNS), strict=True):
+            yield TokenRow(tuple(ids), tuple(weights), held)
 
 
-def row_table(ids: Sequence[Sequence[int]], trained: Sequence[Sequence[bool]], held: Sequence[bool]) -> pa.Table:
+def row_table(rows: Sequence[TokenRow]) -> pa.Table:
     """Return the table that `arrow_rows` reads back."""
     columns = (
-        pa.array(ids, pa.list_(pa.int32())),
-        pa.array(trained, pa.list_(pa.bool_())),
-        pa.array(held, pa.bool_()),
+        pa.array([row.input_ids for row in rows], pa.list_(pa.int32())),
+        pa.array([row.weights for row in rows], pa.list_(pa.float32())),
+        pa.array([row.held for row in rows], pa.bool_()),
     )
     return pa.table(dict(zip(ROW_COLUMNS, columns, strict=True)))
 

@@ -17,10 +17,11 @@ import ray.data
 from evaluation.engines.chat import ChatFormat
 from evaluation.records import stable_id
 from training.masking import masked
-from training.render import render, training_template
+from training.packing import TokenRow
+from training.render import Emphasis, render, training_template
 from training.rows import row_table
 
-COLUMNS = ["id", "scenario_group", "messages", "tools"]
+COLUMNS = ["id", "scenario_group", "messages", "tools", "weight"]
 
 
 def _share(text: str, seed: int) -> float:
@@ -51,37 +52,35 @@ class Slice:
 
 
 class RenderRows:
-    """Ray Data stage: snapshot rows to `input_ids`, `trained` and `held`."""
+    """Ray Data stage: snapshot rows to `input_ids`, `weights` and `held`."""
 
-    def __init__(self, base: str, rows: Slice) -> None:
+    def __init__(self, base: str, rows: Slice, emphasis: Emphasis) -> None:
         self._tokenizer = ChatFormat.load(base).tokenizer
         self._template = training_template(self._tokenizer)
         self._rows = rows
+        self._emphasis = emphasis
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Render the rows of this slice."""
-        ids: list[tuple[int, ...]] = []
-        trained: list[tuple[bool, ...]] = []
-        held: list[bool] = []
+        out: list[TokenRow] = []
         columns = (table[name].to_pylist() for name in COLUMNS)
-        for row_id, group, messages, tools in zip(*columns, strict=True):
+        for row_id, group, messages, tools, weight in zip(*columns, strict=True):
             if self._rows.takes(row_id):
                 said, offered = json.loads(messages), json.loads(tools)
                 if self._rows.masks(row_id, group or ""):
                     said, offered = masked(said, offered, row_id)
-                row = render(said, offered, self._tokenizer, self._template)
-                ids.append(row.input_ids)
-                trained.append(row.trained)
-                held.append(self._rows.holds(row_id, group or ""))
-        return row_table(ids, trained, held)
+                row = render(said, offered, self._tokenizer, self._template, self._emphasis)
+                weights = row.weights if weight == 1 else tuple(weight * factor for factor in row.weights)
+                out.append(TokenRow(row.input_ids, weights, self._rows.holds(row_id, group or "")))
+        return row_table(out)
 
 
-def open_stream(path: str, version: int, base: str, rows: Slice) -> ray.data.Dataset:
+def open_stream(path: str, version: int, base: str, rows: Slice, emphasis: Emphasis) -> ray.data.Dataset:
     """Return one worker's rows of a Delta table's version, rendered as they are read, in order."""
     table: Any = ray.data.read_delta(path, version=version, columns=COLUMNS)
     return table.map_batches(
         RenderRows,
-        fn_constructor_args=(base, rows),
+        fn_constructor_args=(base, rows, emphasis),
         batch_size=128,
         batch_format="pyarrow",
         num_cpus=0.25,

@@ -87,7 +87,7 @@ class StepBatches:
 
     def empty(self) -> Batch:
         """Return a forward pass of the usual shape with nothing in it but one token that carries loss."""
-        row = TokenRow((self._pad_id,) * 2, (False, True))
+        row = TokenRow((self._pad_id,) * 2, (0, 1))
         return self._laid_out([[row]] * self._share)[0]
 
     def _laid_out(self, packs: list[list[TokenRow]]) -> list[Batch]:

@@ -40,7 +40,7 @@ def rows() -> list[TokenRow]:
     out = []
     for length in (17, 9, 14, 21, 20):
         ids = torch.randint(1, VOCABULARY, (length,), generator=random).tolist()
-        out.append(TokenRow(tuple(ids), tuple(i >= length // 2 for i in range(length))))
+        out.append(TokenRow(tuple(ids), tuple(float(i >= length // 2) for i in range(length))))
     return out
 
 

@@ -63,21 +63,21 @@ def test_embeddings_train_beside_adapters_at_their_share_of_the_rate(
     assert {lr for lr, _ in rates.values()} == {0.01}
 
 
-def test_the_first_token_of_a_turn_weighs_more_in_training_alone(tmp_path: Path) -> None:
+def test_tokens_weigh_in_training_alone(tmp_path: Path) -> None:
     base = save_base(tmp_path / "base", lfm2_config(), tiny_tokenizer())
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     ids = tuple(range(10, 22))
 
-    def loss(trained: set[int], weight: float, *, training: bool = True) -> float:
-        row = TokenRow(ids, tuple(n in trained for n in range(len(ids))))
-        module = TokenLoss(model, first_weight=weight).train(training)
+    def loss(weights: dict[int, float], *, training: bool = True) -> float:
+        row = TokenRow(ids, tuple(weights.get(n, 0.0) for n in range(len(ids))))
+        module = TokenLoss(model).train(training)
         with torch.no_grad():
             return float(module(collate([[row]], 16, conv_gap(model.config), 0)))
 
-    turns, firsts = {3, 4, 5, 8, 9}, {3, 8}
-    plain = loss(turns, 1.0)
-    assert loss(turns, 6.0) == pytest.approx(plain + 5 * loss(firsts, 1.0), rel=1e-5)
-    assert loss(turns, 6.0, training=False) == pytest.approx(plain, rel=1e-5)
+    plain = dict.fromkeys((3, 4, 5, 8, 9), 1.0)
+    heavy = plain | {3: 6.0, 8: 6.0}
+    assert loss(heavy) == pytest.approx(loss(plain) + 5 * loss({3: 1.0, 8: 1.0}), rel=1e-5)
+    assert loss(heavy, training=False) == pytest.approx(loss(plain), rel=1e-5)
 
 
 def test_a_large_base_keeps_its_embeddings() -> None:

@@ -16,7 +16,7 @@ PAD = 0
 
 
 def row(length: int, first: int = 1) -> TokenRow:
-    return TokenRow(tuple(range(first, first + length)), tuple(i % 3 != 0 for i in range(length)))
+    return TokenRow(tuple(range(first, first + length)), tuple(float(i % 3) for i in range(length)))
 
 
 def packer(rows: list[TokenRow], worker: int = 0, **config: int) -> Packer:
@@ -61,12 +61,14 @@ def test_labels_say_what_follows_within_the_same_row(shape: list[list[int]], gap
             assert batch.segments[n, here].tolist() == [number] * size
             wanted = [i if t else IGNORED for i, t in zip(one.input_ids[1:], one.trained[1:], strict=True)]
             assert batch.labels[n, here].tolist() == [*wanted, IGNORED]
+            assert batch.weights[n, here].tolist() == [*one.weights[1:], 0]
             start += size
             assert batch.segments[n, start : start + gap].tolist() == [0] * gap
             start += gap
         empty = batch.segments[n] == 0
         assert set(batch.labels[n, empty].tolist()) <= {IGNORED}
         assert set(batch.input_ids[n, empty].tolist()) <= {PAD}
+        assert not batch.weights[n, empty].any()
     assert batch.targets == sum(sum(one.trained[1:]) for rows in packs for one in rows)
 
 
@@ -95,7 +97,7 @@ def test_epochs_hold_every_row_in_another_order_and_the_same_on_every_run(cache_
 
 def test_rows_kept_for_evaluation_are_never_trained_on() -> None:
     kept = {n * 100 for n in range(1, 60, 7)}
-    rows = [TokenRow(r.input_ids, r.trained, r.input_ids[0] in kept) for r in (row(5, n * 100) for n in range(1, 60))]
+    rows = [TokenRow(r.input_ids, r.weights, r.input_ids[0] in kept) for r in (row(5, n * 100) for n in range(1, 60))]
     one = packer(rows, buffer_rows=16)
     assert one.read() == len(list(one.epoch(0)))
     assert {i for p in ids(one.held()) for i in p} == kept

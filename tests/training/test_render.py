@@ -12,7 +12,7 @@ from evaluation.engines.chat import ChatFormat
 from evaluation.protocols.hermes import CLOSE, OPEN
 from evaluation.records import Message, ToolCall, ToolSpec
 from tests.training.making import qwen_tokenizer, tiny_tokenizer
-from training.render import TemplateError, render, training_template
+from training.render import Emphasis, TemplateError, render, training_template
 
 MAKERS = {"tiny": tiny_tokenizer, "qwen2_5": qwen_tokenizer}
 STOP = {"tiny": "<|end|>", "qwen2_5": "<|im_end|>"}
@@ -123,6 +123,21 @@ def test_what_is_trained_is_what_is_served(name: str, talk: Any, tools: Any) -> 
             assert ids[: len(prompt)] == list(prompt)
             answer_ends = next(n for n in range(len(prompt), len(ids)) if ids[n] == tokenizer.eos_token_id)
             assert all(trained[len(prompt) : answer_ends + 1])
+
+
+@EACH
+@EACH_TALK
+def test_tokens_that_decide_weigh_more(name: str, talk: Any, tools: Any) -> None:
+    tokenizer = MAKERS[name]()
+    given = [m.to_openai() for m in talk], [t.to_openai() for t in tools], tokenizer, training_template(tokenizer)
+    plain, heavy = render(*given), render(*given, Emphasis(first=6, name=3))
+    assert (heavy.input_ids, heavy.trained) == (plain.input_ids, plain.trained)
+    runs = spans(tokenizer, list(plain.input_ids), [weight == 3 for weight in heavy.weights])
+    called = [call.name for message in talk for call in message.tool_calls]
+    assert [run.strip(' "') for run in runs] == called
+    firsts = [at for at, on in enumerate(plain.trained) if on and not plain.trained[at - 1]]
+    assert [at for at, weight in enumerate(heavy.weights) if weight == 6] == firsts
+    assert {weight for weight, on in zip(heavy.weights, plain.trained, strict=True) if not on} == {0}
 
 
 @EACH

@@ -48,7 +48,7 @@ def rows(part: str, count: int) -> ray.data.Dataset:
     """Return rows that repeat themselves, so that there is something to learn."""
     rng = random.Random(part)
     words = ([rng.randrange(2, VOCABULARY) for _ in range(rng.randint(6, 14))] * 2 for _ in range(count))
-    return ray.data.from_items([{"input_ids": w, "trained": [True] * len(w), "held": False} for w in words])
+    return ray.data.from_items([{"input_ids": w, "weights": [1.0] * len(w), "held": False} for w in words])
 
 
 def run(work: Path, name: str) -> list[dict[str, float]]:

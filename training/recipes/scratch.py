@@ -29,7 +29,7 @@ def train(job: dict[str, Any]) -> None:
     model = AutoModelForCausalLM.from_config(job["model_config"])
     gap = conv_gap(model.config)
     compiled = pays_to_compile(model, config.steps, config.scale)
-    module = worker.wrap(TokenLoss(model, compiled, config.first_weight).train(), place)
+    module = worker.wrap(TokenLoss(model, compiled).train(), place)
     optimizer = make_optimizer(model, config.optim)
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)

@@ -66,7 +66,7 @@ def run_steps(
     progress = worker.restore(model, optimizer)
     packer = Packer(worker.source("rows", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
     compiled = pays_to_compile(model, worker.about_steps(job["rows"], config), config.scale)
-    loss = TokenLoss(model, compiled, config.first_weight).train()
+    loss = TokenLoss(model, compiled).train()
     batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
     packs = read_and_compile(packer, loss, config, place=place, empty=batches.empty()) if compiled else packer.read()
     steps = worker.count_steps(packs, job["rows"], config)
