@@ -122,7 +122,7 @@ def _train(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, wo
     datasets = {}
     for rank in range(world):
         rows = Slice(rank, world, config.eval_share, config.seed, config.mask_names)
-        datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows, emphasis)
+        datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows, emphasis=emphasis)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     progress = (work / name).resolve() / "progress.json"
     job = {

@@ -57,6 +57,7 @@ def render(
     tools: Sequence[dict[str, Any]],
     tokenizer: Any,
     template: str,
+    *,
     emphasis: Emphasis = PLAIN,
 ) -> TokenRow:
     """Return the tokens of an OpenAI-shaped conversation; assistant turns carry loss, their stop token included."""

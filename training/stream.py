@@ -69,13 +69,13 @@ class RenderRows:
                 said, offered = json.loads(messages), json.loads(tools)
                 if self._rows.masks(row_id, group or ""):
                     said, offered = masked(said, offered, row_id)
-                row = render(said, offered, self._tokenizer, self._template, self._emphasis)
+                row = render(said, offered, self._tokenizer, self._template, emphasis=self._emphasis)
                 weights = row.weights if weight == 1 else tuple(weight * factor for factor in row.weights)
                 out.append(TokenRow(row.input_ids, weights, self._rows.holds(row_id, group or "")))
         return row_table(out)
 
 
-def open_stream(path: str, version: int, base: str, rows: Slice, emphasis: Emphasis) -> ray.data.Dataset:
+def open_stream(path: str, version: int, base: str, rows: Slice, *, emphasis: Emphasis) -> ray.data.Dataset:
     """Return one worker's rows of a Delta table's version, rendered as they are read, in order."""
     table: Any = ray.data.read_delta(path, version=version, columns=COLUMNS)
     return table.map_batches(
