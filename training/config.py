@@ -49,11 +49,11 @@ class OptimConfig(Record):
 class BatchConfig(Record):
     """How rows become batches."""
 
-    pack_length: int = Field(default=1536, ge=32)
+    pack_length: int = Field(default=2048, ge=32)
     """Tokens of one packed row; longer rows are left out and counted."""
-    packs_per_step: int = Field(default=4, ge=1)
+    packs_per_step: int = Field(default=2, ge=1)
     """Packed rows of one optimiser step, over all workers."""
-    packs_at_once: int = Field(default=2, ge=1)
+    packs_at_once: int = Field(default=1, ge=1)
     """Packed rows of one forward pass on one worker."""
     buffer_rows: int = Field(default=1024, ge=1)
     """Rows that are shuffled and packed together."""

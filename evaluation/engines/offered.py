@@ -1,6 +1,7 @@
 """Calls can only name a tool that is on offer, and its parameters: which tokens may come next inside a name or a key.
 
-Decisions: it works on text, so that any tokenizer will do whose single tokens decode to the text that they stand for.
+Decisions: it works on text, so that any tokenizer will do whose tokens stand for the same text wherever they are, but
+for what they put between themselves and a word before them (a space, where they begin one).
 Nothing else is restricted: a model may leave a required argument out, or give a wrong value, and its validators say so.
 Protocol: `evaluation/protocols/hermes.py`, the name before the arguments.
 """
@@ -32,30 +33,45 @@ def _parameters(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return () if further is not False or not isinstance(properties, Mapping) else tuple(properties)
 
 
+class _Texts:
+    """The text of each token in one place, and the tokens of each text."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.of = texts
+        self.tokens: dict[str, list[int]] = defaultdict(list)
+        for token, text in enumerate(texts):
+            self.tokens[text].append(token)
+        self.closing = [token for text, tokens in self.tokens.items() if text.startswith('"') for token in tokens]
+
+
 class Vocabulary:
-    """What each token of a tokenizer stands for."""
+    """What each token of a tokenizer stands for; `inside`: right behind a letter or a digit."""
 
     def __init__(self, tokenizer: Any) -> None:
-        self._texts: list[str] = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-        self._tokens: dict[str, list[int]] = defaultdict(list)
-        for token, text in enumerate(self._texts):
-            self._tokens[text].append(token)
-        self._closing = [token for text, tokens in self._tokens.items() if text.startswith('"') for token in tokens]
+        alone: list[str] = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+        letter = alone.index("a") if "a" in alone else None
+        behind = alone
+        if letter is not None:
+            both = tokenizer.batch_decode([[letter, token] for token in range(len(tokenizer))])
+            behind = [text[1:] if text.startswith("a") else own for text, own in zip(both, alone, strict=True)]
+        self._texts = {False: _Texts(alone), True: _Texts(behind)}
 
     @classmethod
     def load(cls, folder: str | Path) -> Vocabulary:
         """Return the vocabulary of a model folder's tokenizer."""
         return cls(AutoTokenizer.from_pretrained(str(folder)))
 
-    def text(self, token: int) -> str:
+    def text(self, token: int, *, inside: bool = False) -> str:
         """Return what a token stands for; nothing for an id that the tokenizer does not know."""
-        return self._texts[token] if token < len(self._texts) else ""
+        texts = self._texts[inside].of
+        return texts[token] if token < len(texts) else ""
 
-    def towards(self, rest: str) -> list[int]:
+    def towards(self, rest: str, *, inside: bool = False) -> list[int]:
         """Return the tokens that go on with `rest` and then close the string."""
+        texts = self._texts[inside]
         if not rest:
-            return self._closing
-        return [token for end in range(1, len(rest) + 1) for token in self._tokens.get(rest[:end], ())]
+            return texts.closing
+        return [token for end in range(1, len(rest) + 1) for token in texts.tokens.get(rest[:end], ())]
 
 
 @dataclass
@@ -129,7 +145,7 @@ class CallGuide:
 
     def push(self, token: int) -> None:
         """Take note of the token that was generated."""
-        for character in self._vocabulary.text(token):
+        for character in self._vocabulary.text(token, inside=self._tail[-1:].isalnum()):
             if self._call is not None:
                 self._call.feed(character)
             self._tail = (self._tail + character)[-len(OPEN) :]
@@ -148,4 +164,5 @@ class CallGuide:
         else:
             return []
         rests = {text[len(call.string) :] for text in may if text.startswith(call.string)}
-        return sorted({token for rest in rests for token in self._vocabulary.towards(rest)})
+        inside = call.string[-1:].isalnum()
+        return sorted({token for rest in rests for token in self._vocabulary.towards(rest, inside=inside)})

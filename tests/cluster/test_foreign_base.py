@@ -29,6 +29,7 @@ LENGTH = 4096
 SMALL = {f"counts.{part}": 20 for part in Part} | {
     "run.max_tokens": 8,
     "engine.max_context": LENGTH,
+    "select.augment": 0,
     "train.steps": 2,
     "train.checkpoints": 1,
     "train.eval_share": 0.25,

@@ -25,10 +25,11 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(1500)]
 
 SIZE = {
     "counts": {"train": 300, "held_out": 100, "live": 80},
+    "select": {"augment": 4},
     "train": {
-        "epochs": 5,
+        "epochs": 1,
         "checkpoints": 2,
-        "batch": {"pack_length": 768, "packs_per_step": 8},
+        "batch": {"pack_length": 512, "packs_per_step": 8},
         "optim": {"learning_rate": 0.004},
     },
     # What a small turn cannot settle is not asked: latency on a shared machine, thirty pairs of a

@@ -39,7 +39,7 @@ def texts() -> tuple[str, ...]:
 @cache
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
     """A small tokenizer made as `tiny`'s is, with its template."""
-    return train_tokenizer(texts(), 600, template_text())
+    return train_tokenizer(texts(), 800, template_text())
 
 
 @cache

@@ -25,7 +25,7 @@ from evaluation.records import Message
 from evaluation.scenarios import Part
 from evaluation.suite import expand
 from tests.training.making import TRAINS, lfm2_config, llama_config, qwen_tokenizer, save_base, tiny_tokenizer
-from training.config import BatchConfig, LoraConfig, OptimConfig, TrainConfig
+from training.config import BatchConfig, LoraConfig, OptimConfig, ScaleConfig, TrainConfig
 from training.finetune import Finetuned, finetune
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
@@ -100,6 +100,14 @@ def test_the_loss_falls_and_the_merged_model_answers(ray_session: None, work: Pa
     again = finetune(snapshot(work / "data"), work / base, config, name=name, work=work / "runs")
     assert again.curve == done.curve
     assert (again.folder / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_compiled_on_one_worker_first_it_learns_the_same(ray_session: None, work: Path) -> None:
+    rows, runs = snapshot(work / "data"), work / "runs"
+    plain = finetune(rows, work / "lfm2", CONFIG, name="lfm2-lora", work=runs)
+    compiled = CONFIG.model_copy(update={"scale": ScaleConfig(compile=True)})
+    done = finetune(rows, work / "lfm2", compiled, name="compiled", work=runs)
+    assert losses(done) == pytest.approx(losses(plain), rel=0.02)
 
 
 LONG = CONFIG.model_copy(update={"steps": 24, "checkpoints": 8})

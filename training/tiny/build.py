@@ -37,7 +37,7 @@ SEED = 20261121
 EVAL_SEED = SEED + 1
 EVAL_ROWS = 128
 TOKENIZER_ROWS = 12_000
-VOCABULARY = 6144
+VOCABULARY = 8192
 WORD_COUNT = 60
 """How often each known word is told to the tokenizer, beside the rows, so that it becomes one token."""
 CAPITAL_COUNT = 15
@@ -51,23 +51,25 @@ ROWS_PER_STEP = 10
 
 RECIPE = TrainConfig(
     recipe="scratch",
-    steps=12_500,
+    steps=9_000,
     seed=SEED,
-    first_weight=1.0,
     checkpoints=25,
     keep=2,
     max_failures=3,
     optim=OptimConfig(
         learning_rate=3e-3,
-        warmup_share=0.0128,
-        decay_until=0.512,
+        warmup_share=0.018,
+        decay_until=0.72,
         final_share=0.01,
         cooldown_share=0.2,
         weight_decay=0.05,
     ),
-    batch=BatchConfig(pack_length=768, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
+    batch=BatchConfig(pack_length=576, packs_per_step=8, packs_at_once=4, buffer_rows=128, cache_rows=0),
     scale=ScaleConfig(workers=2, compile=True),
 )
+
+TOLD = {"recipe", "steps", "seed", "checkpoints", "keep", "max_failures", "optim", "batch", "scale"}
+"""Of the recipe's settings, those that `scratch` heeds."""
 
 
 class Architecture(Record):
@@ -154,13 +156,8 @@ class Render:
 
     def __call__(self, batch: dict[str, np.ndarray[Any, Any]]) -> pa.Table:
         """Return the rows whose numbers stand in `id`."""
-        ids, trained = [], []
-        for number in batch["id"].tolist():
-            row = self._part.row(number)
-            tokens = render(row["messages"], row["tools"], self._tokenizer, self._template)
-            ids.append(tokens.input_ids)
-            trained.append(tokens.trained)
-        return row_table(ids, trained, [False] * len(ids))
+        rows = [self._part.row(number) for number in batch["id"].tolist()]
+        return row_table([render(row["messages"], row["tools"], self._tokenizer, self._template) for row in rows])
 
 
 def stream(tokenizer: Path, part: Part) -> ray.data.Dataset:
@@ -209,10 +206,8 @@ def export(result: TrainResult, tokenizer: PreTrainedTokenizerFast, config: Trai
     checkpoints.load(result.best, model)
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
-    (out / "training.json").write_text(
-        json.dumps({"seed": SEED, "architecture": ARCHITECTURE.model_dump(), "recipe": config.model_dump()}, indent=1)
-        + "\n"
-    )
+    told = {"seed": SEED, "architecture": ARCHITECTURE.model_dump(), "recipe": config.model_dump(include=TOLD)}
+    (out / "training.json").write_text(json.dumps(told, indent=1) + "\n")
     losses = [p for p in result.curve if "loss" in p]
     kept = list(itertools.islice(losses, 0, None, max(1, len(losses) // 200)))
     evals = [p for p in result.curve if "eval_loss" in p]

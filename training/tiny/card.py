@@ -77,13 +77,14 @@ tool of the built-in suite: it was trained on generated tools and sentences only
 
 - Architecture: LFM2 ({", ".join(shape["layer_types"])}), hidden size {shape["hidden_size"]}, float32 training,
   bfloat16 weights.
-- Tokenizer: byte-level BPE trained on the generator's text and its list of English words; spaces, digits, words and
-  punctuation are kept apart.
+- Tokenizer: byte-level BPE trained on the generator's text and its list of English words; a word is the same tokens
+  wherever it stands, a space between two words costs none, digits and punctuation are kept apart.
 - Training: recipe `scratch`, {recipe["steps"]} steps of {recipe["batch"]["packs_per_step"]} packs of
   {recipe["batch"]["pack_length"]} tokens, seed {told["seed"]}; conversations with generated tools, a third
   of them with names that mean nothing; at the start a stretch of repetition (teaches copying) and, once it can copy,
   one of lookup (teaches to find a tool by what is said of it). The learning rate comes down until
-  {100 * recipe["optim"]["decay_until"]:.0f}% of the steps and then stays. All settings: `training.json`; curve:
+  {100 * recipe["optim"]["decay_until"]:.0f}% of the steps and falls to nothing over the last
+  {100 * recipe["optim"]["cooldown_share"]:.0f}%. All settings: `training.json`; curve:
   `curve.json`, `curve.png`.
 - Evaluation loss (generated rows it was not trained on): {curve[-1]["eval_loss"]:.4f} nats per token; over the last
   fifth of the steps it fell by {100 * flattening(curve):.1f}%.

@@ -25,14 +25,14 @@ def test_any_way_through_ends_in_a_name_on_offer(make: Callable[[], Any]) -> Non
     tokenizer = make()
     vocabulary, seen = Vocabulary(tokenizer), set()
     for seed in range(600):
-        guide, rng, said = CallGuide(vocabulary, TOOLS), random.Random(seed), ""
+        guide, rng, given = CallGuide(vocabulary, TOOLS), random.Random(seed), list[int]()
         for token in tokenizer.encode('Sure. <tool_call>{"name": "'):
             guide.push(token)
         while allowed := guide.allowed():
             token = rng.choice(allowed)
             guide.push(token)
-            said += tokenizer.decode([token])
-        name, quote, _ = said.partition('"')
+            given.append(token)
+        name, quote, _ = tokenizer.decode(given).partition('"')
         assert quote
         seen.add(name)
     assert seen == set(TOOLS)
@@ -54,7 +54,7 @@ def test_arguments_are_the_parameters_of_the_tool_that_was_named_each_once(make:
             while (allowed := guide.allowed()) and '"' not in said:
                 token = rng.choice([t for t in allowed if vocabulary.text(t) == '"' or '"' not in vocabulary.text(t)])
                 guide.push(token)
-                said += vocabulary.text(token)
+                said += vocabulary.text(token, inside=said[-1:].isalnum())
             return said.partition('"')[0]
 
         hear('<tool_call>{"name": "find_mail", "arguments": {"')
@@ -64,6 +64,18 @@ def test_arguments_are_the_parameters_of_the_tool_that_was_named_each_once(make:
         assert {first, second} == {"mail", "mail_id"}, "what stands inside a value is no argument"
         hear(': 1, "')
         assert guide.allowed() == [], "there is no third one to be named"
+
+
+def test_a_token_that_begins_a_word_does_not_go_on_with_one() -> None:
+    tokenizer = tiny_tokenizer()
+    vocabulary = Vocabulary(tokenizer)
+    words = [token for token in tokenizer.get_vocab().values() if vocabulary.text(token, inside=True)[:1] == " "]
+    assert words
+    guide = CallGuide(vocabulary, {"find": (), "findmail": ()})
+    for token in tokenizer.encode('<tool_call>{"name": "find', add_special_tokens=False):
+        guide.push(token)
+    assert not set(words) & set(guide.allowed())
+    assert {vocabulary.text(token, inside=True)[0] for token in guide.allowed()} == {"m", '"'}
 
 
 def test_a_tool_that_takes_anything_is_not_restricted() -> None:
