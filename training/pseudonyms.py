@@ -14,13 +14,9 @@ from collections.abc import Iterator
 
 from training.pii import Pii, digits_of, iban_remainder, luhn_ok
 
-_NAMES = (  # noqa: SIM905
-    "ada alva aron bela bodo cleo dana dara egon elia emil enno esra fara femi gwen hana hugo ida ilse ines iris ivo "
-    "jale joan jona juno kaja kian lale lena levi liam lina luca maja mara milo mina nadi nela nils noa nora olaf "
-    "orla otis pina rafa remy rosa runa saga sami sina suri tara theo tilo uma vera vito wim yara zeno zoe"
-).split()
-_WORDS = "amber birch cedar delta ember fjord grove haven islet juniper kelp larch maple north oasis pine".split()  # noqa: SIM905
 _RESERVED = ("example.com", "example.org", "example.net")
+_ENDINGS = ("example", "test", *_RESERVED)
+"""Under which nobody has an address (RFC 2606). Several, so that a model copies an ending in place of learning one."""
 _SECRET_HEADS = (
     "sk-",
     "sk_",
@@ -129,18 +125,14 @@ def _same_classes(value: str, stream: Iterator[int]) -> str:
 
 def _mail(value: str, stream: Iterator[int]) -> str:
     local, _, domain = value.rpartition("@")
-    out, run = "", ""
-    for char in local + "@":
-        if char.isalpha():
-            run += char
-            continue
-        out += (_NAMES[next(stream) % len(_NAMES)] if run else "") + (
-            str(next(stream) % 10) if char.isdigit() else char
-        )
-        run = ""
     if domain not in _RESERVED:
-        domain = f"{_WORDS[next(stream) % len(_WORDS)]}{next(stream) % 100}.example"
-    return out + domain
+        domain = f"{_letters(domain.partition('.')[0], stream)}.{_ENDINGS[next(stream) % len(_ENDINGS)]}"
+    return f"{_letters(local, stream)}@{domain}"
+
+
+def _letters(text: str, stream: Iterator[int]) -> str:
+    """Replace letters of any alphabet by small Latin ones, and digits by digits."""
+    return _same_classes("".join("a" if char.isalpha() else "0" if char.isdigit() else char for char in text), stream)
 
 
 def _phone(value: str, stream: Iterator[int]) -> str:
