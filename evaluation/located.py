@@ -19,16 +19,23 @@ from pydantic import BaseModel, ValidationError
 Location = tuple[str | int, ...]
 """The way to a value: keys and indices from the document's root."""
 
+MOST_SHOWN = 50
+"""Mistakes that one message shows."""
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class SuiteError(ValueError):
-    """A suite cannot be used. `mistakes` holds one line each, as `file:line: field: expected …, found …`."""
+    """A suite cannot be used. `mistakes` holds one line each, as `file:line: field: expected …, found …`.
+
+    The message shows the first `MOST_SHOWN`.
+    """
 
     def __init__(self, mistakes: list[str]) -> None:
         self.mistakes = tuple(mistakes)
         count = f"{len(mistakes)} mistakes:\n" if len(mistakes) > 1 else ""
-        super().__init__(count + "\n".join(mistakes))
+        more = f"\n… and {len(mistakes) - MOST_SHOWN} more" if len(mistakes) > MOST_SHOWN else ""
+        super().__init__(count + "\n".join(mistakes[:MOST_SHOWN]) + more)
 
 
 @dataclass(frozen=True)

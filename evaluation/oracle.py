@@ -3,6 +3,7 @@
 Decisions: it goes through the same agent loop as any model, so that a reference episode has the same shape, real tool
 results included. Each call takes the first acceptable value of each argument and leaves optional ones out; one call a
 turn, those in any order in one turn; a call that has to be retried is made once more for each time that it fails.
+Limits: where any call will do, it makes none, and so fails: nobody said which one is right.
 `Script` holds the turns before they are said, so that an agent that errs in one respect is the oracle with one edit.
 """
 
@@ -15,6 +16,7 @@ from evaluation.agents import attempt
 from evaluation.models import ModelError, Sampling, ScriptedModel
 from evaluation.records import Episode, Message, RecoveryStrategy, ToolCall, ToolSpec
 from evaluation.scenarios import ExpectedAnswer, ExpectedCall, Scenario
+from evaluation.validators.accepted import first_accepted
 from evaluation.validators.calls import expected_calls
 
 NAME = "oracle"
@@ -98,8 +100,7 @@ def _repeated(scenario: Scenario, group: Sequence[ExpectedCall]) -> list[list[Ex
 
 
 def _call(expected: ExpectedCall, turn: int, index: int) -> ToolCall:
-    given = {name: a.any_of[0] for name, a in expected.arguments.items() if not a.optional and a.any_of}
-    return ToolCall(id=f"call_{turn}_{index}", name=expected.name, arguments=given)
+    return ToolCall(id=f"call_{turn}_{index}", name=expected.name, arguments=first_accepted(expected))
 
 
 def _follow(scenario: Scenario, turns: Script) -> ScriptedModel:

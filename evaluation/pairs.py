@@ -35,7 +35,7 @@ class PairOptions:
     attempts: int = 1
     timed: int = 12
     """Most attempts of a block whose latency is measured: one conversation at a time takes long."""
-    timings: int = 2
+    timings: int = 1
     """Times that each of them is measured; the shortest counts, since whatever disturbs only adds."""
 
 

@@ -64,7 +64,7 @@ class ExpectedArgument(Record):
     """What one argument may be."""
 
     any_of: tuple[Any, ...]
-    """Acceptable values, compared with their JSON types (5 is not "5"; 5 and 5.0 are equal for a `number`)."""
+    """Acceptable values, compared with their JSON types (5 is not "5"; 5.0 is not 5 for an `integer`)."""
     optional: bool = False
     """May be left out."""
 
@@ -74,6 +74,10 @@ class ExpectedCall(Record):
 
     name: str
     arguments: dict[str, ExpectedArgument]
+    notation: Literal["plain", "bfcl"] = "plain"
+    """How `any_of` is written. `plain`: the values themselves. `bfcl`: as in the Berkeley leaderboard's files, where an
+    empty text says that a value may be left out, and an object holds a list of acceptable values for each of its keys.
+    """
 
 
 class ExpectedAnswer(Record):

@@ -14,7 +14,7 @@ USUAL_RATES = {("lora", True): 4e-3, ("full", True): 1.5e-3, ("lora", False): 2e
 """Learning rates by recipe, and whether the base is small."""
 
 
-USUAL_SEEN, MOST_PASSES = 13_000, 4
+USUAL_SEEN, MOST_PASSES = 12_000, 4
 """Rows that a run sees where nothing else is said, and how often at most it sees each."""
 
 
@@ -93,7 +93,7 @@ class TrainConfig(Record):
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over the rows; None: until about 13,000 rows were seen, in one pass at least and four at most."""
+    """Passes over the rows; None: until about 12,000 rows were seen, in one pass at least and four at most."""
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: as `epochs` has it."""
     seed: int = 0
@@ -105,7 +105,7 @@ class TrainConfig(Record):
     mask_names: float = Field(default=0.3, ge=0, le=1)
     """Share of the rows whose tools get names that say nothing, so that descriptions are read (arXiv 2410.04587). Rows
     kept for evaluation keep theirs."""
-    eval_share: float = Field(default=0.05, ge=0, lt=1)
+    eval_share: float = Field(default=0.03, ge=0, lt=1)
     """Share of the snapshot's groups that is kept for the evaluation at each checkpoint."""
     checkpoints: int = Field(default=4, ge=1)
     """Checkpoints over the run, evenly spaced; each is evaluated."""

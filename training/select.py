@@ -49,7 +49,7 @@ class SelectConfig(Record):
     """Least mean rating by users, where there is one."""
     correct: bool = True
     """Correct what was wrong; otherwise it is dropped."""
-    augment: int = Field(default=6, ge=0)
+    augment: int = Field(default=8, ge=0)
     """Further examples for each test that went wrong: other requests of the same intent, done right. A suite that is a
     file of scenarios has none."""
     scrub: bool = True

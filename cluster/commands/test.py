@@ -1,8 +1,9 @@
-"""`ratchet test`: attempt scenarios with one model, and import scenarios of others."""
+"""`ratchet test`: attempt scenarios with one model, judge recorded outputs, and import scenarios of others."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
 from evaluation.records import Example, stable_id
+from evaluation.rules import Rules
 from evaluation.scenarios import Part
 
 if TYPE_CHECKING:
@@ -113,6 +115,42 @@ def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any]
     if collect:
         at.ledger.finish_run(run_id, Status.FINISHED, {"examples": result.total})
     return result
+
+
+@app.command()
+def check(
+    suite: Annotated[str, typer.Option(help="File of scenarios, or a built-in suite.")],
+    outputs: Annotated[Path, typer.Option(help="Outputs, one `{id, candidate_calls}` a line.")],
+    out: Annotated[Path, typer.Option(help="File to write, .jsonl: a verdict for each line.")],
+    rules: Annotated[Rules, typer.Option(help="Our own rules, or the Berkeley leaderboard's.")] = Rules.NATIVE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Judge recorded outputs, without a model; the exit status is 0 whatever the verdicts.
+
+    Example: ratchet test check --suite suite.jsonl --outputs outputs.jsonl --rules bfcl --out verdicts.jsonl
+    """
+    from evaluation.check import check_outputs, save_verdicts
+    from evaluation.located import SuiteError
+    from evaluation.suite import load
+
+    with said():
+        if out.resolve() in (outputs.resolve(), Path(suite).resolve()):
+            raise SuiteError([f"--out: expected another file than what is judged, found {out}"])
+        judged = check_outputs(load(suite).scenarios, outputs, rules)
+        save_verdicts(judged, out)
+    errors = Counter(one.ruling.error for one in judged if one.ruling.error)
+    valid = sum(one.ruling.valid for one in judged)
+    if as_json:
+        print_json({"out": str(out), "rules": rules, "outputs": len(judged), "valid": valid,
+                    "invalid": len(judged) - valid, "errors": dict(errors.most_common())})  # fmt: skip
+        return
+    console().print(f"Judged {len(judged)} outputs by the rules {rules}: {valid} valid, {len(judged) - valid} not. "
+                    f"Wrote {out}", highlight=False)  # fmt: skip
+    if errors:
+        table = Table("error", "outputs")
+        for error, count in errors.most_common():
+            table.add_row(error, str(count))
+        console().print(table)
 
 
 @imports.command()

@@ -1,32 +1,41 @@
 """The Berkeley Function-Calling Leaderboard's files (version 4) as scenarios.
 
 Decisions: tool names stay as they are (dots included); calls are compared, not executed (`stop="calls"`); entries on
-one list of functions, or with the same words, are one group, so the split never divides them. What is judged of
-`live_relevance` is only that something is called. A required parameter has to be there, whatever the answers say.
-Limits: one turn per entry. Where a nested value has more than 64 acceptable combinations, the first 64 are kept and the
-scenario is tagged `values_truncated`. How strings are compared is the validators' affair, not the importer's.
+one list of functions, or with the same words, are one group, so the split never divides them. Acceptable values stay as
+the files have them (`notation="bfcl"`), so that nothing is lost for a verdict by the leaderboard's rules. The category
+is read from the entry's id. What is judged of `live_relevance` is only that something is called; all other categories
+of calls need the leaderboard's answers, since without them no output could be called wrong.
+Limits: one turn per entry; Python functions only. Where a schema has a keyword whose value is no JSON Schema, that
+keyword is left out.
 Format: https://github.com/ShishirPatil/gorilla, folder berkeley-function-call-leaderboard/bfcl_eval/data.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from pydantic import Field
 
 from evaluation.located import Document, Location, SuiteError, parse, read_jsonl
 from evaluation.records import Message, Record, stable_id
 from evaluation.scenarios import Expected, ExpectedArgument, ExpectedCall, Kind, Scenario, ToolDef
 from evaluation.splits import join_groups, part_of_group
+from evaluation.validators.accepted import LEFT_OUT
 
-COMBINATIONS = 64
-"""Most acceptable values of one argument that are written out."""
+CATEGORIES = (
+    "simple", "simple_python", "multiple", "parallel", "parallel_multiple", "irrelevance",
+    "live_simple", "live_multiple", "live_parallel", "live_parallel_multiple", "live_irrelevance", "live_relevance",
+)  # fmt: skip
+"""Categories of single turns and Python functions. `simple` is the older name of `simple_python`."""
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
+_JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+
+_METASCHEMA = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
 
 _Acceptable = dict[str, list[Any]]
 """Acceptable values by parameter."""
@@ -51,22 +60,47 @@ def import_bfcl(questions: Sequence[Path], answers: Sequence[Path] = ()) -> list
     """
     mistakes: list[str] = []
     truths = {key: truth for path in answers for key, truth in _read_answers(path, mistakes).items()}
-    where = ", ".join(map(str, answers)) or "no file of answers"
+    where = "none in " + ", ".join(map(str, answers)) if answers else "no file of answers"
     scenarios: list[Scenario] = []
+    seen: dict[str, str] = {}
     for path in questions:
         document = read_jsonl(path)
-        rows = [parse(_Question, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
-        for at, row in enumerate(rows):
-            if row is None:
+        unanswered: list[tuple[int, str]] = []
+        for at, data in enumerate(document.data):
+            row = parse(_Question, document, data, (at,), mistakes=mistakes)
+            if row is None or not _is_usable(document, at, row, seen, mistakes=mistakes):
                 continue
-            if not _needs_no_answer(_category(row.id)) and row.id not in truths:
-                said = f"expected an answer to {row.id} in {where}, found none"
-                mistakes.append(document.mistake((at,), said, name=("id",)))
-                continue
-            scenarios += _scenarios(document, (at,), row, truths.get(row.id), mistakes=mistakes)
+            if row.id not in truths and not category_of(row.id).endswith("relevance"):
+                unanswered.append((at, row.id))
+            else:
+                scenarios += _scenarios(document, (at,), row, truths.get(row.id), mistakes=mistakes)
+        mistakes += _unanswered(document, unanswered, where)
     if mistakes:
         raise SuiteError(mistakes)
     return join_groups(scenarios)
+
+
+def _is_usable(document: Document, at: int, row: _Question, seen: dict[str, str], *, mistakes: list[str]) -> bool:
+    """Say whether the entry's category is known and its id is new; what is wrong goes to `mistakes`."""
+    here = f"{document.path}:{document.line((at,))}"
+    if category_of(row.id) not in CATEGORIES:
+        known = ", ".join(CATEGORIES)
+        mistakes.append(document.mistake((at,), f"expected an entry of {known}, found {row.id!r}", name=("id",)))
+    elif seen.setdefault(row.id, here) != here:
+        said = f"expected each entry once, found {row.id!r} of {seen[row.id]} again"
+        mistakes.append(document.mistake((at,), said, name=("id",)))
+    else:
+        return True
+    return False
+
+
+def _unanswered(document: Document, entries: list[tuple[int, str]], where: str) -> Iterator[str]:
+    """Yield one mistake for all entries of a file that no output could be judged by."""
+    if entries:
+        names = ", ".join(name for _, name in entries[:3]) + (", …" if len(entries) > 3 else "")
+        wanted = f"an answer to {names}" if len(entries) == 1 else f"answers to {len(entries)} entries ({names})"
+        said = f"expected {wanted}, found {where}; give the leaderboard's file of answers with --answers"
+        yield document.mistake((entries[0][0],), said, name=("id",))
 
 
 def _read_answers(path: Path, mistakes: list[str]) -> dict[str, _Answer]:
@@ -75,20 +109,16 @@ def _read_answers(path: Path, mistakes: list[str]) -> dict[str, _Answer]:
     return {row.id: row for row in rows if row is not None}
 
 
-def _category(identifier: str) -> str:
+def category_of(identifier: str) -> str:
     """Return the category in an entry's id: `live_simple_51-23-0` is of `live_simple`."""
     return re.sub(r"_\d+(-\d+)*$", "", identifier)
-
-
-def _needs_no_answer(category: str) -> bool:
-    return category.endswith("relevance")
 
 
 def _scenarios(
     document: Document, at: Location, row: _Question, truth: _Answer | None, *, mistakes: list[str]
 ) -> Iterator[Scenario]:
     """Yield the entry's scenario, or nothing where it expects a function that is not offered."""
-    category = _category(row.id)
+    category = category_of(row.id)
     tools = tuple(_tool(tool) for tool in row.function)
     schemas = {tool.name: tool.parameters for tool in tools}
     expected = [next(iter(call.items())) for call in truth.ground_truth if call] if truth else []
@@ -97,7 +127,6 @@ def _scenarios(
         mistakes.append(document.mistake(at, f"expected calls of {list(schemas)}, found {unknown}", name=("function",)))
         return
     calls = [_call(name, values, schemas[name]) for name, values in expected]
-    truncated = any(len(argument.any_of) == COMBINATIONS for call in calls for argument in call.arguments.values())
     group = f"bfcl-{stable_id([tool.model_dump() for tool in tools])[:16]}"
     yield Scenario(
         id=f"bfcl/{row.id}",
@@ -112,66 +141,45 @@ def _scenarios(
             order="any" if "parallel" in category else "strict",
         ),
         stop="calls",
-        tags=("bfcl", category, *(["values_truncated"] if truncated else [])),
+        tags=("bfcl", category),
     )
 
 
 def _tool(tool: ToolDef) -> ToolDef:
-    return ToolDef(name=tool.name, description=tool.description, parameters=json_schema(tool.parameters))
+    parameters = _sound(json_schema(tool.parameters)) | {"type": "object"}
+    return ToolDef(name=tool.name, description=tool.description, parameters=parameters)
 
 
 def json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a parameter description of the leaderboard as JSON Schema; `any` becomes a schema without a type."""
     out = {key: value for key, value in schema.items() if key not in ("type", "properties", "items", "optional")}
-    kind = schema.get("type")
-    if kind is not None and kind != "any":
+    kind = str(schema.get("type", "any"))
+    if _TYPES.get(kind, kind) in _JSON_TYPES:
         out["type"] = _TYPES.get(kind, kind)
-    if "properties" in schema:
-        out["properties"] = {name: json_schema(inner) for name, inner in (schema["properties"] or {}).items()}
+    inner = schema.get("properties")
+    if isinstance(inner, Mapping):
+        out["properties"] = {name: json_schema(one) for name, one in inner.items() if isinstance(one, Mapping)}
     if isinstance(schema.get("items"), Mapping):
         out["items"] = json_schema(schema["items"])
     return out
 
 
+def _sound(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return `schema`, having taken out each keyword whose value is none that JSON Schema knows."""
+    while (error := next(_METASCHEMA.iter_errors(schema), None)) is not None:
+        holder, keyword, inner = schema, "", schema
+        for key in error.path:
+            if isinstance(inner, dict):
+                holder, keyword = inner, key
+            inner = inner[key]
+        del holder[keyword]
+    return schema
+
+
 def _call(name: str, values: _Acceptable, schema: Mapping[str, Any]) -> ExpectedCall:
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    return ExpectedCall(
-        name=name,
-        arguments={
-            key: _argument(options, properties.get(key, {}), key in required) for key, options in values.items()
-        },
-    )
-
-
-def _argument(options: list[Any], schema: Mapping[str, Any], required: bool) -> ExpectedArgument:
-    """An empty string means that the argument may be left out; it is also a value where the argument is a text."""
-    given = [option for option in options if option != ""]
-    empty = len(given) < len(options)
-    full = [value for option in given for value in _combinations(option, schema)]
-    if empty and schema.get("type") == "string":
-        full.append("")
-    return ExpectedArgument(any_of=tuple(full[:COMBINATIONS]), optional=empty and not required)
-
-
-def _combinations(option: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield, at most `COMBINATIONS`, the values that one acceptable value stands for."""
-    if isinstance(option, dict):
-        yield from itertools.islice(_objects(option), COMBINATIONS)
-    elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
-        items = [list(_combinations(item, schema.get("items", {}))) for item in option]
-        yield from (list(chosen) for chosen in itertools.islice(itertools.product(*items), COMBINATIONS))
-    else:
-        yield option
-
-
-def _objects(option: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the objects of `{key: [acceptable values]}`; a key with an empty string among its values may be missing."""
-    absent = object()
-    choices = [
-        [*(value for value in values if value != ""), *([absent] if "" in values else [])]
-        if isinstance(values, list)
-        else [values]
-        for values in option.values()
-    ]
-    for chosen in itertools.product(*choices):
-        yield {key: value for key, value in zip(option, chosen, strict=True) if value is not absent}
+    required = schema.get("required", ())
+    arguments = {
+        key: ExpectedArgument(any_of=tuple(options), optional=LEFT_OUT in options and key not in required)
+        for key, options in values.items()
+    }
+    return ExpectedCall(name=name, arguments=arguments, notation="bfcl")

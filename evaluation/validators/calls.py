@@ -1,7 +1,9 @@
 """Were the right tools called, and with the right arguments?
 
 Decisions: `tool_selection` compares sets of names; `arguments` compares the calls themselves, one by one, and so also
-catches a call too many. A call that broke through no fault of the model and was made again counts once.
+catches a call too many. A call that broke through no fault of the model and was made again counts once. What the tool
+itself asks for counts, too, whatever the scenario says: an argument that it requires, none that it does not have.
+Where any call will do, nothing but that there is one is judged.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ from itertools import pairwise
 from typing import Any
 
 from evaluation.records import Episode, FailureKind, RecoveryStrategy, StopReason, ToolCall, Validation
-from evaluation.scenarios import ExpectedCall, Scenario
+from evaluation.scenarios import ExpectedArgument, ExpectedCall, Scenario
 from evaluation.validators import base
-from evaluation.validators.values import DIFFERENT, EXACT, best_likeness, properties
+from evaluation.validators.accepted import LEFT_OUT, argument_likeness
+from evaluation.validators.values import DIFFERENT, EXACT, properties
 
 _Schemas = Mapping[str, Mapping[str, Any]]
+"""The JSON Schema of each tool's arguments."""
+
+MOST_SHOWN = 200
+"""Characters of a value that a reason quotes."""
 
 
 def tool_selection(scenario: Scenario, episode: Episode) -> Validation:
@@ -24,6 +31,9 @@ def tool_selection(scenario: Scenario, episode: Episode) -> Validation:
     name = "tool_selection"
     expected = {call.name for call in scenario.expected.calls}
     found = {made.call.name for made in base.made_calls(episode)}
+    if scenario.expected.any_call:
+        said = f"expected a call of any tool, found {_names(found)}"
+        return base.passed(name, said) if found else base.failed(name, said)
     compared = f"expected {_names(expected)}, found {_names(found)}"
     if expected != found:
         return base.failed(name, compared)
@@ -36,13 +46,15 @@ def tool_selection(scenario: Scenario, episode: Episode) -> Validation:
 def arguments(scenario: Scenario, episode: Episode) -> Validation:
     """Judge whether the calls are the expected ones, in their order unless the scenario says `any`."""
     name = "arguments"
+    if scenario.expected.any_call:
+        return base.not_applicable(name, "any call will do")
     expected = expected_calls(scenario)
     made = base.made_calls(episode)
     strict = scenario.expected.recovery in (RecoveryStrategy.GRACEFUL_FAIL, RecoveryStrategy.FALLBACK)
     found = [one.call for one in made] if strict else base.without_retries(made)
     if not expected and not found:
         return base.not_applicable(name, "no call was expected, and none was made")
-    schemas = {tool.name: properties(tool.parameters) for tool in scenario.tools}
+    schemas = {tool.name: tool.parameters for tool in scenario.tools}
     paired = _in_any_order(expected, found, schemas) if scenario.expected.order == "any" else found
     mistakes = list(_mistakes(expected, paired, schemas))
     if mistakes:
@@ -72,15 +84,20 @@ def _mistakes(expected: Sequence[ExpectedCall], found: Sequence[ToolCall], schem
 
 
 def _argument_mistakes(want: ExpectedCall, got: ToolCall, schema: Mapping[str, Any]) -> Iterator[str]:
+    declared = properties(schema)
     for name, argument in want.arguments.items():
-        asked = f"{got.name}.{name}: expected {' or '.join(map(_shown, argument.any_of))}"
         if name not in got.arguments:
             if not argument.optional:
-                yield f"{asked}, found nothing"
-        elif best_likeness(argument.any_of, got.arguments[name], schema.get(name)) == DIFFERENT:
-            yield f"{asked}, found {_shown(got.arguments[name])}"
+                yield f"{got.name}.{name}: expected {_wanted(want, argument)}, found nothing"
+        elif declared and name not in declared and not schema.get("additionalProperties"):
+            yield f"{got.name}.{name}: expected none that the tool does not have, found {shown(got.arguments[name])}"
+        elif argument_likeness(want, name, got.arguments[name], declared.get(name)) == DIFFERENT:
+            yield f"{got.name}.{name}: expected {_wanted(want, argument)}, found {shown(got.arguments[name])}"
     for name in sorted(got.arguments.keys() - want.arguments.keys()):
-        yield f"{got.name}.{name}: expected no such argument, found {_shown(got.arguments[name])}"
+        yield f"{got.name}.{name}: expected no such argument, found {shown(got.arguments[name])}"
+    for name in schema.get("required", ()):
+        if name not in want.arguments and name not in got.arguments:
+            yield f"{got.name}.{name}: expected a value, as the tool requires, found nothing"
 
 
 def _call_likeness(want: ExpectedCall, got: ToolCall, schemas: _Schemas) -> float:
@@ -88,10 +105,9 @@ def _call_likeness(want: ExpectedCall, got: ToolCall, schemas: _Schemas) -> floa
     schema = schemas.get(want.name, {})
     if want.name != got.name or any(_argument_mistakes(want, got, schema)):
         return DIFFERENT
-    given = got.arguments
+    given, declared = got.arguments, properties(schema)
     return min(
-        (best_likeness(a.any_of, given[n], schema.get(n)) for n, a in want.arguments.items() if n in given),
-        default=EXACT,
+        (argument_likeness(want, n, given[n], declared.get(n)) for n in want.arguments if n in given), default=EXACT
     )
 
 
@@ -126,5 +142,16 @@ def _names(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "no tool"
 
 
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _wanted(call: ExpectedCall, argument: ExpectedArgument) -> str:
+    left_out = call.notation == "bfcl" and argument.optional
+    values = [shown(value) for value in argument.any_of if not (left_out and value == LEFT_OUT)]
+    return " or ".join([*values, *(["nothing"] if argument.optional else [])]) or "nothing"
+
+
+def shown(value: Any) -> str:
+    """Return a JSON value as a reason quotes it: in JSON, and not at length."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = "a value in too many layers"
+    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"

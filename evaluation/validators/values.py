@@ -1,8 +1,10 @@
 """Is the value that a model gave the one that was expected?
 
-Decisions: JSON types count (`True` is not 1, "5" is not 5); 5 equals 5.0 only where the schema says `number`. Texts are
-compared after trimming. Texts that differ in case only, and phrases that differ in case and punctuation only, are taken
-as equal with less confidence; a text without inner blanks (an id, a date, a path, an address) keeps its punctuation.
+Decisions: JSON types count (`True` is not 1, "5" is not 5). Equal numbers are the same, but where the schema says
+`integer`, 5.0 is not 5. Texts are compared without the spaces around them. What says the same is taken as equal with
+less confidence: other case, single for double quotes, a comma or space for the other, a full stop at the end; in a
+phrase also a full stop after any word, a hyphen between two words, and the number of spaces. All other punctuation
+counts, and so do line breaks; a text of one word (an id, a date, a path, an address) keeps everything but its end.
 Not covered: synonyms, abbreviations and date formats: a scenario lists those under `any_of`.
 """
 
@@ -18,7 +20,10 @@ LOOSE = 0.6
 """The values differ in case or punctuation only."""
 DIFFERENT = 0.0
 
-_WORD = re.compile(r"(?<!\w)[-+]?\d+(?:\.\d+)?|\w+")
+_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
+_LETTER = r"[^\W\d_]"
+_SILENT = re.compile(rf"(?<=[^\s.,/])[.,]+(?= |$)|(?<={_LETTER})-(?={_LETTER})")
+"""Punctuation that may be missing from a phrase."""
 
 
 def likeness(expected: Any, found: Any, schema: Mapping[str, Any] | None = None) -> float:
@@ -27,14 +32,14 @@ def likeness(expected: Any, found: Any, schema: Mapping[str, Any] | None = None)
     `schema`: the JSON Schema of the value, where known.
     """
     if isinstance(expected, str) and isinstance(found, str):
-        return _texts(expected.strip(), found.strip())
+        return _texts(expected.strip(" "), found.strip(" "))
     if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         return _lists(expected, found, schema or {})
     if isinstance(expected, Mapping) and isinstance(found, Mapping):
         return _objects(expected, found, schema or {})
     if _is_number(expected) and _is_number(found):
-        same = expected == found and (type(expected) is type(found) or _allows_float(schema or {}))
-        return EXACT if same else DIFFERENT
+        whole = isinstance(found, int) or isinstance(expected, float) or _allows_float(schema or {})
+        return EXACT if expected == found and whole else DIFFERENT
     return EXACT if type(expected) is type(found) and expected == found else DIFFERENT
 
 
@@ -50,8 +55,10 @@ def _texts(expected: str, found: str) -> float:
 
 
 def _folded(text: str) -> str:
-    folded = text.casefold()
-    return " ".join(_WORD.findall(folded)) or folded if re.search(r"\s", folded) else folded.rstrip(".!?") or folded
+    folded = _COMMA.sub(" ", text.lower().replace("'", '"')).strip(" ")
+    if " " not in folded:
+        return folded.rstrip(".,") or folded or text
+    return " ".join(filter(None, _SILENT.sub(" ", folded).split(" ")))
 
 
 def _lists(
@@ -82,5 +89,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _allows_float(schema: Mapping[str, Any]) -> bool:
-    declared = schema.get("type")
+    declared = schema.get("type", "number")
     return "number" in (declared if isinstance(declared, list) else [declared])

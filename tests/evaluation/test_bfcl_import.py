@@ -14,6 +14,8 @@ from evaluation.load import load, save_jsonl
 from evaluation.scenarios import ExpectedArgument, Part, Scenario
 from evaluation.splits import Suite, check_split
 from evaluation.suite import SuiteError
+from evaluation.validators.accepted import argument_likeness
+from evaluation.validators.values import DIFFERENT, EXACT
 
 OUTSIDE = Path(__file__).parents[3] / "shared" / "bfcl"
 
@@ -74,7 +76,7 @@ def test_types_become_json_schema_and_names_stay(tmp_path: Path) -> None:
     assert (scenario.stop, scenario.expected.calls, scenario.expected.any_call) == ("calls", (), False)
 
 
-def test_acceptable_values_become_expected_arguments(tmp_path: Path) -> None:
+def test_acceptable_values_stay_as_they_are_written(tmp_path: Path) -> None:
     values = {
         "city": ["Oslo", "Oslo, Norway"],
         "type": ["double", ""],
@@ -85,24 +87,20 @@ def test_acceptable_values_become_expected_arguments(tmp_path: Path) -> None:
     }
     scenario = imported(tmp_path, "simple_python_3", [{"hotel.book": values}])
     (call,) = scenario.expected.calls
-    assert call.arguments == {
-        "city": ExpectedArgument(any_of=("Oslo", "Oslo, Norway")),
-        "type": ExpectedArgument(any_of=("double", ""), optional=True),
-        "price": ExpectedArgument(any_of=(9.5,), optional=True),
-        "span": ExpectedArgument(any_of=([1.0, 2.0],)),
-        "guests": ExpectedArgument(any_of=([{"age": 3}, {"age": 5}], [{"age": 4}, {"age": 5}], [])),
-        "filter": ExpectedArgument(any_of=({"sea": True, "dist": 2.5}, {"sea": True})),
-    }
+    assert call.notation == "bfcl"
+    assert {name: list(argument.any_of) for name, argument in call.arguments.items()} == values
+    assert [name for name, argument in call.arguments.items() if argument.optional] == ["type", "price"]
     assert scenario.tags == ("bfcl", "simple_python")
 
 
-def test_a_required_parameter_is_never_optional_and_many_combinations_are_cut_and_tagged(tmp_path: Path) -> None:
-    values = {"city": ["Oslo", ""], "filter": [{key: [1, 2, 3] for key in "abcd"}]}
+def test_a_required_parameter_is_never_optional_and_all_combinations_are_kept(tmp_path: Path) -> None:
+    values = {"city": ["Oslo", ""], "filter": [{key: [1, 2, 3] for key in "abcdefgh"}]}
     scenario = imported(tmp_path, "live_simple_5-1-0", [{"hotel.book": values}])
     arguments = scenario.expected.calls[0].arguments
     assert arguments["city"] == ExpectedArgument(any_of=("Oslo", ""))
-    assert len(arguments["filter"].any_of) == 64
-    assert "values_truncated" in scenario.tags
+    last = dict.fromkeys("abcdefgh", 3)
+    assert argument_likeness(scenario.expected.calls[0], "filter", last) == EXACT, "the last of 6,561 combinations"
+    assert argument_likeness(scenario.expected.calls[0], "filter", last | {"a": 4}) == DIFFERENT
 
 
 def test_parallel_calls_come_in_any_order_and_relevance_asks_for_any_call(tmp_path: Path) -> None:
@@ -140,7 +138,7 @@ def test_several_categories_make_one_suite(tmp_path: Path) -> None:
     assert len(scenarios) == 3
     assert len({s.group for s in scenarios}) == 1, "the same words in two files are one group"
     with pytest.raises(
-        SuiteError, match=r"2\.json:1: id: expected an answer to live_multiple_1 in .*a1\.json, found none"
+        SuiteError, match=r"2\.json:1: id: expected an answer to live_multiple_1, found none in .*a1\.json; give"
     ):
         import_bfcl([one, other], [given])
 
@@ -157,18 +155,68 @@ def test_all_mistakes_are_named_with_their_lines(tmp_path: Path) -> None:
     assert "questions.json:3: function: expected calls of ['hotel.book'], found ['hotel.cancel']" in fourth
 
 
+def test_an_entry_twice_and_one_of_another_language_are_refused(tmp_path: Path) -> None:
+    rows = [question("irrelevance_1"), question("irrelevance_1"), question("simple_java_1"), question("exec_simple_1")]
+    with pytest.raises(SuiteError) as caught:
+        import_bfcl([write(tmp_path, rows)])
+    twice, java, executed = caught.value.mistakes
+    assert "json:2: id: expected each entry once, found 'irrelevance_1' of" in twice
+    assert "json:3: id: expected an entry of simple, simple_python," in java
+    assert "json:4: id: " in executed
+
+
+def test_entries_that_need_answers_are_named_once_and_counted(tmp_path: Path) -> None:
+    rows = [question("irrelevance_1"), *(question(f"parallel_{n}") for n in range(1, 6))]
+    with pytest.raises(SuiteError) as caught:
+        import_bfcl([write(tmp_path, rows)])
+    (only,) = caught.value.mistakes
+    assert "json:2: id: expected answers to 5 entries (parallel_1, parallel_2, parallel_3, …), found no file" in only
+    assert only.endswith("with --answers")
+
+
+def test_what_is_no_json_schema_is_left_out_of_a_tool(tmp_path: Path) -> None:
+    properties = {
+        "a": {"type": "list", "description": "A."},
+        "b": {"type": "string", "required": True, "enum": "x, y", "minimum": "0", "description": ["B."]},
+        "c": {"type": "array", "items": [{"type": "string"}]},
+        "d": "a text",
+    }
+    tool = {"name": "t", "description": "T.", "parameters": {"type": "dict", "properties": properties, "required": [1]}}
+    (scenario,) = import_bfcl([write(tmp_path, [question("irrelevance_1", functions=[tool])])])
+    assert scenario.tools[0].parameters == {
+        "type": "object",
+        "properties": {"a": {"description": "A."}, "b": {"type": "string"}, "c": {"type": "array"}},
+    }
+
+
 @pytest.mark.outside
 @pytest.mark.skipif(not OUTSIDE.is_dir(), reason="the leaderboard's files are not beside the repository")
 @pytest.mark.parametrize(
     ("category", "entries", "calls"),
-    [("live_simple", 103, {1}), ("live_parallel", 6, {2, 3, 4}), ("irrelevance", 96, {0}), ("live_relevance", 6, {0})],
+    [
+        ("simple_python", 160, {1}),
+        ("multiple", 80, {1}),
+        ("parallel", 80, set(range(2, 9))),
+        ("parallel_multiple", 80, set(range(2, 9))),
+        ("irrelevance", 96, {0}),
+        ("live_simple", 103, {1}),
+        ("live_multiple", 421, {1}),
+        ("live_parallel", 6, {2, 3, 4}),
+        ("live_parallel_multiple", 10, set(range(1, 9))),
+        ("live_irrelevance", 354, {0}),
+        ("live_relevance", 6, {0}),
+    ],
 )
 def test_the_real_files_import_whole(category: str, entries: int, calls: set[int], tmp_path: Path) -> None:
     name = f"BFCL_v4_{category}.json"
     answers = OUTSIDE / "possible_answer" / name
     scenarios = import_bfcl([OUTSIDE / name], [answers] if answers.exists() else [])
     assert len(scenarios) == entries
+    rows = map(json.loads, (OUTSIDE / name).read_text().splitlines())
+    assert {s.id for s in scenarios} == {f"bfcl/{row['id']}" for row in rows}
     assert {len(s.expected.calls) for s in scenarios} <= calls
+    assert {s.tags for s in scenarios} == {("bfcl", category)}
+    assert {s.expected.any_call for s in scenarios} == {category == "live_relevance"}
     assert check_split(scenarios) == []
     assert entries < 50 or {s.part for s in scenarios} == set(Part)
     for tool in {tool.name: tool for s in scenarios for tool in s.tools}.values():

@@ -9,10 +9,12 @@ from evaluation.records import FailureKind, RecoveryStrategy, Verdict
 from evaluation.scenarios import Expected, ExpectedAnswer, ExpectedArgument, ExpectedCall, Fault, Kind
 from evaluation.validators import exact_calls, is_unjudged, judge, protocol_clean, task_success, tool_accuracy, validate
 from evaluation.validators.answer import says
+from evaluation.validators.calls import shown
 from evaluation.validators.recovery import admits, asks
 from tests.evaluation.attempts import (
     BY_ID,
     TEXT,
+    TOOLS,
     call,
     calling,
     failed,
@@ -210,3 +212,33 @@ def test_the_answer_may_be_asked_for_one_of_several_texts() -> None:
     assert not failed(one, follow(one, saying("7 PM")))
     assert failed(one, follow(one, saying("7 o'clock"))) == {"answer"}
     assert failed(one, follow(one, saying("pm"))) == {"answer"}
+
+
+def test_where_any_call_will_do_one_has_to_be_made() -> None:
+    one = scenario(Kind.IMPORTED, Expected(any_call=True), stop="calls")
+    assert not failed(one, follow(one, calling(call("stock", item="whatever"))))
+    assert failed(one, follow(one, saying("I can look that up."))) == {"tool_selection"}
+    assert verdicts(one, run(one, oracle(one)))["arguments"] == Verdict.NOT_APPLICABLE
+
+
+def test_what_the_tool_itself_asks_for_counts_whatever_the_scenario_says() -> None:
+    left_out = scenario(Kind.ONE_CALL, Expected(calls=(want("order", item="cup"),)), stop="calls")
+    found = {v.name: v for v in validate(left_out, follow(left_out, calling(call("order", item="cup"))))}
+    assert found["arguments"].verdict == Verdict.FAILED
+    assert found["arguments"].reason == "order.count: expected a value, as the tool requires, found nothing"
+    unknown = scenario(Kind.ONE_CALL, Expected(calls=(want("stock", item="cup", shelf=3),)), stop="calls")
+    found = {v.name: v for v in validate(unknown, follow(unknown, calling(call("stock", item="cup", shelf=3))))}
+    assert found["arguments"].reason == "stock.shelf: expected none that the tool does not have, found 3"
+    schema = TOOLS[0].parameters | {"additionalProperties": True}
+    free = unknown.model_copy(update={"tools": (TOOLS[0].model_copy(update={"parameters": schema}),)})
+    assert not failed(free, follow(free, calling(call("stock", item="cup", shelf=3))))
+
+
+def test_a_reason_quotes_no_value_at_length() -> None:
+    one = scenario(Kind.ONE_CALL, Expected(calls=(want("stock", item="cup"),)), stop="calls")
+    found = {v.name: v for v in validate(one, follow(one, calling(call("stock", item="x" * 10_000))))}
+    assert len(found["arguments"].reason) < 300
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "a value in too many layers"
