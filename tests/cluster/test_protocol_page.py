@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from evaluation.protocols.load import builtin_protocols
-from evaluation.protocols.spec import CheckKind, ErrorKind
+from evaluation.protocols.spec import CheckKind, ErrorKind, FailureClass
 from tests.trees import ROOT
 
 PAGE = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
@@ -41,3 +41,4 @@ def test_every_name_is_told() -> None:
     words = set(re.findall(r"[a-z_]+", PAGE))
     assert {str(kind) for kind in (*ErrorKind, *get_args(CheckKind))} <= words
     assert set(builtin_protocols()) <= words
+    assert [str(kind) for kind in FailureClass if str(kind).replace("_", " ") not in re.sub(r"\s+", " ", PAGE)] == []
