@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cluster.commands import data, machine, model, test, train
+from cluster.commands import data, machine, model, protocol, test, train
 from cluster.commands.loop import loop
 from cluster.environment import prepare_environment
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(loop)
 app.add_typer(test.app, name="test")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(model.app, name="model")

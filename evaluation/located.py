@@ -148,25 +148,37 @@ def read_text(path: Path) -> str:
         raise SuiteError([f"{path}:1: expected a readable UTF-8 file, found: {error}"]) from error
 
 
-def parse(model: type[ModelT], document: Document, data: Any, at: Location, *, mistakes: list[str]) -> ModelT | None:
-    """Return `data`, which stands at `at` in `document`, as a `model`; or None, with reasons added to `mistakes`."""
+def parse(
+    model: type[ModelT],
+    document: Document,
+    data: Any,
+    at: Location,
+    *,
+    mistakes: list[str],
+    page: str = "docs/scenario-format.md",
+    within: Location = (),
+) -> ModelT | None:
+    """Return `data`, which stands at `at` in `document`, as a `model`; or None, with reasons added to `mistakes`.
+
+    `page`: where the format is told. `within`: what stands before the names of fields.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             where = tuple(p for p in detail["loc"])
-            mistakes.append(document.mistake((*at, *where), _explain(dict(detail)), name=where))
+            mistakes.append(document.mistake((*at, *where), _explain(dict(detail), page), name=(*within, *where)))
         return None
 
 
-def _explain(detail: dict[str, Any]) -> str:
+def _explain(detail: dict[str, Any], page: str) -> str:
     found = repr(detail.get("input"))
     found = found if len(found) <= 80 else found[:77] + "…"
     match detail["type"]:
         case "missing":
             return "expected a value, found none"
         case "extra_forbidden":
-            return "expected a field that the format knows, found this one (see docs/scenario-format.md)"
+            return f"expected a field that the format knows, found this one (see {page})"
         case "value_error":
             return str(detail["ctx"]["error"])
     message = str(detail["msg"])

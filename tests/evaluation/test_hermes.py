@@ -55,7 +55,7 @@ def test_arguments_may_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (f"{OPEN}get weather{CLOSE}", "expected a JSON object .* found 'get weather' .JSONDecodeError."),
+        (f"{OPEN}get weather{CLOSE}", "expected a JSON object .* found .get weather. .JSONDecodeError"),
         (f'{OPEN}{{"name": "a", "arguments": {{"x": 1}}{CLOSE}', "expected a JSON object"),
         (f"{OPEN}{CLOSE}", "expected a JSON object .* found ''"),
         (f'{OPEN}["a"]{CLOSE}', "found '.\"a\".'"),
