@@ -81,6 +81,24 @@ class ToolSpec(Record):
         return {"type": "function", "function": self.model_dump(include={"name", "description", "parameters"})}
 
 
+class OpenAIFunction(BaseModel):
+    """The `function` of a tool in the OpenAI format."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+
+
+class OpenAITool(BaseModel):
+    """A tool in the OpenAI `tools` format, as others send it; fields that we do not know are passed over."""
+
+    function: OpenAIFunction
+
+    def spec(self) -> ToolSpec:
+        """Return the tool as a model sees it."""
+        return ToolSpec(**self.function.model_dump())
+
+
 class FailureKind(StrEnum):
     """What broke, classified once at the boundary where it broke."""
 

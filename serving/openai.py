@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from evaluation.models import Completion
-from evaluation.records import Message, ToolCall, ToolSpec
+from evaluation.records import Message, OpenAITool, ToolCall, ToolSpec
 
 
 class FunctionCall(BaseModel):
@@ -46,20 +46,6 @@ class ChatMessage(BaseModel):
         return self.content or ""
 
 
-class ChatFunction(BaseModel):
-    """A tool's declaration."""
-
-    name: str
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
-
-
-class ChatTool(BaseModel):
-    """A tool of a request."""
-
-    function: ChatFunction
-
-
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
@@ -73,7 +59,7 @@ class ChatRequest(BaseModel):
 
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
-    tools: list[ChatTool] | None = None
+    tools: list[OpenAITool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
@@ -97,7 +83,7 @@ class ChatRequest(BaseModel):
             )
         if self.tool_choice == "none":
             return ()
-        return tuple(ToolSpec(**tool.function.model_dump()) for tool in self.tools or ())
+        return tuple(tool.spec() for tool in self.tools or ())
 
 
 def _message(message: ChatMessage, number: int) -> Message:

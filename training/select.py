@@ -177,12 +177,15 @@ async def select(
 
 
 async def _further(failed: Mapping[str, Sequence[Example]], further: Further, each: int) -> AsyncIterator[Example]:
-    """Yield further examples of what went wrong, done right, turn and turn about for those that failed."""
+    """Yield further examples of what went wrong, done right, turn and turn about for those that failed.
+
+    These stand in the order of their ids: a test run that was resumed made them in another order of time.
+    """
     drawn = Counter[str]()
-    for scenario in further({intent: each * len(examples) for intent, examples in sorted(failed.items())}):
+    parents = {intent: sorted(examples, key=lambda example: example.id) for intent, examples in sorted(failed.items())}
+    for scenario in further({intent: each * len(examples) for intent, examples in parents.items()}):
         intent = intent_of(scenario)
-        parents = failed[intent]
-        right = await done_right(scenario, parents[drawn[intent] % len(parents)])
+        right = await done_right(scenario, parents[intent][drawn[intent] % len(parents[intent])])
         drawn[intent] += 1
         if right.example is not None:
             yield right.example

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, field_validator
 
 from evaluation.files import atomic_write
 from evaluation.located import Document, SuiteError, parse, read_jsonl
@@ -22,7 +22,7 @@ from evaluation.protocols.codec import Codec
 from evaluation.protocols.load import PAGE, ProtocolError
 from evaluation.protocols.spec import NativeEncoding, Protocol
 from evaluation.protocols.turns import Verdict
-from evaluation.records import ToolSpec
+from evaluation.records import OpenAITool, ToolSpec
 
 
 class Case(NamedTuple):
@@ -44,21 +44,11 @@ class Checked(NamedTuple):
     """How many there are of each kind of error."""
 
 
-class _Function(BaseModel):
-    name: str
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
-
-
-class _Offered(BaseModel):
-    function: _Function
-
-
 class _Line(BaseModel):
     id: str | int
     protocol: str | None = None
     assistant_message: Any
-    tools: tuple[_Offered, ...] = ()
+    tools: tuple[OpenAITool, ...] = ()
 
     @field_validator("assistant_message")
     @classmethod
@@ -139,5 +129,5 @@ def _case(protocol: Protocol, document: Document, number: int, mistakes: list[st
         said = f"expected {wanted} in {name}, found {'a text' if native else 'an object'}"
         mistakes.append(document.mistake(at, said, name=("assistant_message",)))
         return None
-    offered = tuple(ToolSpec(**tool.function.model_dump()) for tool in line.tools)
+    offered = tuple(tool.spec() for tool in line.tools)
     return Case(line.id, name, line.assistant_message, offered)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -34,7 +34,10 @@ def test_the_worked_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_python_example_runs() -> None:
-    exec(compile(block("python"), "docs/protocols.md", "exec"), {})
+    made: dict[str, Any] = {}
+    exec(compile(block("python"), "docs/protocols.md", "exec"), made)
+    verdict = made["codec"].judge.turn(made["parser"].close())
+    assert (verdict.valid, verdict.tool, verdict.params) == (True, "list_files", {"path": "src"})
 
 
 def test_every_name_is_told() -> None:

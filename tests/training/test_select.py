@@ -130,6 +130,8 @@ def test_what_went_wrong_gets_further_examples_of_its_intent_done_right() -> Non
     assert json.loads(rows["s-eve"].messages)[-1]["content"] == "It is eve@corp.com."
     assert reasons(selection, "further examples") == {"added": 3}
     assert [s.rows_out for s in selection.funnel.steps] == [3, 3, 3, 2, 5]
+    later = run(examples[::-1], SelectConfig(scrub=False, augment=2), further=further)
+    assert later.rows == selection.rows, "a test run that was resumed made its examples in another order"
 
 
 def test_further_examples_are_for_tests_that_went_wrong_only_and_never_of_the_held_out_part() -> None:
