@@ -44,7 +44,7 @@ def run_turn(turn: Turn) -> ReportResult:
     suite = turn.step("suite", draw_suite, SuiteResult)
     base = turn.step("base", find_base, BaseResult, suite)
     tests = turn.step("test_run", lambda t, tick: run_tests(t, tick, base), TestRunResult, suite, base)
-    selected = turn.step("select", lambda t, tick: select_examples(t, tick, tests), SelectResult, tests)
+    selected = turn.step("select", lambda t, tick: select_examples(t, tick, base, tests), SelectResult, base, tests)
     with ExitStack() as session:
 
         def with_ray() -> None:

@@ -67,10 +67,9 @@ class SelectResult(Record):
     funnel: Funnel
 
     def __str__(self) -> str:
-        corrected, added = (
-            sum(step.reasons.get(reason, 0) for step in self.funnel.steps) for reason in ("corrected", "added")
-        )
-        made = f"{corrected} corrected, {added} further" if added else f"{corrected} corrected"
+        words = {"corrected": "corrected", "added": "further", "made up": "made up"}
+        counts = {word: sum(s.reasons.get(key, 0) for s in self.funnel.steps) for key, word in words.items()}
+        made = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word == "corrected")
         return f"{self.snapshot.rows} examples ({made}) · snapshot version {self.snapshot.version}"
 
 

@@ -98,7 +98,9 @@ class Turn:
         """Return more scenarios to train on, so many of each intent, which a file has not."""
         if not self.has_templates:
             return []
-        return draw_further(self.settings.suite, part=Part.TRAIN, wanted=wanted, **self._drawing(self.draw))
+        together = self.settings.select.together
+        drawing = self._drawing(self.draw)
+        return draw_further(self.settings.suite, part=Part.TRAIN, wanted=wanted, together=together, **drawing)
 
     @property
     def has_templates(self) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from evaluation.alternatives import alternatives
 from evaluation.filling import answer_mistakes, fill, fill_value, render, result_values
@@ -44,6 +44,7 @@ from evaluation.templates import (
     as_intent,
     slots_of,
 )
+from evaluation.toolboxes import Asked, Sizes, Want, shared_lists
 from evaluation.tools.execute import ToolBox
 
 SUITES = Path(__file__).parent / "suites"
@@ -85,15 +86,17 @@ def draw_further(
     *,
     part: Part,
     wanted: Mapping[str, int],
+    together: int = 1,
 ) -> list[Scenario]:
     """Return up to `wanted` more scenarios of each intent, of one part and with its phrasings and values.
 
-    None of them is among those that `expand` returns for the same arguments. An intent that has no further ones gives
-    fewer; an unknown one gives none. Raises `SuiteError` as `expand` does.
+    Up to `together` of them share their list of tools, whatever their intents are. None of them is among those that
+    `expand` returns for the same arguments. An intent that has no further ones gives fewer; an unknown one gives none.
+    Raises `SuiteError` as `expand` does.
     """
     template = read_template(_folder(suite))
     expander = _Expander(template, seed, split_seed if split_seed is not None else seed)
-    return expander.further(part, {**template.head.counts, **(counts or {})}.get(part, 0), wanted)
+    return expander.further(part, {**template.head.counts, **(counts or {})}.get(part, 0), wanted, together)
 
 
 def _folder(suite: str | Path) -> Path:
@@ -122,6 +125,18 @@ class _Source:
         return f"{self.domain.domain if self.domain else GENERAL}.{self.intent.id}"
 
 
+class _Draft(NamedTuple):
+    """A scenario that was drawn and not yet executed."""
+
+    source: _Source
+    number: int
+    """How many were drawn of the intent before it, and it."""
+    phrasing: str
+    message: str
+    values: dict[str, Any]
+    tools: list[str]
+
+
 class _Expander:
     """Expands one template for one pair of seeds."""
 
@@ -139,28 +154,40 @@ class _Expander:
 
     def part(self, part: Part, count: int) -> list[Scenario]:
         """Return `count` scenarios of `part`. Raises `SuiteError` where there are not so many."""
-        scenarios = self._drawn([source for source in self._sources(part) if source.phrasings], part, count)
+        drafts = self._drawn([source for source in self._sources(part) if source.phrasings], part, count)
+        scenarios = [self._scenario(draft) for draft in drafts]
         Random(stable_id("order", self._seed, part.value)).shuffle(scenarios)
         return scenarios
 
-    def further(self, part: Part, count: int, wanted: Mapping[str, int]) -> list[Scenario]:
+    def further(self, part: Part, count: int, wanted: Mapping[str, int], together: int) -> list[Scenario]:
         """Return scenarios that are not among the `count` of `part`: up to `wanted` of each intent."""
         sources = [source for source in self._sources(part) if source.phrasings]
         self._drawn(sources, part, count)
-        return [scenario for source in sources for scenario in self._draw(source, wanted.get(source.name, 0))]
+        drafts = [draft for source in sources for draft in self._draw(source, wanted.get(source.name, 0))]
+        if together > 1:
+            drafts = self._sharing(drafts, part, together)
+        return [self._scenario(draft) for draft in drafts]
 
-    def _drawn(self, sources: Sequence[_Source], part: Part, count: int) -> list[Scenario]:
-        scenarios: list[Scenario] = []
-        while len(scenarios) < count:
+    def _sharing(self, drafts: Sequence[_Draft], part: Part, together: int) -> list[_Draft]:
+        """Return `drafts` with other tools on offer: up to `together` of them share a list."""
+        random = Random(stable_id("together", self._seed, part.value))
+        mixed = random.sample(drafts, len(drafts))
+        asked = [Asked(self._want(draft.source), normalised(draft.message)) for draft in mixed]
+        lists = shared_lists(asked, Sizes(*self._template.head.offered, together), random)
+        return [draft._replace(tools=list(tools)) for draft, tools in zip(mixed, lists, strict=True)]
+
+    def _drawn(self, sources: Sequence[_Source], part: Part, count: int) -> list[_Draft]:
+        drafts: list[_Draft] = []
+        while len(drafts) < count:
             live = [source for source in sources if not source.exhausted]
             if not live:
                 name = self._template.head.name
                 wanted = f"suite {name}: expected {count} different scenarios for part {part.value}"
                 advice = f"lower counts.{part.value}, or add slot values or phrasings"
-                raise SuiteError([f"{wanted}, found {len(scenarios)}; {advice}"])
-            for source, quota in _quotas(live, count - len(scenarios)):
-                scenarios += self._draw(source, quota)
-        return scenarios
+                raise SuiteError([f"{wanted}, found {len(drafts)}; {advice}"])
+            for source, quota in _quotas(live, count - len(drafts)):
+                drafts += self._draw(source, quota)
+        return drafts
 
     def _sources(self, part: Part) -> Iterator[_Source]:
         for index, entry in enumerate(self._template.head.no_tool):
@@ -189,9 +216,9 @@ class _Expander:
     def _held_out_only(self, intent: Intent) -> bool:
         return any(self._tools[name][1].held_out_only for name in _right_tools(intent))
 
-    def _draw(self, source: _Source, count: int) -> list[Scenario]:
+    def _draw(self, source: _Source, count: int) -> list[_Draft]:
         """Return up to `count` new scenarios of one intent; fewer mark it as exhausted."""
-        out: list[Scenario] = []
+        out: list[_Draft] = []
         tries = 0
         while len(out) < count and tries < 20 + 10 * count:
             tries += 1
@@ -210,42 +237,46 @@ class _Expander:
             source.seen.add(key)
             source.messages[normalised(message)] += 1
             source.drawn += 1
-            out.append(self._scenario(source, name, message, values=values, tools=tools))
+            out.append(_Draft(source, source.drawn, name, message, values, tools))
         source.exhausted = len(out) < count
         return out
 
     def _slot_values(self, source: _Source, phrasing: str) -> dict[str, Any]:
         return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots_of(phrasing))}
 
+    def _want(self, source: _Source) -> Want:
+        """Return what an intent asks of the tools on offer."""
+        intent = source.intent
+        right = frozenset(_right_tools(intent))
+        twins = frozenset().union(*(self._twins[name] for name in right)) - right
+        usable = frozenset(
+            name for name, (_, tool) in self._tools.items() if source.part == Part.HELD_OUT or not tool.held_out_only
+        )
+        near = intent.kind == Kind.NEAR_TWIN
+        # A domain's own `no_tool` intent is only known to fit none of that domain's tools.
+        if intent.kind == Kind.NO_TOOL and source.domain is not None:
+            usable = frozenset(name for name in usable if self._tools[name][0] == source.domain.domain)
+        needs = right | (twins & usable if near else frozenset())
+        return Want(needs, frozenset() if near else twins, usable | right)
+
     def _offer(self, source: _Source) -> list[str]:
         """Return the names of the tools on offer: the right ones, their twins where asked for, and distractors."""
-        intent, random = source.intent, source.random
-        right = list(dict.fromkeys(_right_tools(intent)))
-        twins = sorted(set().union(*(self._twins[name] for name in right))) if right else []
-        usable = {
-            name for name, (_, tool) in self._tools.items() if source.part == Part.HELD_OUT or not tool.held_out_only
-        }
-        offered = [*right, *(t for t in twins if intent.kind == Kind.NEAR_TWIN and t in usable)]
-        # A domain's own `no_tool` intent is only known to fit none of that domain's tools.
-        own_only = intent.kind == Kind.NO_TOOL and source.domain is not None
-        others = sorted(
-            name
-            for name in usable - {*offered, *twins}
-            if not own_only or (source.domain is not None and self._tools[name][0] == source.domain.domain)
-        )
+        want, random = self._want(source), source.random
+        right = list(dict.fromkeys(_right_tools(source.intent)))
+        offered = [*right, *sorted(want.needs - {*right})]
+        others = sorted(want.within - want.bars - want.needs)
         size = random.randint(*self._template.head.offered)
         offered += random.sample(others, max(0, min(size - len(offered), len(others))))
         random.shuffle(offered)
         return offered
 
-    def _scenario(
-        self, source: _Source, phrasing: str, message: str, *, values: Mapping[str, Any], tools: list[str]
-    ) -> Scenario:
+    def _scenario(self, draft: _Draft) -> Scenario:
+        source, message, tools = draft.source, draft.message, draft.tools
         intent = source.intent
         world = source.domain.world if source.domain else {}
-        calls, results = self._execute(source, values)
+        calls, results = self._execute(source, draft.values)
         fields: dict[str, Any] = {
-            "group": f"{source.name}#{phrasing}",
+            "group": f"{source.name}#{draft.phrasing}",
             "part": source.part,
             "kind": intent.kind,
             "messages": (
@@ -255,12 +286,12 @@ class _Expander:
             "tools": tuple(self._defs[name] for name in tools),
             "world": world,
             "faults": {intent.calls[0].tool: intent.fault} if intent.fault else {},
-            "expected": _expected(source, calls, {**result_values(results), **values}),
+            "expected": _expected(source, calls, {**result_values(results), **draft.values}),
             "tags": self._tags(source),
         }
         digest = stable_id(message, tools)[:6]
         return Scenario(
-            id=f"{self._template.head.name}/{source.name}/{source.part.value}/{source.drawn:03d}-{digest}", **fields
+            id=f"{self._template.head.name}/{source.name}/{source.part.value}/{draft.number:03d}-{digest}", **fields
         )
 
     def _execute(self, source: _Source, values: Mapping[str, Any]) -> tuple[list[ToolCall], list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -26,6 +26,15 @@ def passes(rows: int, epochs: int | None) -> float:
 def usual_rate(recipe: str, parameters: int) -> float:
     """Return the learning rate for a base of so many parameters."""
     return USUAL_RATES[recipe, parameters <= SMALL]
+
+
+class Emphasis(NamedTuple):
+    """Factors of the loss of the tokens that decide."""
+
+    first: float = 1.0
+    """Of an assistant turn's first token: whether to call, to ask or to answer."""
+    name: float = 1.0
+    """Of the name of a tool that is called: which one."""
 
 
 class OptimConfig(Record):
@@ -55,8 +64,8 @@ class BatchConfig(Record):
     """Packed rows of one optimiser step, over all workers."""
     packs_at_once: int = Field(default=1, ge=1)
     """Packed rows of one forward pass on one worker."""
-    buffer_rows: int = Field(default=1024, ge=1)
-    """Rows that are shuffled and packed together."""
+    buffer_rows: int = Field(default=8192, ge=1)
+    """Rows that are shuffled and packed together; of those that begin alike, what they share is computed once."""
     cache_rows: int = Field(default=100_000, ge=0)
     """Tokenized rows that a worker keeps over epochs; more are streamed anew each epoch."""
 

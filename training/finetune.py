@@ -25,13 +25,13 @@ from safetensors import SafetensorError
 from evaluation.engines.chat import ChatFormat
 from evaluation.files import atomic_write, writing
 from evaluation.model_folder import check_folder, folder_digest
-from training.config import TrainConfig
+from training.config import Emphasis, TrainConfig
 from training.curve import draw_curve
 from training.launch import TrainResult, start
 from training.recipes import full, lora
-from training.render import Emphasis
+from training.shares import Slice, divides_by_tools
 from training.snapshot import Snapshot
-from training.stream import Slice, open_stream
+from training.stream import open_stream
 
 RECIPES: dict[str, Any] = {"lora": lora, "full": full}
 TOKENIZER_FILES = (
@@ -120,8 +120,9 @@ def _train(snapshot: Snapshot, base: Path, config: TrainConfig, *, name: str, wo
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     emphasis = Emphasis(config.first_weight, config.name_weight)
     datasets = {}
+    by_tools = divides_by_tools(snapshot.path, snapshot.version, world)
     for rank in range(world):
-        rows = Slice(rank, world, config.eval_share, config.seed, config.mask_names)
+        rows = Slice(rank, world, config.eval_share, config.seed, config.mask_names, by_tools)
         datasets[f"rows_{rank}"] = open_stream(str(snapshot.path), snapshot.version, str(base), rows, emphasis=emphasis)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     progress = (work / name).resolve() / "progress.json"

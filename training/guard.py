@@ -55,7 +55,7 @@ def normalised(text: str) -> str:
 
 def guard(rows: Iterable[SnapshotRow], held_out: HeldOut) -> None:
     """Raise `HeldOutOverlap` where any row overlaps with the held-out part."""
-    found = [(row.id, how) for row in rows if (how := _overlap(row, held_out))]
+    found = [(row.id, how) for row in rows if (how := overlap(row, held_out))]
     if found:
         first = "; ".join(f"row {row_id}: {how}" for row_id, how in found[:5])
         raise HeldOutOverlap(
@@ -64,7 +64,8 @@ def guard(rows: Iterable[SnapshotRow], held_out: HeldOut) -> None:
         )
 
 
-def _overlap(row: SnapshotRow, held_out: HeldOut) -> str | None:
+def overlap(row: SnapshotRow, held_out: HeldOut) -> str | None:
+    """Return how a row overlaps with the held-out part, or None."""
     if row.part == Part.HELD_OUT:
         return "part held_out"
     messages: list[dict[str, Any]] = json.loads(row.messages)

@@ -16,40 +16,54 @@ from torch import Tensor, nn
 
 from training import attention
 from training.config import SMALL, ScaleConfig
+from training.convolution import convolve_by_row, previous, reach
 from training.cross_entropy import summed_cross_entropy
+from training.optim import has_bfloat16
 from training.packing import IGNORED, Batch
 
-STEPS_THAT_PAY = 100
+STEPS_THAT_PAY = {True: 100, False: 1000}
+"""Steps from which compiling pays, where the hardware multiplies bfloat16 and where it does not: there the products
+take two thirds of a step, which stay as they are.
+"""
 
 HEAD_ONLY = frozenset({"lfm2", "llama", "qwen2", "qwen3", "mistral", "smollm3"})
 
 
-def conv_gap(config: Any) -> int:
-    """Return how many pad tokens keep two packed rows apart: the reach of the model's short convolutions."""
-    return config.conv_L_cache - 1 if "conv" in (getattr(config, "layer_types", None) or ()) else 0
+def block_mask(batch: Batch) -> Tensor:
+    """Return `[packs, 1, length, length]`, true where a token may look: back, in its own row and its family's head."""
+    own = batch.segments
+    head = torch.where(batch.heads >= 0, own.gather(1, batch.heads.clamp(min=0)), -1)
+    same = (own[:, :, None] == own[:, None, :]) | (head[:, :, None] == own[:, None, :])
+    return (same & torch.ones(same.shape[-2:], dtype=torch.bool, device=own.device).tril())[:, None]
 
 
-def block_mask(segments: Tensor) -> Tensor:
-    """Return `[packs, 1, length, length]`, true where a token may look: back, and within its own row."""
-    same = segments[:, :, None] == segments[:, None, :]
-    return (same & torch.ones(same.shape[-2:], dtype=torch.bool, device=segments.device).tril())[:, None]
+def shares_heads(config: Any) -> bool:
+    """Return whether rows that begin alike may be laid out as families: where the mask of attention is ours to give."""
+    windows = getattr(config, "sliding_window", None) or "sliding_attention" in (
+        getattr(config, "layer_types", None) or ()
+    )
+    return config._attn_implementation in ("sdpa", attention.NAME) and not windows
 
 
-def attend_by_row(inner: Any) -> None:
-    """Let a model with short convolutions attend row by row where it trains on a CPU (`training/attention.py`)."""
-    if conv_gap(inner.config) and not torch.cuda.is_available():
-        inner.set_attn_implementation(attention.NAME)
+def work_by_row(inner: Any) -> None:
+    """Let a model with short convolutions convolve row by row, and attend row by row where it trains on a CPU."""
+    if reach(inner.config):
+        convolve_by_row(inner)
+        if not torch.cuda.is_available():
+            inner.set_attn_implementation(attention.NAME)
 
 
 def model_inputs(config: Any, batch: Batch) -> dict[str, Any]:
     """Return the forward arguments that keep packed rows apart for this architecture."""
     inputs: dict[str, Any] = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}
-    if conv_gap(config):
+    if reach(config):
         by_row = config._attn_implementation == attention.NAME
         inputs["attention_mask"] = {
-            "full_attention": batch.segments if by_row else block_mask(batch.segments),
-            "conv": (batch.segments > 0).long(),
+            "full_attention": attention.layout(batch) if by_row else block_mask(batch),
+            "conv": previous(batch, reach(config)),
         }
+    elif shares_heads(config):
+        inputs["attention_mask"] = block_mask(batch)
     return inputs
 
 
@@ -60,11 +74,11 @@ def is_small(model: nn.Module) -> bool:
 
 
 def pays_to_compile(model: nn.Module, steps: int, config: ScaleConfig) -> bool:
-    """Return whether to compile: measured on two cores, a step takes 0.4 of the time and compiling half a minute."""
+    """Return whether to compile: on two cores a step takes 0.4 to 0.9 of the time then, compiling up to a minute."""
     if config.compile != "auto":
         return config.compile
     compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
-    return steps >= STEPS_THAT_PAY and is_small(model) and compiler and not torch.cuda.is_available()
+    return steps >= STEPS_THAT_PAY[has_bfloat16()] and is_small(model) and compiler and not torch.cuda.is_available()
 
 
 class TokenLoss(nn.Module):  # type: ignore[misc]
@@ -75,7 +89,7 @@ class TokenLoss(nn.Module):  # type: ignore[misc]
         self.model = model
         self._body: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        attend_by_row(inner)
+        work_by_row(inner)
         if inner.config.model_type in HEAD_ONLY:
             self._body = [inner.get_decoder(), inner.get_output_embeddings()]
             if compiled:

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
 from evaluation.engines.chat import template_messages
+from training.config import Emphasis
 from training.packing import TokenRow
 
 
 class TemplateError(Exception):
     """The tokenizer's chat template cannot be trained with."""
-
-
-class Emphasis(NamedTuple):
-    """Factors of the loss of the tokens that decide."""
-
-    first: float = 1.0
-    """Of an assistant turn's first token: whether to call, to ask or to answer."""
-    name: float = 1.0
-    """Of the name of a tool that is called: which one."""
 
 
 PLAIN = Emphasis()

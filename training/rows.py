@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from training.config import BatchConfig
-from training.packing import Batch, TokenRow, collate, pack
+from training.packing import Batch, Family, TokenRow, collate, families, pack
 
 ROW_COLUMNS = ("input_ids", "weights", "held")
 
@@ -48,13 +48,13 @@ def shard_source(shard: Any, read_rows: int = 64) -> Source:
 
 
 class Packer:
-    """Packs of one worker, epoch after epoch."""
+    """Packs of one worker, epoch after epoch; rows that begin alike are laid out together where `share` says so."""
 
-    def __init__(self, source: Source, config: BatchConfig, *, seed: int, worker: int, gap: int) -> None:
+    def __init__(self, source: Source, config: BatchConfig, *, seed: int, worker: int, share: bool = True) -> None:
         self._source = source
         self._config = config
         self._seed = f"{seed}/{worker}"
-        self._gap = gap
+        self._share = share
         self._cache: list[TokenRow] | None = []
         self.too_long = 0
         """Rows left out so far because they are longer than a pack."""
@@ -64,7 +64,7 @@ class Packer:
         """Pass over all rows once; return how many packs those to train on make."""
         return sum(1 for _ in self.epoch(0))
 
-    def held(self) -> list[list[TokenRow]]:
+    def held(self) -> list[list[Family]]:
         """Return the packs of the rows kept for evaluation, which the last whole pass has met."""
         return self._pack(self._held, random.Random(self._seed))
 
@@ -88,7 +88,7 @@ class Packer:
                 kept = None if len(kept) > self._config.cache_rows else kept
         self._cache, self._held = kept, held
 
-    def epoch(self, number: int) -> Iterator[list[TokenRow]]:
+    def epoch(self, number: int) -> Iterator[list[Family]]:
         """Yield the packs of epoch `number`, in its own order."""
         rng = random.Random(f"{self._seed}/{number}")
         buffer: list[TokenRow] = []
@@ -102,12 +102,13 @@ class Packer:
                 buffer = []
         yield from self._pack(buffer, rng)
 
-    def _pack(self, rows: list[TokenRow], rng: random.Random) -> list[list[TokenRow]]:
-        bins = pack([len(r.input_ids) for r in rows], self._config.pack_length, self._gap)
+    def _pack(self, rows: list[TokenRow], rng: random.Random) -> list[list[Family]]:
+        grouped = families(rows, self._config.pack_length) if self._share else [Family((), (row,)) for row in rows]
+        bins = pack([len(family) for family in grouped], self._config.pack_length)
         rng.shuffle(bins)
-        return [[rows[i] for i in indices] for indices in bins]
+        return [[grouped[i] for i in indices] for indices in bins]
 
-    def endless(self) -> Iterator[list[TokenRow]]:
+    def endless(self) -> Iterator[list[Family]]:
         """Yield packs for ever, one epoch after the other. Raises ValueError where there is no row at all."""
         number = 0
         while True:
@@ -122,7 +123,7 @@ class Packer:
             number += 1
 
 
-def to_batches(packs: list[list[TokenRow]], config: BatchConfig, *, gap: int, pad_id: int) -> list[Batch]:
+def to_batches(packs: list[list[Family]], config: BatchConfig, *, pad_id: int) -> list[Batch]:
     """Lay out packs as forward passes of at most `packs_at_once`."""
     size = config.packs_at_once
-    return [collate(packs[i : i + size], config.pack_length, gap, pad_id) for i in range(0, len(packs), size)]
+    return [collate(packs[i : i + size], config.pack_length, pad_id) for i in range(0, len(packs), size)]

@@ -4,7 +4,8 @@ Decisions: one pass over the examples; what a step drops is counted with its rea
 used as it was, one that was wrong is replaced by its correction. An example from production is used where people rated
 it well, or where nobody did and its session was reported a success; else only as somebody's suggestion corrects it.
 Where a test went wrong, further scenarios of the same intent are drawn and done right, as far as the suite has any:
-what the model cannot do yet it meets in many forms, not in one form many times.
+what the model cannot do yet it meets in many forms, not in one form many times. A small base gets conversations about
+made-up tools beside them, so that it does not forget how to read a tool that it has not met.
 Duplicates are told by what was said before scrubbing (pseudonyms differ from example to example); of several the one
 with the highest quality stays. Held-out examples are left out first, and the guard looks again at the end.
 Not covered yet: near duplicates, balance, streaming a ledger that does not fit into memory.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,8 @@ from evaluation.records import Example, Feedback, Record, Source, stable_id
 from evaluation.scenarios import Part, Scenario
 from evaluation.suite import intent_of
 from training.corrections import Correction, Corrector, done_right, suggested
-from training.guard import HeldOut, guard
+from training.guard import HeldOut, guard, overlap
+from training.rehearsal import rehearsal
 from training.scrub import scrub
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
@@ -52,6 +54,11 @@ class SelectConfig(Record):
     augment: int = Field(default=8, ge=0)
     """Further examples for each test that went wrong: other requests of the same intent, done right. A suite that is a
     file of scenarios has none."""
+    rehearsal: float | None = Field(default=None, ge=0, le=1)
+    """Conversations about made-up tools, as a share of the selected rows, so that tools which are not among those are
+    still read (`training/rehearsal.py`). None: 0.1 where the base is small (up to 100M parameters), else none."""
+    together: int = Field(default=16, ge=1)
+    """Further examples that share their list of tools: training computes what they share once. 1: each has its own."""
     scrub: bool = True
     """Replace personal data."""
 
@@ -121,7 +128,8 @@ async def select_snapshot(
     seeds: Mapping[str, int] | None = None,
 ) -> Selected:
     """Select and commit to the table in `folder`. Raises `SnapshotError` (nothing left, too) and `HeldOutOverlap`."""
-    selection = await select(examples, scenarios, config, feedback=feedback, further=further)
+    seed = (seeds or {}).get("seed", 0)
+    selection = await select(examples, scenarios, config, feedback=feedback, further=further, seed=seed)
     meta = SnapshotMeta(
         name=name,
         filter=config.model_dump(mode="json"),
@@ -138,10 +146,12 @@ async def select(
     *,
     feedback: Mapping[str, Sequence[Feedback]] | None = None,
     further: Further | None = None,
+    seed: int = 0,
 ) -> Selection:
     """Return the rows to train on. `scenarios` is the whole suite: its held-out part is what the guard looks for.
 
-    `feedback` is by example id; `further` draws more scenarios to train on. Raises `HeldOutOverlap`.
+    `feedback` is by example id; `further` draws more scenarios to train on; `seed` is for the made-up conversations.
+    Raises `HeldOutOverlap`.
     """
     held_out = HeldOut.of(scenarios)
     trained = {s.id: s for s in scenarios if s.part != Part.HELD_OUT}
@@ -171,8 +181,10 @@ async def select(
                 augmented.rows_out += 1
                 augmented.reasons["added"] += 1
     rows, scrubbed = _scrubbed(unique.values(), config)
+    made_up = _Step("rehearsal", len(rows), len(rows))
+    rows = (*rows, *_made_up(rows, config, held_out, seed=seed, step=made_up))
     guard(rows, held_out)
-    steps = tuple(step.record() for step in (filtered, judged, limited, dedup, augmented))
+    steps = tuple(step.record() for step in (filtered, judged, limited, dedup, augmented, made_up))
     return Selection(rows, Funnel(steps=steps, scrubbed=scrubbed))
 
 
@@ -265,6 +277,20 @@ def _scrubbed(examples: Iterable[Example], config: SelectConfig) -> tuple[tuple[
             counts.update({str(kind): count for kind, count in found.items()})
         rows.append(_row(example.model_copy(update={"messages": messages})))
     return tuple(rows), dict(sorted(counts.items()))
+
+
+def _made_up(
+    rows: Sequence[SnapshotRow], config: SelectConfig, held_out: HeldOut, *, seed: int, step: _Step
+) -> Iterator[SnapshotRow]:
+    """Yield conversations about made-up tools, a share of `rows`, under the task key that most of those have."""
+    count = round((config.rehearsal or 0.0) * len(rows))
+    if count:
+        task_key, _ = Counter(row.task_key for row in rows).most_common(1)[0]
+        for row in rehearsal(count, seed, task_key):
+            if overlap(row, held_out) is None:
+                step.rows_out += 1
+                step.reasons["made up"] += 1
+                yield row
 
 
 def _row(example: Example) -> SnapshotRow:

@@ -18,7 +18,7 @@ from training import checkpoints
 from training.checkpoints import Progress
 from training.config import TrainConfig, passes
 from training.optim import StepResult, all_sum
-from training.packing import Batch, TokenRow
+from training.packing import Batch, Family, TokenRow
 from training.rows import Packer, Source, shard_source, to_batches
 
 ROW_TOKENS = 256
@@ -70,11 +70,11 @@ def source(name: str, place: Place) -> Source:
 class StepBatches:
     """The batches of each step on this worker."""
 
-    def __init__(self, packer: Packer, config: TrainConfig, place: Place, *, gap: int, pad_id: int) -> None:
+    def __init__(self, packer: Packer, config: TrainConfig, place: Place, *, pad_id: int) -> None:
         self._packs = packer.endless()
         self._config = config.batch
         self._share = max(1, config.batch.packs_per_step // place.world)
-        self._gap, self._pad_id = gap, pad_id
+        self._pad_id = pad_id
 
     def skip(self, steps: int) -> None:
         """Go past what the first `steps` steps have read."""
@@ -88,10 +88,10 @@ class StepBatches:
     def empty(self) -> Batch:
         """Return a forward pass of the usual shape with nothing in it but one token that carries loss."""
         row = TokenRow((self._pad_id,) * 2, (0, 1))
-        return self._laid_out([[row]] * self._share)[0]
+        return self._laid_out([[Family((), (row,))]] * self._share)[0]
 
-    def _laid_out(self, packs: list[list[TokenRow]]) -> list[Batch]:
-        return to_batches(packs, self._config, gap=self._gap, pad_id=self._pad_id)
+    def _laid_out(self, packs: list[list[Family]]) -> list[Batch]:
+        return to_batches(packs, self._config, pad_id=self._pad_id)
 
 
 def about_steps(rows: int, config: TrainConfig) -> int:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 from itertools import chain
 
-from cluster.results import SelectResult, TestRunResult
+from cluster.results import BaseResult, SelectResult, TestRunResult
 from cluster.turn import Tick, Turn
 from evaluation.ledger import ExampleFilter
 from evaluation.records import Source
-from training.select import select_snapshot
+from training.config import SMALL
+from training.rehearsal import SHARE_IF_SMALL
+from training.select import SelectConfig, select_snapshot
 
 
-def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResult:
+def select_config(config: SelectConfig, parameters: int) -> SelectConfig:
+    """Return the settings with the share of made-up conversations that suits a base of so many `parameters`."""
+    if config.rehearsal is not None:
+        return config
+    return config.model_copy(update={"rehearsal": SHARE_IF_SMALL if parameters <= SMALL else 0.0})
+
+
+def select_examples(turn: Turn, tick: Tick, base: BaseResult, tests: TestRunResult) -> SelectResult:
     """Select this turn's test examples, further ones of what went wrong, and what earlier turns collected."""
     ledger, settings = turn.ledger, turn.settings
     tested = ledger.examples(ExampleFilter(run_ids=(tests.run_id,)))
@@ -22,7 +31,7 @@ def select_examples(turn: Turn, tick: Tick, tests: TestRunResult) -> SelectResul
         select_snapshot(
             chain(tested, served),
             turn.suite().scenarios,
-            settings.select,
+            select_config(settings.select, base.parameters),
             folder=turn.home.snapshots / settings.model,
             feedback=ledger.feedback_by_example([example.id for example in served]),
             further=turn.further,

@@ -51,7 +51,7 @@ def test_every_step_takes_a_base_of_another_family(ray_session: None, tmp_path: 
     base = find_base(made, tick)
     tests = run_tests(made, tick, base)
     assert (base.ref, tests.examples) == ("agent:1", 20)
-    selected = select_examples(made, tick, tests)
+    selected = select_examples(made, tick, base, tests)
     trained = train_candidate(made, tick, base, selected)
     candidate = register_candidate(made, tick, base, selected=selected, trained=trained)
     meta = made.registry.version("agent", 2).meta

@@ -17,7 +17,7 @@ from cluster import results
 from cluster.cli import app
 from cluster.steps.base import find_base
 from cluster.steps.register import register_candidate
-from cluster.steps.select import select_examples
+from cluster.steps.select import select_config, select_examples
 from cluster.steps.train import train_and_log, train_config
 from cluster.turn import Turn, TurnError
 from evaluation.ledger import RolloutStatus
@@ -34,10 +34,12 @@ from tests.training.test_registry import model
 from training.config import usual_rate
 from training.finetune import RunError
 from training.registry import VersionMeta
-from training.select import Funnel
+from training.rehearsal import SHARE_IF_SMALL
+from training.select import Funnel, SelectConfig
 from training.snapshot import SnapshotRow, read
 
 SMALL = {f"counts.{part}": 20 for part in Part}
+BASE = results.BaseResult(folder="", ref="agent:1", digest="", is_champion=False, parameters=10**9)
 TESTS = results.TestRunResult(run_id="t001/test", examples=0, failures={}, metrics=arm(0))
 
 
@@ -50,7 +52,7 @@ def made(tmp_path: Path) -> Iterator[Turn]:
 
 def selected(made: Turn) -> dict[str, SnapshotRow]:
     """Select, and return the rows by what the user said."""
-    result = select_examples(made, lambda *_: None, TESTS)
+    result = select_examples(made, lambda *_: None, BASE, TESTS)
     return {json.loads(row.messages)[0]["content"]: row for row in read(result.snapshot)}
 
 
@@ -82,6 +84,12 @@ def test_what_was_captured_is_trained_on_as_outcomes_ratings_and_suggestions_say
         "praised": "production",
         "mended": "manual",
     }
+
+
+def test_a_small_base_gets_made_up_conversations_unless_told_otherwise() -> None:
+    given = (SelectConfig(), SelectConfig(rehearsal=0.0), SelectConfig(rehearsal=0.3))
+    assert [select_config(config, 3_000_000).rehearsal for config in given] == [SHARE_IF_SMALL, 0.0, 0.3]
+    assert [select_config(config, 10**9).rehearsal for config in given] == [0.0, 0.0, 0.3]
 
 
 def test_further_requests_are_the_turns_own_and_a_file_has_none(made: Turn, tmp_path: Path) -> None:

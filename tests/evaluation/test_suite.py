@@ -332,6 +332,22 @@ def test_further_scenarios_are_of_the_same_part_and_none_of_those_that_were_draw
     assert check_split([*suite.scenarios, *more]) == []
 
 
+def test_further_scenarios_share_lists_of_tools_that_are_right_for_each() -> None:
+    wanted = {"mail.send": 12, "calendar.find": 12, "calendar.move": 8, "general.small_talk": 4}
+    alone, more = (
+        draw_further("tools", 4, split_seed=2, counts=SMALL, part=Part.TRAIN, wanted=wanted, together=together)
+        for together in (1, 6)
+    )
+    assert Counter(map(intent_of, more)) == Counter(map(intent_of, alone))
+    assert {s.query for s in more} == {s.query for s in alone}
+    lists = Counter(tuple(tool.name for tool in s.tools) for s in more)
+    assert max(lists.values()) >= 4
+    assert len(lists) <= len(more) / 3
+    for scenario in more:
+        assert {call.name for call in scenario.expected.calls} <= {tool.name for tool in scenario.tools}
+    assert check_split([*expand("tools", 4, split_seed=2, counts=SMALL).scenarios, *more]) == []
+
+
 def test_an_intent_without_further_scenarios_gives_fewer(tmp_path: Path) -> None:
     folder = write(tmp_path)
     suite = expand(folder, 1)

@@ -6,13 +6,15 @@ import copy
 import json
 from typing import Any
 
-from training.masking import masked
-from training.stream import Slice
+from tests.training.making import tiny_tokenizer
+from training.masking import masked, vocabulary_words
+from training.shares import Slice
 
 TOOLS = [
     {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": {"type": "object"}}}
     for name in ("send_mail", "find_contact", "get_forecast")
 ]
+WORDS = [f"{a}{b}{c}" for a in "bdfglm" for b in "aeiou" for c in "nrst"]
 MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "content": "Write send_mail to Ada."},
     {
@@ -31,7 +33,7 @@ MESSAGES: list[dict[str, Any]] = [
 
 def test_every_tool_has_another_name_and_calls_follow_it() -> None:
     before = copy.deepcopy((MESSAGES, TOOLS))
-    messages, tools = masked(MESSAGES, TOOLS, "row")
+    messages, tools = masked(MESSAGES, TOOLS, "row", WORDS)
     assert before == (MESSAGES, TOOLS)
     names = [tool["function"]["name"] for tool in tools]
     assert len(set(names)) == 3
@@ -43,21 +45,30 @@ def test_every_tool_has_another_name_and_calls_follow_it() -> None:
     assert messages[0] == MESSAGES[0]
 
 
+def test_names_are_words_of_the_vocabulary() -> None:
+    words = vocabulary_words(tiny_tokenizer())
+    assert len(words) > 50
+    assert list(words) == sorted(set(words))
+    assert all(word.isalpha() and word.islower() and 3 <= len(word) <= 10 for word in words)
+    _, tools = masked(MESSAGES, TOOLS, "row", words)
+    assert {part for tool in tools for part in tool["function"]["name"].split("_")} <= set(words)
+
+
 def test_the_same_row_has_the_same_names_and_another_row_others() -> None:
-    first, again, other = (json.dumps(masked(MESSAGES, TOOLS, seed)) for seed in ("a", "a", "b"))
+    first, again, other = (json.dumps(masked(MESSAGES, TOOLS, seed, WORDS)) for seed in ("a", "a", "b"))
     assert first == again != other
 
 
 def test_names_stay_apart_where_many_are_on_offer() -> None:
     many = [{"type": "function", "function": {"name": f"t{n}"}} for n in range(2000)]
-    _, tools = masked([], many, "row")
+    _, tools = masked([], many, "row", WORDS)
     assert len({tool["function"]["name"] for tool in tools}) == 2000
 
 
 def test_a_share_of_the_rows_is_masked_and_none_of_those_kept_for_evaluation() -> None:
     ids = [str(n) for n in range(2000)]
     rows = Slice(rank=0, world=1, eval_share=0.2, seed=3, mask_names=0.3)
-    hidden = {i for i in ids if rows.masks(i, "")}
+    hidden = {i for i in ids if rows.masks(i, "", i)}
     assert 0.2 < len(hidden) / len(ids) < 0.28
     assert not any(rows.holds(i, "") for i in hidden)
-    assert not any(Slice(0, 1, 0.2, 3).masks(i, "") for i in ids)
+    assert not any(Slice(0, 1, 0.2, 3).masks(i, "", i) for i in ids)

@@ -6,22 +6,23 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GPT2Config, Lfm2Config, LlamaConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, GPT2Config, Lfm2Config, LlamaConfig, MistralConfig, Qwen2Config
 
-from training.model import TokenLoss, conv_gap
-from training.packing import TokenRow, collate
+from training.convolution import reach
+from training.model import TokenLoss, shares_heads
+from training.packing import Family, TokenRow, collate, families
 
-VOCABULARY, LENGTH, PAD = 64, 48, 0
+VOCABULARY, LENGTH, PAD = 64, 96, 0
 SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4}
-LAYERS = ["conv", "full_attention", "conv"]
+LAYERS = ["conv", "full_attention", "conv", "conv", "full_attention"]
 CONFIGS: dict[str, Any] = {
     "lfm2": Lfm2Config(
-        **SMALL, num_key_value_heads=2, num_hidden_layers=3, layer_types=LAYERS, block_auto_adjust_ff_dim=False
+        **SMALL, num_key_value_heads=2, num_hidden_layers=5, layer_types=LAYERS, block_auto_adjust_ff_dim=False
     ),
     "llama": LlamaConfig(**SMALL, num_key_value_heads=2, num_hidden_layers=2),
     "qwen2": Qwen2Config(**SMALL, num_key_value_heads=2, num_hidden_layers=2),
     # Not in `HEAD_ONLY`: its loss goes through the model's own forward.
-    "gpt2": GPT2Config(vocab_size=VOCABULARY, n_positions=64, n_embd=32, n_layer=2, n_head=4, attn_pdrop=0.0),
+    "gpt2": GPT2Config(vocab_size=VOCABULARY, n_positions=96, n_embd=32, n_layer=2, n_head=4, attn_pdrop=0.0),
 }
 
 
@@ -36,40 +37,71 @@ def small(name: str) -> Any:
 
 
 def rows() -> list[TokenRow]:
+    """Five rows that have nothing in common, and three that begin with the same twenty tokens."""
     random = torch.Generator().manual_seed(5)
+
+    def drawn(length: int) -> list[int]:
+        return torch.randint(1, VOCABULARY, (length,), generator=random).tolist()
+
     out = []
     for length in (17, 9, 14, 21, 20):
-        ids = torch.randint(1, VOCABULARY, (length,), generator=random).tolist()
-        out.append(TokenRow(tuple(ids), tuple(float(i >= length // 2) for i in range(length))))
+        out.append(TokenRow(tuple(drawn(length)), tuple(float(i >= length // 2) for i in range(length))))
+    head = drawn(20)
+    for length in (1, 5, 8):
+        ids = (*head, *drawn(length), *drawn(4))
+        out.append(TokenRow(ids, tuple(float(i >= len(ids) - 3) for i in range(len(ids)))))
     return out
 
 
-def losses(name: str, gap: int) -> tuple[float, float]:
-    """Return the mean loss of two packs, and of the same rows one at a time."""
-    module, given = TokenLoss(small(name)), rows()
-    with torch.no_grad():
-        packed = collate([given[:3], given[3:]], LENGTH, gap, PAD)
-        together = float(module(packed)) / packed.targets
-        apart = sum(float(module(collate([[r]], len(r.input_ids), 0, PAD))) for r in given) / packed.targets
-    return together, apart
+def losses(name: str, packs: list[list[Family]]) -> tuple[float, float, float]:
+    """Return the summed loss of `packs` and of their rows one at a time, and how far the two gradients are apart."""
+    module = TokenLoss(small(name))
+    together = module(collate(packs, LENGTH, PAD))
+    together.backward()
+    gradients = {key: p.grad.clone() for key, p in module.named_parameters()}
+    module.zero_grad()
+    whole = [
+        TokenRow(f.head + r.input_ids, (0.0,) * len(f.head) + r.weights)
+        for pack in packs
+        for f in pack
+        for r in f.rests
+    ]
+    apart = sum(module(collate([[Family((), (row,))]], len(row.input_ids), PAD)) for row in whole)
+    assert isinstance(apart, torch.Tensor)
+    apart.backward()
+    off = max(float((p.grad - gradients[key]).abs().max()) for key, p in module.named_parameters())
+    return float(together.detach()), float(apart.detach()), off
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_packed_loss_equals_unpacked_loss(name: str) -> None:
-    together, apart = losses(name, conv_gap(CONFIGS[name]))
-    assert apart > 1
-    assert together == pytest.approx(apart, abs=1e-5)
+def test_packed_loss_and_gradients_equal_those_of_the_rows_one_by_one(name: str) -> None:
+    alone = [Family((), (row,)) for row in rows()[:5]]
+    together, apart, off = losses(name, [alone[:3], alone[3:]])
+    assert apart > 50
+    assert together == pytest.approx(apart, rel=1e-6)
+    assert off < 1e-3
 
 
-@pytest.mark.parametrize("gap", [0, 1])
-def test_short_convolutions_need_the_whole_gap(gap: int) -> None:
-    assert conv_gap(CONFIGS["lfm2"]) == 2
-    together, apart = losses("lfm2", gap)
-    assert abs(together - apart) > 1e-3
+@pytest.mark.parametrize("name", CONFIGS)
+def test_rows_that_begin_alike_lose_the_same_as_alone(name: str) -> None:
+    found = families(rows(), LENGTH)
+    assert sorted(len(family.rests) for family in found) == [1, 1, 1, 1, 1, 3]
+    found.sort(key=lambda family: len(family.rests))
+    together, apart, off = losses(name, [found[:3], found[3:]])
+    assert together == pytest.approx(apart, rel=1e-6)
+    assert off < 1e-3
 
 
-def test_attention_alone_needs_no_gap() -> None:
-    assert [conv_gap(CONFIGS[name]) for name in ("llama", "qwen2", "gpt2")] == [0, 0, 0]
+def test_short_convolutions_are_told_from_attention_alone() -> None:
+    assert [reach(config) for config in CONFIGS.values()] == [2, 0, 0, 0]
+
+
+def test_rows_share_nothing_where_the_mask_is_not_ours_to_give() -> None:
+    windows = MistralConfig(**SMALL, num_key_value_heads=2, num_hidden_layers=1, sliding_window=8)
+    eager = LlamaConfig(**SMALL, num_hidden_layers=1, attn_implementation="eager")
+    models = [AutoModelForCausalLM.from_config(config) for config in (windows, eager)]
+    assert [shares_heads(model.config) for model in models] == [False, False]
+    assert all(shares_heads(small(name).config) for name in CONFIGS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -79,6 +111,6 @@ def test_the_loss_is_the_models_own(name: str) -> None:
     labels = torch.where(torch.tensor([one.trained]), ids, -100)
     with torch.no_grad():
         own = float(model(input_ids=ids, labels=labels).loss)
-        batch = collate([[one]], len(one.input_ids), 0, PAD)
+        batch = collate([[Family((), (one,))]], len(one.input_ids), PAD)
         ours = float(TokenLoss(model)(batch)) / batch.targets
     assert ours == pytest.approx(own, abs=1e-5)

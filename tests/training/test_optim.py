@@ -13,9 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from tests.training.making import lfm2_config, save_base, tiny_tokenizer
 from training.config import MOST_PASSES, SMALL, USUAL_SEEN, LoraConfig, OptimConfig, ScaleConfig, TrainConfig, passes
-from training.model import STEPS_THAT_PAY, TokenLoss, conv_gap, pays_to_compile
+from training.model import STEPS_THAT_PAY, TokenLoss, pays_to_compile
 from training.optim import learning_rate, make_optimizer, set_rate
-from training.packing import TokenRow, collate
+from training.packing import Family, TokenRow, collate
 from training.recipes import lora
 from training.recipes.lora import SHARE_IF_SMALL, Folded, adapted, embedding_share
 from training.worker import count_steps
@@ -72,7 +72,7 @@ def test_tokens_weigh_in_training_alone(tmp_path: Path) -> None:
         row = TokenRow(ids, tuple(weights.get(n, 0.0) for n in range(len(ids))))
         module = TokenLoss(model).train(training)
         with torch.no_grad():
-            return float(module(collate([[row]], 16, conv_gap(model.config), 0)))
+            return float(module(collate([[Family((), (row,))]], 16, 0)))
 
     plain = dict.fromkeys((3, 4, 5, 8, 9), 1.0)
     heavy = plain | {3: 6.0, 8: 6.0}
@@ -85,18 +85,22 @@ def test_a_large_base_keeps_its_embeddings() -> None:
         assert embedding_share(nn.Linear(SMALL // 1000, 1001), LoraConfig()) == 0.0
 
 
-def test_compiling_is_for_long_runs_of_small_models_where_it_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, scale = nn.Linear(4, 4), ScaleConfig()
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_compiling_is_for_long_runs_of_small_models_where_it_can_be_done(
+    bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, scale, enough = nn.Linear(4, 4), ScaleConfig(), STEPS_THAT_PAY[bfloat16]
+    monkeypatch.setattr("training.model.has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert pays_to_compile(small, STEPS_THAT_PAY, scale)
-    assert not pays_to_compile(small, STEPS_THAT_PAY - 1, scale)
+    assert pays_to_compile(small, enough, scale)
+    assert not pays_to_compile(small, enough - 1, scale)
     with torch.device("meta"):
-        assert not pays_to_compile(nn.Linear(SMALL // 1000, 1001), STEPS_THAT_PAY, scale)
+        assert not pays_to_compile(nn.Linear(SMALL // 1000, 1001), enough, scale)
     assert pays_to_compile(small, 1, ScaleConfig(compile=True))
-    assert not pays_to_compile(small, STEPS_THAT_PAY, ScaleConfig(compile=False))
+    assert not pays_to_compile(small, enough, ScaleConfig(compile=False))
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert not pays_to_compile(small, STEPS_THAT_PAY, scale)
+    assert not pays_to_compile(small, enough, scale)
 
 
 def test_folded_adapters_train_and_merge_as_pefts_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Packing: every row once, within the capacity, labels that say what follows; rows that do not fit are counted."""
+"""Packing: every row once, within the capacity, labels that say what follows; what rows share stands there once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.config import BatchConfig
-from training.packing import IGNORED, Batch, TokenRow, collate, pack
+from training.packing import IGNORED, LEAST_SHARED, Batch, Family, TokenRow, collate, families, pack
 from training.rows import Packer, to_batches
 
 CAPACITY = 64
@@ -21,66 +21,124 @@ def row(length: int, first: int = 1) -> TokenRow:
 
 def packer(rows: list[TokenRow], worker: int = 0, **config: int) -> Packer:
     batch = BatchConfig(**{"pack_length": CAPACITY, **config})
-    return Packer(lambda: iter(rows), batch, seed=7, worker=worker, gap=2)
+    return Packer(lambda: iter(rows), batch, seed=7, worker=worker)
 
 
-@given(LENGTHS, st.integers(0, 3))
-def test_every_row_is_packed_once_within_capacity_and_gap(lengths: list[int], gap: int) -> None:
-    bins = pack(lengths, CAPACITY, gap)
+def alone(*rows: TokenRow) -> list[Family]:
+    return [Family((), (row,)) for row in rows]
+
+
+@given(LENGTHS)
+def test_everything_is_packed_once_within_capacity(lengths: list[int]) -> None:
+    bins = pack(lengths, CAPACITY)
     assert sorted(i for indices in bins for i in indices) == list(range(len(lengths)))
-    for indices in bins:
-        assert sum(lengths[i] for i in indices) + gap * (len(indices) - 1) <= CAPACITY
+    assert all(sum(lengths[i] for i in indices) <= CAPACITY for indices in bins)
 
 
 @given(LENGTHS)
 def test_at_most_one_pack_is_less_than_half_full(lengths: list[int]) -> None:
-    fills = [sum(lengths[i] for i in indices) for indices in pack(lengths, CAPACITY, 0)]
+    fills = [sum(lengths[i] for i in indices) for indices in pack(lengths, CAPACITY)]
     assert sum(2 * fill <= CAPACITY for fill in fills) <= 1
 
 
 def test_the_fullest_pack_that_has_room_takes_the_row() -> None:
-    assert pack([40, 50, 14, 10, 24], CAPACITY, 0) == [[1, 2], [0, 4], [3]]
+    assert pack([40, 50, 14, 10, 24], CAPACITY) == [[1, 2], [0, 4], [3]]
 
 
 def test_a_row_longer_than_a_pack_cannot_be_packed() -> None:
     with pytest.raises(ValueError, match="row 1 has 65 tokens, more than the pack length 64"):
-        pack([3, 65], CAPACITY, 0)
+        pack([3, 65], CAPACITY)
 
 
-@given(st.lists(st.lists(st.integers(1, 10), min_size=1, max_size=4), min_size=1, max_size=3), st.integers(0, 3))
-def test_labels_say_what_follows_within_the_same_row(shape: list[list[int]], gap: int) -> None:
-    packs = [[row(length, 100 * n) for n, length in enumerate(lengths, 1)] for lengths in shape]
-    batch = collate(packs, CAPACITY, gap, PAD)
-    for n, rows in enumerate(packs):
+@st.composite
+def alike(draw: st.DrawFn) -> list[TokenRow]:
+    """Rows of which some begin with the same tokens, up to some place before the first that carries loss."""
+    heads = draw(st.lists(st.lists(st.integers(1, 3), max_size=30), min_size=1, max_size=3))
+    rows = []
+    for _ in range(draw(st.integers(0, 12))):
+        head = draw(st.sampled_from(heads))
+        rest = draw(st.lists(st.integers(1, 3), min_size=1, max_size=20))
+        first = draw(st.integers(0, len(rest)))
+        weights = (0.0,) * (len(head) + first) + (2.0,) * (len(rest) - first)
+        rows.append(TokenRow((*head, *rest), weights, draw(st.booleans())))
+    return rows
+
+
+def whole(family: Family) -> list[TokenRow]:
+    head = family.head
+    return [TokenRow(head + r.input_ids, (0.0,) * len(head) + r.weights, r.held) for r in family.rests]
+
+
+@given(alike())
+def test_a_family_holds_its_rows_unchanged_and_nothing_that_is_shared_carries_loss(rows: list[TokenRow]) -> None:
+    found = families(rows, CAPACITY)
+    key = repr
+    assert sorted((row for family in found for row in whole(family)), key=key) == sorted(rows, key=key)
+    assert all(len(family) <= CAPACITY for family in found)
+    for family in found:
+        assert (len(family.head) >= LEAST_SHARED) == (len(family.rests) > 1)
+        assert all(len(rest.input_ids) > 0 for rest in family.rests)
+        # The label of the last shared token would be another one in each row.
+        assert not family.head or not any(rest.weights[0] for rest in family.rests)
+
+
+def test_rows_of_one_list_of_tools_are_a_family_and_a_stranger_stays_alone() -> None:
+    head = tuple(range(100, 130))
+    members = [TokenRow((*head, *range(n, n + 6)), (0.0,) * 33 + (1.0,) * 3) for n in (1, 20, 40)]
+    stranger = TokenRow((*head[:17], *range(60, 90)), (0.0,) * 40 + (1.0,) * 7)
+    stand_alone, shared = sorted(families([members[0], stranger, *members[1:]], 100), key=lambda one: len(one.rests))
+    assert whole(stand_alone) == [stranger], "it shares less than half of what the others share"
+    assert shared.head == head
+    assert len(shared) == 30 + 3 * 6
+
+
+def test_a_family_is_no_larger_than_a_pack() -> None:
+    rows = [TokenRow((*range(100, 130), *range(n, n + 9)), (0.0,) * 35 + (1.0,) * 4) for n in range(1, 60, 9)]
+    found = families(rows, CAPACITY)
+    assert [len(family.rests) for family in found] == [3, 3, 1]
+    with pytest.raises(ValueError, match="expected rows of at most 64 tokens, the pack length, found one of 65"):
+        families([row(65)], CAPACITY)
+
+
+@given(alike())
+def test_every_token_is_laid_out_with_its_place_and_what_follows_in_its_row(rows: list[TokenRow]) -> None:
+    packs = [[family] for family in families(rows, CAPACITY)] or [[]]
+    batch = collate(packs, CAPACITY, PAD)
+    for n, members in enumerate(packs):
         start = 0
-        for number, one in enumerate(rows, 1):
-            size = len(one.input_ids)
-            here = slice(start, start + size)
-            assert tuple(batch.input_ids[n, here].tolist()) == one.input_ids
-            assert batch.position_ids[n, here].tolist() == list(range(size))
-            assert batch.segments[n, here].tolist() == [number] * size
-            wanted = [i if t else IGNORED for i, t in zip(one.input_ids[1:], one.trained[1:], strict=True)]
-            assert batch.labels[n, here].tolist() == [*wanted, IGNORED]
-            assert batch.weights[n, here].tolist() == [*one.weights[1:], 0]
-            start += size
-            assert batch.segments[n, start : start + gap].tolist() == [0] * gap
-            start += gap
-        empty = batch.segments[n] == 0
+        for number, family in enumerate(members, 1):
+            head, at = len(family.head), start
+            assert batch.input_ids[n, at : at + head].tolist() == list(family.head)
+            assert set(batch.labels[n, at : at + head].tolist()) <= {IGNORED}
+            start += head
+            for place, rest in enumerate(family.rests, number + (head > 0)):
+                here = slice(start, start + len(rest.input_ids))
+                start = here.stop
+                assert tuple(batch.input_ids[n, here].tolist()) == rest.input_ids
+                assert batch.position_ids[n, here].tolist() == list(range(head, head + len(rest.input_ids)))
+                assert batch.offsets[n, here].tolist() == list(range(len(rest.input_ids)))
+                assert set(batch.segments[n, here].tolist()) == {place}
+                assert set(batch.heads[n, here].tolist()) == {at if head else -1}
+                follow = [i if w else IGNORED for i, w in zip(rest.input_ids[1:], rest.weights[1:], strict=True)]
+                assert batch.labels[n, here].tolist() == [*follow, IGNORED]
+                assert batch.weights[n, here].tolist() == [*rest.weights[1:], 0]
+        empty = slice(start, CAPACITY)
+        assert set(batch.segments[n, empty].tolist()) <= {0}
         assert set(batch.labels[n, empty].tolist()) <= {IGNORED}
         assert set(batch.input_ids[n, empty].tolist()) <= {PAD}
         assert not batch.weights[n, empty].any()
-    assert batch.targets == sum(sum(one.trained[1:]) for rows in packs for one in rows)
+    assert batch.targets == sum(sum(one.trained[1:]) for one in rows)
 
 
 def test_rows_that_are_too_long_are_left_out_and_counted() -> None:
     one = packer([row(10), row(CAPACITY + 1), row(CAPACITY), row(200)])
-    packed = [r for p in one.epoch(0) for r in p]
+    packed = [r for p in one.epoch(0) for f in p for r in f.rests]
     assert sorted(len(r.input_ids) for r in packed) == [10, CAPACITY]
     assert one.too_long == 2
 
 
-def ids(packs: list[list[TokenRow]]) -> list[list[int]]:
-    return [[r.input_ids[0] for r in p] for p in packs]
+def ids(packs: list[list[Family]]) -> list[list[int]]:
+    return [[r.input_ids[0] for f in p for r in f.rests] for p in packs]
 
 
 @pytest.mark.parametrize("cache_rows", [0, 1000])
@@ -111,5 +169,13 @@ def test_a_worker_without_rows_says_so() -> None:
 
 def test_packs_become_forward_passes_of_bounded_size() -> None:
     config = BatchConfig(pack_length=CAPACITY, packs_at_once=2)
-    batches: list[Batch] = to_batches([[row(10)]] * 5, config, gap=2, pad_id=PAD)
+    batches: list[Batch] = to_batches([alone(row(10))] * 5, config, pad_id=PAD)
     assert [tuple(b.input_ids.shape) for b in batches] == [(2, CAPACITY), (2, CAPACITY), (1, CAPACITY)]
+
+
+def test_rows_are_laid_out_one_by_one_where_they_share_nothing() -> None:
+    rows = [TokenRow((*range(100, 130), n), (0.0,) * 31) for n in range(5)]
+    packers = [
+        Packer(lambda: iter(rows), BatchConfig(pack_length=64), seed=1, worker=0, share=s) for s in (True, False)
+    ]
+    assert [packer.read() for packer in packers] == [1, 3]

@@ -12,7 +12,8 @@ from evaluation.engines.chat import ChatFormat
 from evaluation.protocols.hermes import CLOSE, OPEN
 from evaluation.records import Message, ToolCall, ToolSpec
 from tests.training.making import qwen_tokenizer, tiny_tokenizer
-from training.render import Emphasis, TemplateError, render, training_template
+from training.config import Emphasis
+from training.render import TemplateError, render, training_template
 
 MAKERS = {"tiny": tiny_tokenizer, "qwen2_5": qwen_tokenizer}
 STOP = {"tiny": "<|end|>", "qwen2_5": "<|im_end|>"}

@@ -129,9 +129,29 @@ def test_what_went_wrong_gets_further_examples_of_its_intent_done_right() -> Non
     assert {rows[f"s-{name}"].source for name in ("bob", "eve", "fay", "gus")} == {"synthetic"}
     assert json.loads(rows["s-eve"].messages)[-1]["content"] == "It is eve@corp.com."
     assert reasons(selection, "further examples") == {"added": 3}
-    assert [s.rows_out for s in selection.funnel.steps] == [3, 3, 3, 2, 5]
+    assert [s.rows_out for s in selection.funnel.steps] == [3, 3, 3, 2, 5, 5]
     later = run(examples[::-1], SelectConfig(scrub=False, augment=2), further=further)
     assert later.rows == selection.rows, "a test run that was resumed made its examples in another order"
+
+
+def test_conversations_about_made_up_tools_are_a_share_of_what_was_selected() -> None:
+    examples = [example("ann", n, labels=RIGHT, reply=f"Answer {n}") for n in range(10)]
+    config = SelectConfig(rehearsal=0.5, scrub=False)
+    rows = run(examples, config, seed=3).rows
+    assert rows[:10] == run(examples).rows
+    made_up = rows[10:]
+    assert len(made_up) == 5
+    assert {(row.source, row.task_key, row.part, row.scenario_id) for row in made_up} == {
+        ("synthetic", "tools", None, None)
+    }
+    assert all(json.loads(row.tools) for row in made_up)
+    calls = [c for row in made_up for m in json.loads(row.messages) for c in m.get("tool_calls", ())]
+    assert all(isinstance(json.loads(call["function"]["arguments"]), dict) for call in calls)
+    assert len(calls) > 2
+    assert rows == run(examples, config, seed=3).rows
+    assert {row.messages for row in made_up}.isdisjoint(row.messages for row in run(examples, config, seed=4).rows)
+    assert reasons(run(examples, config), "rehearsal") == {"made up": 5}
+    assert run([], config).rows == ()
 
 
 def test_further_examples_are_for_tests_that_went_wrong_only_and_never_of_the_held_out_part() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from tests.training.making import lfm2_config, save_base, tiny_tokenizer
-from training.render import Emphasis
+from training.config import Emphasis
+from training.render_rows import RenderRows
 from training.rows import arrow_rows
-from training.stream import COLUMNS, RenderRows, Slice
+from training.shares import Slice, divides_by_tools
+from training.snapshot import SnapshotMeta, SnapshotRow, commit
+from training.stream import COLUMNS
 
 SAID = json.dumps([{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}])
 WEIGHTS = {"light": 0.5, "plain": 1.0, "none": 0.0, "heavy": 3.0}
@@ -39,3 +43,23 @@ def test_a_rows_weight_is_that_of_its_tokens(base: str) -> None:
 def test_every_row_is_one_workers(base: str) -> None:
     stages = [RenderRows(base, Slice(rank, 2, 0.0, seed=1), Emphasis()) for rank in range(2)]
     assert sum(len(stage(snapshot_rows())) for stage in stages) == len(WEIGHTS)
+
+
+def test_rows_with_one_list_of_tools_are_one_workers_and_get_the_same_names() -> None:
+    slices = [Slice(rank, 2, 0.0, seed=1, mask_names=0.5, by_tools=True) for rank in range(2)]
+    for tools in map(str, range(40)):
+        takers = {one.rank for one in slices for row in "abcdef" if one.takes(row, tools)}
+        assert len(takers) == 1
+        assert len({slices[0].masks(row, "", tools) for row in "abcdef"}) == 1
+    taken = sum(slices[0].takes("a", str(tools)) for tools in range(200))
+    assert 60 < taken < 140
+
+
+@pytest.mark.parametrize(("lists", "divided"), [(1, False), (4, False), (64, True)])
+def test_rows_are_divided_by_tools_where_there_are_many_lists(lists: int, divided: bool, tmp_path: Path) -> None:
+    rows = [
+        SnapshotRow(id=f"{n:03}", task_key="tools", messages=SAID, tools=json.dumps([n % lists]), source="test")
+        for n in range(128)
+    ]
+    made = commit(rows, tmp_path / "snapshot", SnapshotMeta(name="", filter={}, seeds={}, funnel={}))
+    assert divides_by_tools(made.path, made.version, 2) is divided

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
-from training.model import TokenLoss, conv_gap, pays_to_compile
+from training.model import TokenLoss, pays_to_compile, shares_heads
 from training.optim import evaluate, learning_rate, make_optimizer, set_rate, train_step
 from training.rows import Packer, to_batches
 
@@ -27,15 +27,15 @@ def train(job: dict[str, Any]) -> None:
         raise ValueError("recipe scratch streams its rows once: set `steps`")
     place = worker.set_up(config)
     model = AutoModelForCausalLM.from_config(job["model_config"])
-    gap = conv_gap(model.config)
     compiled = pays_to_compile(model, config.steps, config.scale)
     module = worker.wrap(TokenLoss(model, compiled).train(), place)
     optimizer = make_optimizer(model, config.optim)
     progress = worker.restore(model, optimizer)
-    packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
-    batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=job["pad_id"])
-    held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
-    eval_batches = to_batches(list(held.epoch(0)), config.batch, gap=gap, pad_id=job["pad_id"])
+    share = shares_heads(model.config)
+    packer = Packer(worker.source("train", place), config.batch, seed=config.seed, worker=place.rank, share=share)
+    batches = worker.StepBatches(packer, config, place, pad_id=job["pad_id"])
+    held = Packer(worker.source("eval", place), config.batch, seed=config.seed, worker=place.rank, share=share)
+    eval_batches = to_batches(list(held.epoch(0)), config.batch, pad_id=job["pad_id"])
     batches.skip(progress.step)
     curve, started, every = list(progress.curve), time.monotonic(), max(1, config.steps // config.checkpoints)
     for step in range(progress.step, config.steps):

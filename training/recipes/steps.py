@@ -15,7 +15,7 @@ from torch import nn
 from training import worker
 from training.checkpoints import Progress
 from training.config import TrainConfig
-from training.model import TokenLoss, conv_gap, pays_to_compile
+from training.model import TokenLoss, pays_to_compile, shares_heads
 from training.optim import evaluate, learning_rate, make_optimizer, precision, set_rate, train_step
 from training.packing import Batch
 from training.rows import Packer, to_batches
@@ -61,17 +61,18 @@ def run_steps(
 
     `embedding_share`: rate of the input embeddings as a share of the others'.
     """
-    gap, pad_id = conv_gap(model.config), int(job["pad_id"])
+    pad_id = int(job["pad_id"])
     optimizer = make_optimizer(model.to(place.device), config.optim, embedding_share)
     progress = worker.restore(model, optimizer)
-    packer = Packer(worker.source("rows", place), config.batch, seed=config.seed, worker=place.rank, gap=gap)
+    share = shares_heads(model.config)
+    packer = Packer(worker.source("rows", place), config.batch, seed=config.seed, worker=place.rank, share=share)
     compiled = pays_to_compile(model, worker.about_steps(job["rows"], config), config.scale)
     loss = TokenLoss(model, compiled).train()
-    batches = worker.StepBatches(packer, config, place, gap=gap, pad_id=pad_id)
+    batches = worker.StepBatches(packer, config, place, pad_id=pad_id)
     packs = read_and_compile(packer, loss, config, place=place, empty=batches.empty()) if compiled else packer.read()
     steps = worker.count_steps(packs, job["rows"], config)
     module = worker.wrap(loss, place)
-    eval_batches = to_batches(packer.held(), config.batch, gap=gap, pad_id=pad_id)
+    eval_batches = to_batches(packer.held(), config.batch, pad_id=pad_id)
     batches.skip(progress.step)
     curve, started, every = list(progress.curve), time.monotonic(), math.ceil(steps / config.checkpoints)
     if progress.step == 0:

@@ -1,0 +1,54 @@
+"""Which rows of a snapshot are which worker's, are kept for evaluation, or get other names for their tools.
+
+It depends on ids and texts alone, so every run divides alike. Light to import: every process of a run does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from evaluation.records import stable_id
+
+
+def _share(text: str, seed: int) -> float:
+    return int(stable_id(seed, text)[:8], 16) / 0x1_0000_0000
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which rows of a snapshot one worker's data set has."""
+
+    rank: int
+    world: int
+    eval_share: float
+    seed: int
+    mask_names: float = 0.0
+    by_tools: bool = False
+    """Rows with the same list of tools go to the same worker, where they are laid out together."""
+
+    def takes(self, row_id: str, tools: str) -> bool:
+        """Return whether the row is this worker's."""
+        return int(_share(tools if self.by_tools else row_id, self.seed + 1) * self.world) == self.rank
+
+    def holds(self, row_id: str, group: str) -> bool:
+        """Return whether the row is kept for evaluation. A group is trained on or evaluated on, never both."""
+        return _share(group or row_id, self.seed) < self.eval_share
+
+    def masks(self, row_id: str, group: str, tools: str) -> bool:
+        """Return whether the row's tools get other names; those of rows kept for evaluation never do.
+
+        All rows with the same list of `tools` get the same names, or keep theirs: they go on beginning alike.
+        """
+        return not self.holds(row_id, group) and _share(tools, self.seed + 2) < self.mask_names
+
+
+def divides_by_tools(path: str, version: int, world: int) -> bool:
+    """Return whether the workers' shares stay alike where rows with one list of tools go to one worker: no list has
+    more than a sixteenth of a share.
+    """
+    table = DeltaTable(path, version=version).to_pyarrow_table(columns=["tools"])
+    most = pc.max(pc.value_counts(table["tools"]).field("counts")).as_py() if len(table) else 0
+    return 16 * world * most <= len(table)
