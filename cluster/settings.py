@@ -34,7 +34,7 @@ class SettingsError(Exception):
 class Counts(Record):
     """Scenarios per part of a built-in suite."""
 
-    train: int = Field(default=1200, ge=20)
+    train: int = Field(default=600, ge=20)
     held_out: int = Field(default=400, ge=20)
     live: int = Field(default=400, ge=20)
 

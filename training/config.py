@@ -14,7 +14,7 @@ USUAL_RATES = {("lora", True): 4e-3, ("full", True): 1.5e-3, ("lora", False): 2e
 """Learning rates by recipe, and whether the base is small."""
 
 
-USUAL_SEEN, MOST_PASSES = 12_000, 4
+USUAL_SEEN, MOST_PASSES = 16_000, 4
 """Rows that a run sees where nothing else is said, and how often at most it sees each."""
 
 
@@ -58,7 +58,7 @@ class OptimConfig(Record):
 class BatchConfig(Record):
     """How rows become batches."""
 
-    pack_length: int = Field(default=2048, ge=32)
+    pack_length: int = Field(default=1408, ge=32)
     """Tokens of one packed row; longer rows are left out and counted."""
     packs_per_step: int = Field(default=2, ge=1)
     """Packed rows of one optimiser step, over all workers."""
@@ -102,7 +102,7 @@ class TrainConfig(Record):
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over the rows; None: until about 12,000 rows were seen, in one pass at least and four at most."""
+    """Passes over the rows; None: until about 16,000 rows were seen, in one pass at least and four at most."""
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: as `epochs` has it."""
     seed: int = 0
@@ -111,9 +111,9 @@ class TrainConfig(Record):
     The training loss in the curve has it, the evaluation loss has not."""
     name_weight: float = Field(default=1.0, gt=0)
     """Factor of the loss of the name of a tool that is called, which decides which one it is."""
-    mask_names: float = Field(default=0.3, ge=0, le=1)
-    """Share of the rows whose tools get names that say nothing, so that descriptions are read (arXiv 2410.04587). Rows
-    kept for evaluation keep theirs."""
+    mask_names: float = Field(default=0.5, ge=0, le=1)
+    """Share of the rows whose tools get other names, drawn from the vocabulary, so that descriptions are read (arXiv
+    2410.04587). Rows kept for evaluation keep theirs."""
     eval_share: float = Field(default=0.03, ge=0, lt=1)
     """Share of the snapshot's groups that is kept for the evaluation at each checkpoint."""
     checkpoints: int = Field(default=4, ge=1)

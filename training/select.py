@@ -51,13 +51,13 @@ class SelectConfig(Record):
     """Least mean rating by users, where there is one."""
     correct: bool = True
     """Correct what was wrong; otherwise it is dropped."""
-    augment: int = Field(default=8, ge=0)
+    augment: int = Field(default=16, ge=0)
     """Further examples for each test that went wrong: other requests of the same intent, done right. A suite that is a
     file of scenarios has none."""
     rehearsal: float | None = Field(default=None, ge=0, le=1)
     """Conversations about made-up tools, as a share of the selected rows, so that tools which are not among those are
     still read (`training/rehearsal.py`). None: 0.1 where the base is small (up to 100M parameters), else none."""
-    together: int = Field(default=16, ge=1)
+    together: int = Field(default=6, ge=1)
     """Further examples that share their list of tools: training computes what they share once. 1: each has its own."""
     scrub: bool = True
     """Replace personal data."""

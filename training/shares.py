@@ -5,9 +5,9 @@ It depends on ids and texts alone, so every run divides alike. Light to import: 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from evaluation.records import stable_id
@@ -49,6 +49,7 @@ def divides_by_tools(path: str, version: int, world: int) -> bool:
     """Return whether the workers' shares stay alike where rows with one list of tools go to one worker: no list has
     more than a sixteenth of a share.
     """
-    table = DeltaTable(path, version=version).to_pyarrow_table(columns=["tools"])
-    most = pc.max(pc.value_counts(table["tools"]).field("counts")).as_py() if len(table) else 0
-    return 16 * world * most <= len(table)
+    counts = Counter[int]()
+    for batch in DeltaTable(path, version=version).to_pyarrow_dataset().to_batches(columns=["tools"]):
+        counts.update(hash(tools) for tools in batch["tools"].to_pylist())
+    return 16 * world * max(counts.values(), default=0) <= counts.total()
