@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
+import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,19 +26,24 @@ CONFIG = "config"
 _ID = re.compile(r"t(\d+)")
 
 
-def next_id(loops: Path) -> str:
-    """Return the next free id, `t001` at first, and make its folder, so that nobody else takes it.
+def begin(loops: Path, given: Mapping[str, str], config: Path | None) -> str:
+    """Make the folder of a new turn and return its id, the next free one, `t001` at first.
 
-    Raises `HomeError` where the folder cannot be made.
+    The folder appears with the flags in it: a turn that was killed at any moment knows what it was begun with. Raises
+    `HomeError` where it cannot be made.
     """
     try:
         loops.mkdir(parents=True, exist_ok=True)
         number = max((int(m[1]) for p in loops.iterdir() if (m := _ID.fullmatch(p.name))), default=0)
+        made = loops / f".begun-{secrets.token_hex(4)}"
+        keep_flags(made, given, config)
         while True:
             number += 1
             try:
-                (loops / f"t{number:03}").mkdir()
-            except FileExistsError:
+                made.rename(loops / f"t{number:03}")
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
                 continue
             return f"t{number:03}"
     except OSError as error:
@@ -45,7 +52,7 @@ def next_id(loops: Path) -> str:
 
 def begun_with(loops: Path, turn_id: str) -> dict[str, str]:
     """Return the flags that the turn was begun with. Raises `TurnError` where there is no such turn."""
-    known = sorted(path.name for path in loops.iterdir() if path.is_dir()) if loops.is_dir() else []
+    known = sorted(path.name for path in loops.iterdir() if _ID.fullmatch(path.name)) if loops.is_dir() else []
     if turn_id not in known:
         raise TurnError(
             f"--resume: expected the id of a turn in {loops} ({', '.join(known) or 'none yet'}), found {turn_id!r};"

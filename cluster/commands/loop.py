@@ -53,19 +53,20 @@ def loop(
     flags = {"seed": seed, "suite": suite, "base": base, "serve.port": port, "home": home}
     given = {key: str(value) for key, value in flags.items() if value is not None}
     with said():
-        from cluster.turns import alone, keep_flags, next_id, resume_command
+        from cluster.turns import alone, begin, keep_flags, resume_command
 
         if resume is not None:
             given, config = _as_begun(given, config, resume)
         with opened(given, config) as at:
             if resume is None:
                 require_port(at.settings)
-            turn_id = resume or next_id(at.home.loops)
+            turn_id = resume or begin(at.home.loops, given, config)
             folder = at.home.loops / turn_id
             with alone(folder):
                 if resume is not None and not (folder / "collect.json").exists():
                     require_port(at.settings, wait_s=PORT_S)
-                keep_flags(folder, given, config)
+                if resume is not None:
+                    keep_flags(folder, given, config)
                 again = resume_command(turn_id, home, config)
                 raise typer.Exit(_take(at, turn_id, begun, again=again, as_json=as_json))
 

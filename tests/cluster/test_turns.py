@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster import turns
 from cluster.turn import TurnError
-from cluster.turns import CONFIG, alone, begun_with, keep_flags, next_id, resume_command
+from cluster.turns import CONFIG, alone, begin, begun_with, keep_flags, resume_command
 
 HOLD = """
 import sys, time
@@ -22,7 +23,26 @@ with alone(Path(sys.argv[1])):
 
 
 def test_ids_go_on_where_they_were(tmp_path: Path) -> None:
-    assert [next_id(tmp_path / "loops") for _ in range(3)] == ["t001", "t002", "t003"]
+    loops = tmp_path / "loops"
+    assert [begin(loops, {"seed": str(seed)}, None) for seed in range(3)] == ["t001", "t002", "t003"]
+    assert begun_with(loops, "t002") == {"seed": "1"}
+    assert sorted(path.name for path in loops.iterdir()) == ["t001", "t002", "t003"]
+
+
+def test_a_folder_never_stands_without_what_the_turn_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that is killed while it begins leaves nothing that could be gone on with under other flags."""
+    stands: list[list[str]] = []
+    write = turns.atomic_write
+
+    def watched(path: Path, content: str | bytes) -> None:
+        stands.append([turn for turn in os.listdir(tmp_path) if turn.startswith("t")])
+        write(path, content)
+
+    monkeypatch.setattr(turns, "atomic_write", watched)
+    assert begin(tmp_path, {"seed": "7"}, None) == "t001"
+    assert stands == [[]]
 
 
 def test_a_turn_keeps_what_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
