@@ -116,6 +116,10 @@ class FailureKind(StrEnum):
     """The tool passed its time limit."""
     SCORER_ERROR = "scorer_error"
     """A validator raised."""
+    AGENT_ERROR = "agent_error"
+    """The agent could not read a step's output, met one of its limits, or raised."""
+    USER_ERROR = "user_error"
+    """The model that plays the user could not answer."""
 
 
 class Failure(Record):
@@ -124,7 +128,8 @@ class Failure(Record):
     kind: FailureKind
     message: str
     turn: int
-    """Index of the model call during or after which it happened, from 0."""
+    """Index of the assistant turn in or after which it happened, from 0; earlier turns that the scenario gave do not
+    count, and where the model failed it is that of the turn which did not come."""
     call_id: str | None = None
     """The call that failed; None where the model's own output did."""
 
@@ -142,16 +147,33 @@ class StopReason(StrEnum):
     """The limit of output tokens was reached."""
     MODEL_ERROR = "model_error"
     """The model could not be asked any further."""
+    AGENT_ERROR = "agent_error"
+    """The agent itself broke; a failure says how."""
+    USER_ERROR = "user_error"
+    """The model that plays the user could not answer."""
 
 
 class ModelCall(Record):
     """Figures of one model call."""
 
+    task_key: str = ""
+    """The step of the agent that asked (`flat.split`); empty: the episode's own task key."""
     latency_ms: float
     """Wall time from request to last token."""
     tokens_in: int
     tokens_out: int
     finish: Literal["stop", "tool_calls", "length", "error"]
+
+
+class AgentStep(Record):
+    """One model call of an agent that asks for more than the next turn of the conversation."""
+
+    task_key: str
+    """Which kind of decision it was: `flat.split`, `rebel.memory_check`."""
+    messages: tuple[Message, ...]
+    """What the model was shown."""
+    tools: tuple[ToolSpec, ...] = ()
+    response: Message
 
 
 class Source(StrEnum):
@@ -173,9 +195,15 @@ class Episode(Record):
     """Everything that was said, the system and user messages included."""
     tools: tuple[ToolSpec, ...]
     """The tools that were offered."""
+    given: int
+    """How many of the messages the scenario began with; what follows was said in this attempt."""
     model_calls: tuple[ModelCall, ...]
+    steps: tuple[AgentStep, ...] = ()
+    """What the agent asked beside the conversation; empty for an agent that only goes on with it."""
     failures: tuple[Failure, ...] = ()
     stop_reason: StopReason
+    agent: str = "tools"
+    """Name of the agent that drove the model."""
     attempt: int = 0
     seed: int
     """The sampling seed that the model was given."""

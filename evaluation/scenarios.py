@@ -6,11 +6,11 @@ The records only; `evaluation/suite.py` reads them from files and expands templa
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from evaluation.records import Message, Record, RecoveryStrategy, ToolSpec, stable_id
+from evaluation.records import Message, Record, RecoveryStrategy, StopReason, ToolSpec, stable_id
 
 
 class Part(StrEnum):
@@ -37,7 +37,29 @@ class Kind(StrEnum):
     """Two calls in a row; the second uses the first one's result."""
     STATED_ANSWER = "stated_answer"
     """The final answer must state what the tool returned."""
+    PARALLEL = "parallel"
+    """Several calls that do not depend on each other."""
+    DIALOGUE = "dialogue"
+    """Several turns with a user, over a state that the calls change."""
+    PROTOCOL = "protocol"
+    """The call has to keep to an agent's protocol."""
+    QUESTION = "question"
+    """A question that an agent answers with its tools, memory or knowledge."""
     IMPORTED = "imported"
+
+
+TEMPLATE_KINDS = frozenset(
+    {
+        Kind.ONE_CALL,
+        Kind.NEAR_TWIN,
+        Kind.NO_TOOL,
+        Kind.MISSING_ARGUMENT,
+        Kind.TOOL_ERROR,
+        Kind.CHAIN,
+        Kind.STATED_ANSWER,
+    }
+)
+"""What templates of suites can express."""
 
 
 class ToolDef(ToolSpec):
@@ -54,17 +76,26 @@ class ToolDef(ToolSpec):
 class Fault(Record):
     """A failure that is injected into a tool."""
 
-    kind: Literal["error", "timeout", "malformed"]
+    kind: Literal["error", "timeout", "malformed", "slow"]
+    """`slow`: the tool works, and takes `seconds` longer; past the time limit it is a timeout."""
     message: str = "temporarily unavailable"
     times: int | None = None
-    """How many calls fail before the tool works; None: all."""
+    """How many calls it strikes before the tool works; None: all."""
+    seconds: float = Field(default=0.0, ge=0)
+    """How much longer a `slow` call takes."""
 
 
 class ExpectedArgument(Record):
-    """What one argument may be."""
+    """What one argument may be: one of `any_of`, or a text that `regex` describes."""
 
-    any_of: tuple[Any, ...]
+    any_of: tuple[Any, ...] = ()
     """Acceptable values, compared with their JSON types (5 is not "5"; 5.0 is not 5 for an `integer`)."""
+    regex: str | None = None
+    """A regular expression (Python's `re`) that the whole text has to match."""
+    tolerance: float = Field(default=0.0, ge=0)
+    """How far a number may lie from an acceptable one, in the number's own unit."""
+    compare: Literal["like", "exact", "set"] = "like"
+    """`like`: texts may differ in case and silent punctuation. `exact`: to the character. `set`: a list, any order."""
     optional: bool = False
     """May be left out."""
 
@@ -80,13 +111,30 @@ class ExpectedCall(Record):
     """
 
 
+class ExpectedNumber(Record):
+    """A number that the final answer has to state."""
+
+    value: float
+    tolerance: float = Field(default=0.0, ge=0)
+    """How far the stated number may lie from it."""
+
+
 class ExpectedAnswer(Record):
-    """What the final answer has to say."""
+    """What the final answer has to say; all that is given has to hold."""
 
     contains: tuple[str, ...] = ()
     """Each must occur, ignoring case and digit grouping."""
     any_of: tuple[str, ...] = ()
     """At least one must occur, ignoring case; empty: nothing asked."""
+    excludes: tuple[str, ...] = ()
+    """None may occur, ignoring case."""
+    regex: str | None = None
+    """A regular expression (Python's `re`, ignoring case) that has to match somewhere."""
+    equals: tuple[str, ...] = ()
+    """The whole answer is one of these, ignoring case, articles, punctuation and blanks (as SQuAD normalises)."""
+    number: ExpectedNumber | None = None
+    json_schema: dict[str, Any] | None = None
+    """The answer is JSON, alone or in a code fence, that fits this JSON Schema."""
     reference: str = ""
     """An answer that is right; what a corrected example says."""
 
@@ -99,9 +147,69 @@ class Expected(Record):
     any_call: bool = False
     """Any call will do, at least one; `calls` is empty then."""
     order: Literal["strict", "any"] = "strict"
+    partial: bool = False
+    """Further calls beside `calls` are no mistake."""
+    forbidden: tuple[ExpectedCall, ...] = ()
+    """Calls that may not be made; one without arguments forbids the tool whatever the arguments."""
     answer: ExpectedAnswer | None = None
     """None: any answer that is not empty."""
     recovery: RecoveryStrategy | None = None
+    world: dict[str, Any] | None = None
+    """The final state of the world: every key given has this value, at every depth; keys left out may be as they like.
+    None: not judged."""
+    turns: int | None = Field(default=None, ge=1)
+    """Most model calls that a good attempt takes."""
+    output_tokens: int | None = Field(default=None, ge=1)
+    """Most output tokens that a good attempt takes, of all model calls together."""
+    stop_reason: StopReason | None = None
+    """How the episode has to end."""
+
+
+class Policy(Record):
+    """What an assistant has to keep to, as text for the model and as rules for the validator."""
+
+    text: str = ""
+    """Put behind the system prompt."""
+    never: tuple[ExpectedCall, ...] = ()
+    """Calls that are against the policy; one without arguments: whatever the arguments."""
+    first: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By tool: tools that must have been called, and have worked, before it (identify before a refund)."""
+    consent: tuple[str, ...] = ()
+    """Tools that are called only right after the user has said yes."""
+
+
+class Slot(Record):
+    """Something that a scripted user knows and says when asked."""
+
+    asked: tuple[str, ...]
+    """Words of which a question for it has one, ignoring case."""
+    say: str
+    """What the user then says."""
+
+
+class ScriptedUser(Record):
+    """A user who answers by a script: what is asked for and known is said, a request for consent is answered."""
+
+    kind: Literal["scripted"] = "scripted"
+    slots: dict[str, Slot] = Field(default_factory=dict)
+    consent: str = "Yes, please go ahead."
+    """The answer to a question whether to go ahead."""
+    otherwise: str = "I don't know."
+    """The answer to any other question."""
+    then: tuple[str, ...] = ()
+    """What the user asks for next, one after the other, each once the assistant has answered without a question."""
+    replies: int = Field(default=8, ge=0)
+    """Most things that the user says after the first message."""
+
+
+class ModelUser(Record):
+    """A user whose part a model plays."""
+
+    kind: Literal["model"] = "model"
+    instructions: str
+    """Who the user is, wants and knows; the model that plays the part sees it, the one that is tested does not."""
+    replies: int = Field(default=8, ge=0)
+    """Most things that the user says after the first message."""
 
 
 class Scenario(Record):
@@ -120,6 +228,9 @@ class Scenario(Record):
     """State that the tools read and change."""
     faults: dict[str, Fault] = Field(default_factory=dict)
     """By tool name."""
+    policy: Policy | None = None
+    user: Annotated[ScriptedUser | ModelUser, Field(discriminator="kind")] | None = None
+    """Who answers when the assistant says something; None: the first answer ends the episode."""
     expected: Expected
     stop: Literal["answer", "calls"] = "answer"
     """`calls`: the episode ends with the first turn, and calls are not executed (as in the Berkeley leaderboard)."""
@@ -133,6 +244,15 @@ class Scenario(Record):
     def query(self) -> str:
         """The first user message."""
         return next(m.content for m in self.messages if m.role == "user")
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The messages that an attempt begins with: the policy stands at the end of the system prompt."""
+        if self.policy is None or not self.policy.text:
+            return self.messages
+        said = self.messages[0].content if self.messages and self.messages[0].role == "system" else ""
+        system = Message(role="system", content=f"{said}\n\n{self.policy.text}".strip())
+        return (system, *(self.messages[1:] if said else self.messages))
 
     def digest(self) -> str:
         """Return an id of the scenario's whole content."""

@@ -13,7 +13,7 @@ import jsonschema
 from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
 from evaluation.located import Document, Location, SuiteError, parse, read_yaml
 from evaluation.records import RecoveryStrategy
-from evaluation.scenarios import Kind, ToolDef
+from evaluation.scenarios import TEMPLATE_KINDS, Kind, ToolDef
 from evaluation.splits import normalised
 from evaluation.templates import (
     PLACEHOLDER,
@@ -170,8 +170,8 @@ def _kind_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
     """Yield field and text for what does not suit the intent's kind."""
     calls = len(intent.calls)
     match intent.kind:
-        case Kind.IMPORTED:
-            yield "kind", "expected a kind that templates can have, found imported"
+        case other if other not in TEMPLATE_KINDS:
+            yield "kind", f"expected a kind that templates can have, found {other.value}"
         case Kind.NO_TOOL if calls:
             yield "calls", f"expected no calls for no_tool, found {calls}"
         case Kind.CHAIN if calls != 2:

@@ -61,10 +61,13 @@ class Said:
 
 
 def turns_of(episode: Episode) -> list[Said]:
-    """Return the turns that the model took; a scenario may begin with earlier ones."""
+    """Return the turns that the model took; a scenario may begin with earlier ones.
+
+    Raises `ValueError` where the turns are not those of the model calls, as with an agent that has steps of its own.
+    """
     answered = [call for call in episode.model_calls if call.finish != "error"]
-    starts = [at for at, message in enumerate(episode.messages) if message.role == "assistant"]
-    starts = starts[len(starts) - len(answered) :] if answered else []
+    own = enumerate(episode.messages[episode.given :], start=episode.given)
+    starts = [at for at, message in own if message.role == "assistant"]
     out = []
     for number, (at, call) in enumerate(zip(starts, answered, strict=True)):
         after = starts[number + 1] if number + 1 < len(starts) else len(episode.messages)

@@ -39,6 +39,7 @@ def _episode(scenario: Scenario, calls: list[Call]) -> Episode:
         task_key=scenario.task_key,
         messages=(*scenario.messages, Message(role="assistant", tool_calls=made)),
         tools=(),
+        given=len(scenario.messages),
         model_calls=(ModelCall(latency_ms=0, tokens_in=0, tokens_out=0, finish="tool_calls" if made else "stop"),),
         stop_reason=StopReason.CALLED if made else StopReason.ANSWERED,
         seed=0,

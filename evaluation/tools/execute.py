@@ -17,6 +17,7 @@ import importlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,9 @@ class _Executed:
     """The world after the call; None where the call failed."""
 
 
+_RECORDED = ToolOutcome('{"status": "recorded"}')
+
+
 class ToolBox:
     """The tools of one episode, its world and its faults."""
 
@@ -68,6 +72,7 @@ class ToolBox:
         self._faults = dict(faults or {})
         self._struck = dict.fromkeys(self._faults, 0)
         self._time_limit_s = time_limit_s
+        self._delay_s = 0.0
         self._output_limit = output_limit
 
     async def call(self, call: ToolCall) -> ToolOutcome:
@@ -98,14 +103,18 @@ class ToolBox:
         if wrong:
             return failed(FailureKind.INVALID_ARGUMENTS, f"invalid arguments for {call.name}: {'; '.join(wrong)}")
         fault = self._faults.get(call.name)
+        self._delay_s = 0.0
         if fault is not None and (fault.times is None or self._struck[call.name] < fault.times):
             self._struck[call.name] += 1
-            return _struck(fault)
-        return ToolOutcome('{"status": "recorded"}') if tool.function is None else None
+            if fault.kind != "slow":
+                return _struck(fault)
+            self._delay_s = fault.seconds
+        return _RECORDED if tool.function is None and not self._delay_s else None
 
     def _submit(self, call: ToolCall) -> concurrent.futures.Future[_Executed]:
-        tool = self._tools[call.name]
-        return _THREADS.submit(functools.partial(_execute, tool, call.arguments, self.world, self._output_limit))
+        tool, limit = self._tools[call.name], self._output_limit
+        execute = functools.partial(_execute, tool, call.arguments, self.world, limit)
+        return _THREADS.submit(functools.partial(_later, self._delay_s, execute) if self._delay_s else execute)
 
     def _after(self, call: ToolCall, future: concurrent.futures.Future[_Executed]) -> ToolOutcome:
         if not future.done():
@@ -130,13 +139,22 @@ def _struck(fault: Fault) -> ToolOutcome:
             return failed(FailureKind.TOOL_TIMEOUT, fault.message)
         case "malformed":
             return failed(FailureKind.TOOL_ERROR, f"the tool's result is no JSON: {fault.message}")
+        case "slow":
+            raise AssertionError("a slow call is made, and takes longer")
+
+
+def _later(seconds: float, execute: Callable[[], _Executed]) -> _Executed:
+    time.sleep(seconds)
+    return execute()
 
 
 def _execute(tool: ToolDef, arguments: dict[str, Any], world: dict[str, Any], limit: int) -> _Executed:
     """Run the tool's function on a copy of `world`. Whatever it raises becomes an outcome."""
+    if tool.function is None:
+        return _Executed(_RECORDED, None)
     try:
         after = copy.deepcopy(world)
-        result = resolve(str(tool.function))(world=after, **copy.deepcopy(arguments))
+        result = resolve(tool.function)(world=after, **copy.deepcopy(arguments))
         content = json.dumps(result, ensure_ascii=False, allow_nan=False)
     except BaseException as error:
         return _Executed(failed(FailureKind.TOOL_ERROR, f"{type(error).__name__}: {error}"), None)

@@ -35,10 +35,7 @@ def same_call(one: ToolCall, other: ToolCall) -> bool:
 def made_calls(episode: Episode) -> list[MadeCall]:
     """Return the episode's calls in order, each with whether its tool failed."""
     broken = {(f.turn, f.call_id) for f in episode.failures if f.kind in BROKEN_TOOL}
-    # The episode's own turns are its last assistant messages: a scenario may begin with earlier ones.
-    turns = [message for message in episode.messages if message.role == "assistant"]
-    answered = sum(call.finish != "error" for call in episode.model_calls)
-    own = turns[len(turns) - answered :] if answered else []
+    own = [message for message in episode.messages[episode.given :] if message.role == "assistant"]
     return [MadeCall(call, (turn, call.id) in broken) for turn, m in enumerate(own) for call in m.tool_calls]
 
 

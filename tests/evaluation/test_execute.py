@@ -13,6 +13,7 @@ import pytest
 from evaluation.records import FailureKind, ToolCall
 from evaluation.scenarios import Fault, ToolDef
 from evaluation.tools.execute import ToolBox, ToolOutcome, resolve
+from tests.evaluation import attempts
 
 RELEASE = threading.Event()
 HERE = "tests.evaluation.test_execute"
@@ -159,3 +160,13 @@ def test_a_tool_without_function_is_recorded() -> None:
 def test_what_cannot_be_called_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match="expected a function"):
         resolve(name)
+
+
+def test_a_slow_tool_works_later_and_past_the_limit_is_a_timeout() -> None:
+    slow = Fault(kind="slow", seconds=0.05, times=1)
+    box = ToolBox(attempts.TOOLS, {"stock": {"pen": 3}}, {"stock": slow}, time_limit_s=2.0)
+    begun = time.perf_counter()
+    assert box.call_now(attempts.call("stock", item="pen")).failure is None
+    assert time.perf_counter() - begun >= 0.05
+    late = ToolBox(attempts.TOOLS, {"stock": {"pen": 3}}, {"stock": Fault(kind="slow", seconds=0.5)}, time_limit_s=0.05)
+    assert late.call_now(attempts.call("stock", item="pen")).failure == FailureKind.TOOL_TIMEOUT

@@ -18,7 +18,7 @@ from evaluation.expand import SUITES
 from evaluation.filling import answer_mistakes
 from evaluation.pools import Pool, Values, parse_pattern, shares
 from evaluation.records import FailureKind, RecoveryStrategy, ToolCall
-from evaluation.scenarios import Kind, Part, Scenario
+from evaluation.scenarios import TEMPLATE_KINDS, Kind, Part, Scenario
 from evaluation.splits import Suite, check_split, normalised
 from evaluation.suite import SuiteError, draw_further, expand, intent_of, load, require_parts
 from evaluation.template_checks import read_template
@@ -430,7 +430,7 @@ def test_the_built_in_suite_is_as_large_as_claimed(tools: Suite) -> None:
     assert len(template.tools) >= 24
     assert len(template.domains) >= 6
     for part in Part:
-        assert {s.kind for s in tools.part(part)} == set(Kind) - {Kind.IMPORTED}
+        assert {s.kind for s in tools.part(part)} == TEMPLATE_KINDS
     held_out_only = {name for name, (_, tool) in template.tools.items() if tool.held_out_only}
     called = {name for s in tools.scenarios if "held_out_tool" in s.tags for name in [c.name for c in s.expected.calls]}
     assert len(held_out_only & called) >= 4

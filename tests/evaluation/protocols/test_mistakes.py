@@ -43,6 +43,7 @@ def episode(
             "task_key": "t",
             "messages": tuple(said),
             "tools": (),
+            "given": 1,
             "model_calls": (figures,) * len(turns),
             "failures": tuple(failures),
             "stop_reason": StopReason.ANSWERED,
