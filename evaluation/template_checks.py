@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
-
 from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
 from evaluation.located import Document, Location, SuiteError, parse, read_yaml
 from evaluation.records import RecoveryStrategy
@@ -26,6 +24,7 @@ from evaluation.templates import (
     slots_of,
 )
 from evaluation.tools.execute import resolve
+from evaluation.validators.schemas import unusable
 
 
 def read_template(folder: Path) -> Template:
@@ -153,12 +152,10 @@ class Checks:
 
 def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:
     """Yield field and text for what is wrong with a tool's schema and function."""
-    try:
-        jsonschema.Draft202012Validator.check_schema(tool.parameters)
-        if tool.parameters.get("type") != "object":
-            yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
-    except jsonschema.exceptions.SchemaError as error:
-        yield "parameters", f"expected a JSON Schema, found: {error.message}"
+    wrong = unusable(tool.parameters)
+    yield from (("parameters", mistake) for mistake in wrong)
+    if not wrong and tool.parameters.get("type") != "object":
+        yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
     try:
         if tool.function is not None:
             resolve(tool.function)
