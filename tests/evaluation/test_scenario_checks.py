@@ -119,6 +119,15 @@ def test_what_types_cannot_say_is_named(fields: dict[str, Any], said: str, tmp_p
     assert all(mistake.startswith("2: ") for mistake in found)
 
 
+def test_a_mistake_of_a_user_is_named_where_it_stands(tmp_path: Path) -> None:
+    text = FULL.replace("say: A17", "say: 17").replace("instructions: You want that.", "instructions: 5, replies: -1")
+    assert mistakes(write(tmp_path, text)) == [
+        "8: user.slots.order.say: expected a valid string, found 17",
+        "21: user.instructions: expected a valid string, found 5",
+        "21: user.replies: expected greater than or equal to 0, found -1",
+    ]
+
+
 def test_all_mistakes_of_a_file_come_at_once(tmp_path: Path) -> None:
     every = "\n".join(row(**({"id": f"row{n}"} | fields)) for n, (fields, _) in enumerate(MISTAKES))
     found = mistakes(write(tmp_path, every, "suite.jsonl"))
