@@ -72,6 +72,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
      "expected.any_call: expected no calls where any call will do, found 1"),
     ({"expected": {"forbidden": ["c"]}},
      "expected.forbidden[0].name: expected an offered tool (a, b), found unknown tool 'c'"),
+    ({"expected": {"calls": ["b", "a"], "forbidden": ["a"]}},
+     "expected.calls[1]: expected a call that is not forbidden, found a({})"),
     ({"expected": {"world": {}}, "stop": "calls"},
      "expected.world: expected no final state where calls are not executed (`stop: calls`), found one"),
     ({"expected": {"recovery": "clarify", "calls": ["a"]}},
