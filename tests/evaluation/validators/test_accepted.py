@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evaluation.scenarios import ExpectedArgument, ExpectedCall
 from evaluation.validators.accepted import argument_likeness, first_accepted, options
@@ -95,3 +97,26 @@ def test_the_first_acceptable_values_leave_out_what_may_be_left_out() -> None:
 def test_a_value_without_a_list_stands_alone() -> None:
     assert (options("Oslo"), options(["Oslo"])) == (["Oslo"], ["Oslo"])
     assert argument_likeness(call({"city": "Oslo"}), "it", {"city": "Oslo"}) == EXACT
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+)
+ARGUMENTS = st.builds(
+    ExpectedArgument,
+    any_of=st.lists(VALUES, max_size=3).map(tuple),
+    regex=st.sampled_from([None, "a*", "[0-9]+"]),
+    tolerance=st.sampled_from([0.0, 0.5, 1e300]),
+    compare=st.sampled_from(["like", "exact", "set"]),
+)
+
+
+@given(ARGUMENTS, VALUES)
+def test_whatever_a_model_gives_is_compared_and_what_is_expected_is_acceptable(argument, found) -> None:
+    call = ExpectedCall(name="f", arguments={"x": argument})
+    assert argument_likeness(call, "x", found) in (DIFFERENT, LOOSE, EXACT)
+    for value in argument.any_of:
+        sound = argument.compare != "set" or isinstance(value, list)
+        if sound and value == value and "nan" not in repr(value):
+            assert argument_likeness(call, "x", value) == EXACT
