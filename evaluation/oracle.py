@@ -2,7 +2,8 @@
 
 Decisions: it goes through the same agent loop as any model, so that a reference episode has the same shape, real tool
 results included. Each call takes the first acceptable value of each argument and leaves optional ones out; one call a
-turn, those in any order in one turn; a call that has to be retried is made once more for each time that it fails.
+turn, those in any order in one turn; a call that has to be retried is made once more for each time that it fails. Where a
+scenario holds a script of its own (a dialogue does), that is what it does.
 Limits: where any call will do, it makes none, and so fails: nobody said which one is right.
 `Script` holds the turns before they are said, so that an agent that errs in one respect is the oracle with one edit.
 """
@@ -36,13 +37,13 @@ def oracle(scenario: Scenario) -> ScriptedModel:
 def suite_oracle(scenarios: Sequence[Scenario], edit: Edit | None = None, name: str = NAME) -> ScriptedModel:
     """Return one model that does each of `scenarios` right, or as `edit` changes it.
 
-    It knows a scenario by its messages and tools; of two that agree in both, the first counts.
+    It knows a scenario by its prompt and tools; of two that agree in both, the first counts.
     """
     scripts: dict[tuple[object, ...], tuple[int, Script]] = {}
     for scenario in reversed(scenarios):
         right = script(scenario)
         turns = edit(scenario, right) if edit else right
-        scripts[_key(scenario.messages, scenario.tools)] = (len(scenario.messages), turns)
+        scripts[_key(scenario.prompt, scenario.tools)] = (len(scenario.prompt), turns)
 
     def say(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Message:
         # The scenario's own messages end before the first turn that is not among them.
@@ -63,6 +64,8 @@ async def reference_episode(scenario: Scenario, *, run_id: str = "", seed: int =
 
 def script(scenario: Scenario) -> Script:
     """Return the turns that do `scenario` right."""
+    if scenario.expected.script:
+        return scenario.expected.script
     wanted = expected_calls(scenario)
     together = scenario.expected.order == "any" or scenario.stop == "calls"
     groups = [wanted] if together and wanted else [[call] for call in wanted]
@@ -104,7 +107,7 @@ def _call(expected: ExpectedCall, turn: int, index: int) -> ToolCall:
 
 
 def _follow(scenario: Scenario, turns: Script) -> ScriptedModel:
-    return ScriptedModel(lambda messages, _: _turn(messages[len(scenario.messages) :], turns), NAME)
+    return ScriptedModel(lambda messages, _: _turn(messages[len(scenario.prompt) :], turns), NAME)
 
 
 def _turn(said: Sequence[Message], turns: Script) -> Message:
