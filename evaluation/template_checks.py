@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
 from evaluation.dialogue_checks import dialogue_mistakes, policy_mistakes
 from evaluation.located import Document, Location, SuiteError, parse, read_yaml
@@ -30,6 +28,7 @@ from evaluation.templates import (
     slots_of,
 )
 from evaluation.tools.execute import resolve
+from evaluation.validators.schemas import unusable
 
 
 def read_template(folder: Path) -> Template:
@@ -198,12 +197,10 @@ class Checks:
 
 def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:
     """Yield field and text for what is wrong with a tool's schema and function."""
-    try:
-        jsonschema.Draft202012Validator.check_schema(tool.parameters)
-        if tool.parameters.get("type") != "object":
-            yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
-    except jsonschema.exceptions.SchemaError as error:
-        yield "parameters", f"expected a JSON Schema, found: {error.message}"
+    wrong = unusable(tool.parameters)
+    yield from (("parameters", mistake) for mistake in wrong)
+    if not wrong and tool.parameters.get("type") != "object":
+        yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
     try:
         if tool.function is not None:
             resolve(tool.function)
