@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.expand import SUITES, expand
+from evaluation.expand import expand
 from evaluation.files import atomic_write
 from evaluation.located import Document, Location, SuiteError, not_json, parse, read_jsonl, read_yaml
 from evaluation.records import stable_id
@@ -21,18 +21,19 @@ from evaluation.scenarios import Part, Scenario, ToolDef
 from evaluation.shorthand import in_full
 from evaluation.splits import Suite, normalised, part_of_group
 from evaluation.template_checks import read_template
+from evaluation.templates import SUITES
 
 SCHEMA_FILE = Path(__file__).parent / "schema" / "scenario.schema.json"
 """JSON Schema of one scenario, written out in full."""
 
 
 def load(
-    suite: str | Path, seed: int = 0, split_seed: int | None = None, counts: Mapping[Part, int] | None = None
+    suite: str | Path, seed: int = 0, split_seed: int | None = None, counts: Mapping[Part, int | None] | None = None
 ) -> Suite:
     """Return the suite at `suite`: a built-in name, a folder of templates, or a .yaml, .yml or .jsonl file.
 
-    For a file, `counts` keeps the first so many scenarios of a part, and `split_seed` divides groups that name no part.
-    Raises `SuiteError` with all mistakes.
+    For a file, `counts` keeps the first so many scenarios of a part (None: all), and `split_seed` divides groups that
+    name no part. Raises `SuiteError` with all mistakes.
     """
     path = Path(suite)
     if (isinstance(suite, str) and suite in builtin_suites()) or path.is_dir():
@@ -79,8 +80,9 @@ def write_schema() -> None:
     SCHEMA_FILE.write_text(scenario_schema(), encoding="utf-8")
 
 
-def _limited(scenarios: list[Scenario], counts: Mapping[Part, int]) -> list[Scenario]:
-    left = {part: counts.get(part, len(scenarios)) for part in Part}
+def _limited(scenarios: list[Scenario], counts: Mapping[Part, int | None]) -> list[Scenario]:
+    given = {part: counts.get(part) for part in Part}
+    left = {part: len(scenarios) if most is None else most for part, most in given.items()}
     kept = []
     for scenario in scenarios:
         if left[scenario.part] > 0:

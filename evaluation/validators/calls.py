@@ -102,7 +102,7 @@ def _unjudged(scenario: Scenario) -> str:
 
 def _counted(scenario: Scenario, made: list[base.MadeCall]) -> list[ToolCall]:
     """Return the calls that are compared with the expected ones."""
-    if scenario.expected.recovery in (RecoveryStrategy.GRACEFUL_FAIL, RecoveryStrategy.FALLBACK):
+    if scenario.expected.recovery not in (None, RecoveryStrategy.RETRY):
         return [one.call for one in made]
     if scenario.expected.partial:
         return [one.call for one in made if not one.broke]
