@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from evaluation.outcomes import MEASURES, Outcome
 from evaluation.records import FailureKind, Record, StopReason
 from evaluation.scenarios import Scenario
-from evaluation.stats.intervals import Estimate, mean_interval, wilson
+from evaluation.stats.intervals import Estimate, mean_interval, share_interval
 
 _Column = NDArray[Any]
 _K = TypeVar("_K", FailureKind, StopReason, tuple[str, str])
@@ -184,18 +184,14 @@ class _Table:
     def chance(self, k: int, *, all_of: bool) -> Estimate:
         """Return pass^k (`all_of`) or pass@k over the scenarios with at least k attempts that were judged."""
         made, right = self._per_scenario(SUCCESS)
-        values = np.array(
-            [_chance(int(n), int(c), k, all_of=all_of) for n, c in zip(made, right, strict=True) if n >= k]
-        )
-        if np.isin(values, (0.0, 1.0)).all():
-            return wilson(int(values.sum()), len(values))
-        return mean_interval(values)
+        enough = made >= k
+        pairs = zip(made[enough], right[enough], strict=True)
+        values = np.array([_chance(int(n), int(c), k, all_of=all_of) for n, c in pairs])
+        return share_interval(values, made[enough])
 
     def _mean(self, name: str) -> Estimate:
         made, totals = self._per_scenario(name)
-        if name in SHARES and (made == 1).all():
-            return wilson(int(totals.sum()), len(made))
-        return mean_interval(totals / made)
+        return share_interval(totals / made, made) if name in SHARES else mean_interval(totals / made)
 
     def _per_scenario(self, name: str) -> tuple[_Column, _Column]:
         """Return the number of judged attempts and their sum, of each scenario that has one."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from evaluation.agents import Agent, Limits, ToolsAgent, attempt, episode_id
@@ -21,8 +22,8 @@ from evaluation.examples import Origin, Scales, to_example
 from evaluation.figures import RunFigures, Tally
 from evaluation.models import ModelClient, Sampling
 from evaluation.outcomes import Outcome, outcome_of_episode
-from evaluation.recording import Attempted
 from evaluation.records import Example, FailureKind
+from evaluation.run_folder import Attempted
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
 from evaluation.validators import Judged, judge
@@ -57,6 +58,11 @@ class Job(NamedTuple):
 
 class Maker(Protocol):
     """Makes attempts and judges them."""
+
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        ...
 
     async def make(self, job: Job) -> Judged:
         """Make one. What goes wrong in it is data; what is raised ends the run."""
@@ -143,23 +149,48 @@ async def run_suite(
     skip: Collection[str] = (),
     tally: Tally | None = None,
     user_model: ModelClient | None = None,
-    maker: Maker | None = None,
 ) -> RunResult:
-    """Attempt all `scenarios`; keep each attempt whole in `record`, and as an example in `sink`.
-
-    `skip` holds ids of episodes that are kept already, which `tally` may have counted; `user_model` plays users;
-    `maker` makes the attempts, else they are made here. Raises what sink or record raises; what was reported as
-    progress before is persisted. Raises `LookupError`, before it starts, where the price table has no price for the
-    model.
-    """
+    """Attempt all `scenarios` here; `user_model` plays users. The rest is as `run_attempts` has it."""
     options = options or RunOptions()
-    options.scales.prices.price(model.name)
-    jobs = _Jobs(scenarios, model.name, sampling, run_id=run_id, options=options, skip=frozenset(skip))
+    return await run_attempts(
+        scenarios,
+        Here(model, run_id, options, user_model),
+        run_id=run_id,
+        sampling=sampling,
+        sink=sink,
+        record=record,
+        options=options,
+        on_progress=on_progress,
+        skip=skip,
+        tally=tally,
+    )
+
+
+async def run_attempts(
+    scenarios: Iterable[Scenario],
+    maker: Maker,
+    *,
+    run_id: str,
+    sampling: Sampling,
+    sink: ExampleSink | None = None,
+    record: AttemptSink | None = None,
+    options: RunOptions,
+    on_progress: Callable[[Progress], None] | None = None,
+    skip: Collection[str] = (),
+    tally: Tally | None = None,
+) -> RunResult:
+    """Let `maker` attempt all `scenarios`; keep each attempt whole in `record`, and as an example in `sink`.
+
+    `skip` holds ids of episodes that are kept already, which `tally` may have counted. Raises what maker, sink and
+    record raise; what was reported as progress before is persisted. Raises `LookupError`, before it starts, where the
+    price table has no price for the model.
+    """
+    options.scales.prices.price(maker.name)
+    jobs = _Jobs(scenarios, maker.name, sampling, run_id=run_id, options=options, skip=frozenset(skip))
     tally = Tally(options.attempts) if tally is None else tally
     jobs.spent = tally.cost
     keeper = _Keeper(jobs, tally, run_id, options=options, sink=sink, record=record, on_progress=on_progress)
-    maker = maker or Here(model, run_id, options, user_model)
-    workers = min(options.concurrency, options.concurrency if jobs.total is None else jobs.total)
+    workers = options.concurrency if jobs.total is None else min(options.concurrency, jobs.total)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
@@ -182,6 +213,23 @@ def example_ids(
     ]
 
 
+def examples_of(
+    scenario: Scenario, judged: Judged, *, run_id: str, origin: Origin | None = None, scales: Scales | None = None
+) -> list[Example]:
+    """Return all that a judged attempt becomes in the ledger. Raises `LookupError` for a model without a price."""
+    return [to_example(scenario, *judged, run_id=run_id, origin=origin, scales=scales)]
+
+
+def collect(attempts: Iterable[Attempted], sink: ExampleSink, *, run_id: str, scales: Scales, batch: int = 64) -> int:
+    """Make examples of what a run has kept; return how many the sink did not have yet."""
+    new, waiting = 0, iter(attempts)
+    while some := list(islice(waiting, batch)):
+        made = [(one.scenario, Judged(one.episode, one.validations)) for one in some]
+        rows = [row for scenario, judged in made for row in examples_of(scenario, judged, run_id=run_id, scales=scales)]
+        new += sink.add_examples(rows)
+    return new
+
+
 def _seeded(sampling: Sampling, number: int) -> Sampling:
     return replace(sampling, seed=sampling.seed + number) if number else sampling
 
@@ -194,6 +242,11 @@ class Here:
     run_id: str
     options: RunOptions
     user_model: ModelClient | None = None
+
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        return self.model.name
 
     async def make(self, job: Job) -> Judged:
         """Make one attempt and judge it."""
@@ -307,12 +360,14 @@ class _Keeper:
             while len(self._waiting) >= least:
                 batch = self._waiting[: self._options.batch]
                 del self._waiting[: self._options.batch]
-                await asyncio.to_thread(self._sink.add_examples, [self._example(one) for one in batch])
+                await asyncio.to_thread(
+                    self._sink.add_examples, [one for made in batch for one in self._examples(made)]
+                )
                 self._count(batch)
 
-    def _example(self, made: _Made) -> Example:
+    def _examples(self, made: _Made) -> list[Example]:
         origin, scales = self._options.origin, self._options.scales
-        return to_example(made.job.scenario, *made.judged, run_id=self._run_id, origin=origin, scales=scales)
+        return examples_of(made.job.scenario, made.judged, run_id=self._run_id, origin=origin, scales=scales)
 
     def _count(self, made: Sequence[_Made]) -> None:
         tally = self._tally

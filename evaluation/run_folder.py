@@ -1,6 +1,6 @@
 """A run on disk: each attempt whole, in one line, written as it ends.
 
-<folder>/run.json         what was asked, by which a run that was cut off goes on (`cluster/run_folders.py`)
+<folder>/run.json         what was asked, by which a run that was cut off goes on (`cluster/runs.py`)
 <folder>/episodes.jsonl   one `Attempted` a line, in the order in which they ended
 
 Decisions: a line is appended in one write when its attempt ends, so that it survives the death of the process at any
@@ -29,7 +29,7 @@ from evaluation.scenarios import Scenario
 EPISODES = "episodes.jsonl"
 
 
-class RunError(Exception):
+class RunFolderError(Exception):
     """A run cannot be used as it is asked for. Says what was expected, found, and what to change."""
 
 
@@ -43,11 +43,11 @@ class Attempted(Record):
     validations: tuple[Validation, ...]
 
 
-class Recording:
+class RunFile:
     """Appends attempts to a run's file. Use it as a context manager."""
 
     def __init__(self, folder: Path, *, sync: bool = False) -> None:
-        """Open the file in `folder`, which has to be there. Raises `RunError` where another process writes it."""
+        """Open the file in `folder`, which has to be there. Raises `RunFolderError` where another process writes it."""
         self.path = folder / EPISODES
         self._sync = sync
         self._scenario: tuple[Scenario, bytes] | None = None
@@ -57,7 +57,7 @@ class Recording:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise RunError(
+            raise RunFolderError(
                 f"run {folder.name}: expected nobody at work on it, found another process; let it end, or stop it"
             ) from None
         _cut_torn_line(self._file)
@@ -95,7 +95,7 @@ class Recording:
 def read_attempts(folder: Path) -> Iterator[Attempted]:
     """Yield what a run has kept, as it was written, one at a time. A torn last line is passed over.
 
-    Raises `RunError` naming a line that is no attempt.
+    Raises `RunFolderError` naming a line that is no attempt.
     """
     path = folder / EPISODES
     if not path.exists():
@@ -107,7 +107,18 @@ def read_attempts(folder: Path) -> Iterator[Attempted]:
             try:
                 yield _attempted(json.loads(line))
             except (ValidationError, ValueError, KeyError, TypeError) as error:
-                raise RunError(f"{path}:{number}: expected an attempt, found {str(error).splitlines()[0]}") from error
+                raise RunFolderError(
+                    f"{path}:{number}: expected an attempt, found {str(error).splitlines()[0]}"
+                ) from error
+
+
+def count_attempts(folder: Path) -> int:
+    """Return how many attempts a run has kept."""
+    path = folder / EPISODES
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def is_written(folder: Path) -> bool:

@@ -12,9 +12,9 @@ import pytest
 
 from evaluation.models import Sampling
 from evaluation.oracle import suite_oracle
-from evaluation.recording import EPISODES, Attempted, Recording, RunError, is_written, read_attempts
 from evaluation.records import FailureKind
 from evaluation.run import RunOptions, run_suite
+from evaluation.run_folder import EPISODES, Attempted, RunFile, RunFolderError, is_written, read_attempts
 from evaluation.validators import judge
 from tests.evaluation.attempts import BY_ID, KINDS, run
 
@@ -27,52 +27,52 @@ def one(order: int = 0, **fields: object) -> Attempted:
 
 def test_what_was_written_is_read_whole(tmp_path: Path) -> None:
     written = [one(0), one(1)]
-    with Recording(tmp_path) as recording:
+    with RunFile(tmp_path) as file:
         for each in written:
-            recording.add(each)
+            file.add(each)
     assert list(read_attempts(tmp_path)) == written
     assert written[0].episode.tools, "the tools are kept once and put back"
     assert (tmp_path / EPISODES).read_text().count("stock it") == 2
 
 
 def test_a_torn_line_is_passed_over_and_cut_off_when_the_run_goes_on(tmp_path: Path) -> None:
-    with Recording(tmp_path, sync=True) as recording:
-        recording.add(one(0))
-        recording.add(one(1))
+    with RunFile(tmp_path, sync=True) as file:
+        file.add(one(0))
+        file.add(one(1))
     path = tmp_path / EPISODES
     whole = path.read_bytes()
     for cut in (len(whole) - 1, len(whole) - 70_000 if len(whole) > 80_000 else len(whole) // 2 + 9):
         path.write_bytes(whole[:cut])
         assert [each.order for each in read_attempts(tmp_path)] == [0]
-        with Recording(tmp_path) as recording:
-            recording.add(one(7))
+        with RunFile(tmp_path) as file:
+            file.add(one(7))
         assert [each.order for each in read_attempts(tmp_path)] == [0, 7]
 
 
 def test_a_run_is_written_by_one_process_only(tmp_path: Path) -> None:
     assert not is_written(tmp_path)
-    with Recording(tmp_path):
+    with RunFile(tmp_path):
         assert is_written(tmp_path)
-        with pytest.raises(RunError, match="expected nobody at work on it"):
-            Recording(tmp_path)
+        with pytest.raises(RunFolderError, match="expected nobody at work on it"):
+            RunFile(tmp_path)
     assert not is_written(tmp_path)
 
 
 def test_a_line_that_is_no_attempt_is_named(tmp_path: Path) -> None:
-    with Recording(tmp_path) as recording:
-        recording.add(one())
+    with RunFile(tmp_path) as file:
+        file.add(one())
     with (tmp_path / EPISODES).open("a") as file:
         file.write('{"order": 1}\n')
-    with pytest.raises(RunError, match=f"{EPISODES}:2: expected an attempt"):
+    with pytest.raises(RunFolderError, match=f"{EPISODES}:2: expected an attempt"):
         list(read_attempts(tmp_path))
 
 
 def test_a_world_that_no_json_can_hold_is_a_failure_and_not_a_crash(tmp_path: Path) -> None:
     circle: dict[str, object] = {}
     circle["self"] = circle
-    with Recording(tmp_path) as recording:
-        recording.add(one(0, world=circle))
-        recording.add(one(1, world={"said": "a lone \ud800"}))
+    with RunFile(tmp_path) as file:
+        file.add(one(0, world=circle))
+        file.add(one(1, world={"said": "a lone \ud800"}))
     round_about, lone = read_attempts(tmp_path)
     assert (round_about.episode.world, round_about.episode.failures[-1].kind) == ({}, FailureKind.TOOL_ERROR)
     assert lone.episode.world == {"said": "a lone ?"}
@@ -83,7 +83,7 @@ import asyncio, sys
 from pathlib import Path
 from evaluation.models import Sampling
 from evaluation.oracle import suite_oracle
-from evaluation.recording import Recording
+from evaluation.run_folder import RunFile
 from evaluation.run import RunOptions, run_suite
 from tests.evaluation.attempts import KINDS
 
@@ -95,7 +95,7 @@ class Slow:
         await asyncio.sleep(0.05)
         return await right.complete(messages, tools, sampling)
 
-with Recording(Path(sys.argv[1])) as record:
+with RunFile(Path(sys.argv[1])) as record:
     options = RunOptions(concurrency=2, attempts=50)
     asyncio.run(run_suite(KINDS, Slow(), run_id="r", sampling=Sampling(), record=record, options=options))
 """
@@ -112,7 +112,7 @@ def test_what_ended_before_a_kill_is_there_and_only_the_rest_is_made(tmp_path: P
     process.wait()
     kept = list(read_attempts(tmp_path))
     assert 5 <= len(kept) < 500
-    with Recording(tmp_path) as record:
+    with RunFile(tmp_path) as record:
         ids = {each.episode.id for each in kept}
         options = RunOptions(concurrency=8, attempts=3)
         rest = run_suite(
