@@ -64,9 +64,7 @@ class Spread:
             else:
                 self._busy[actor] -= 1
                 return judged
-        raise RunFolderError(
-            f"expected a Ray actor to attempt {job.scenario.id} with, found that all have died: {last}"
-        )
+        raise RunFolderError(f"expected a Ray actor to attempt {job.scenario.id} with, found none alive: {last}")
 
 
 @ray.remote(num_cpus=CPUS, max_restarts=0)
