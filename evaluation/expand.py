@@ -19,7 +19,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from evaluation.alternatives import alternatives
-from evaluation.filling import answer_mistakes, fill, fill_value, render, result_values
+from evaluation.filling import answer_mistakes, earlier_messages, fill, fill_value, render, result_values, user_words
 from evaluation.located import SuiteError
 from evaluation.pools import Values, shares
 from evaluation.records import Message, RecoveryStrategy, ToolCall, stable_id
@@ -228,21 +228,23 @@ class _Expander:
             allowed = 1 if tries < 10 + 5 * count else MESSAGE_REPEATS
             values = self._slot_values(source, phrasing)
             message = fill(phrasing, values)
-            if source.messages[normalised(message)] >= allowed:
+            said = normalised(user_words(source.intent, values, message))
+            if source.messages[said] >= allowed:
                 continue
             tools = self._offer(source)
-            key = stable_id(message, sorted(tools))
+            key = stable_id(user_words(source.intent, values, message), sorted(tools))
             if key in source.seen:
                 continue
             source.seen.add(key)
-            source.messages[normalised(message)] += 1
+            source.messages[said] += 1
             source.drawn += 1
             out.append(_Draft(source, source.drawn, name, message, values, tools))
         source.exhausted = len(out) < count
         return out
 
     def _slot_values(self, source: _Source, phrasing: str) -> dict[str, Any]:
-        return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots_of(phrasing))}
+        slots = slots_of([phrasing, *source.intent.told])
+        return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots)}
 
     def _want(self, source: _Source) -> Want:
         """Return what an intent asks of the tools on offer."""
@@ -281,6 +283,7 @@ class _Expander:
             "kind": intent.kind,
             "messages": (
                 Message(role="system", content=self._template.head.system),
+                *earlier_messages(intent, draft.values),
                 Message(role="user", content=message),
             ),
             "tools": tuple(self._defs[name] for name in tools),
@@ -289,7 +292,7 @@ class _Expander:
             "expected": _expected(source, calls, {**result_values(results), **draft.values}),
             "tags": self._tags(source),
         }
-        digest = stable_id(message, tools)[:6]
+        digest = stable_id(user_words(intent, draft.values, message), tools)[:6]
         return Scenario(
             id=f"{self._template.head.name}/{source.name}/{source.part.value}/{draft.number:03d}-{digest}", **fields
         )
@@ -315,7 +318,7 @@ class _Expander:
         right = list(dict.fromkeys(_right_tools(source.intent)))
         held_out = ["held_out_tool"] if self._held_out_only(source.intent) else []
         domain = source.domain.domain if source.domain else GENERAL
-        return (domain, source.intent.kind.value, *(f"tool:{name}" for name in right), *held_out)
+        return (domain, source.intent.kind.value, *(f"tool:{name}" for name in right), *held_out, *source.intent.tags)
 
 
 def _expanded(intent: Intent) -> list[tuple[str, str]]:
@@ -372,7 +375,8 @@ def _expected(source: _Source, calls: list[ToolCall], values: Mapping[str, Any])
     broken = answer_mistakes(answer) if answer.reference else []
     if broken:
         raise SuiteError([f"{source.name}: expected a reference answer that says {broken}, found {answer.reference!r}"])
-    return Expected(calls=expected, answer=answer if answer != ExpectedAnswer() else None, recovery=recovery)
+    stated = answer if answer != ExpectedAnswer() else None
+    return Expected(calls=expected, order=intent.order, answer=stated, recovery=recovery)
 
 
 def _stated(source: _Source, state: str, values: Mapping[str, Any]) -> list[str]:

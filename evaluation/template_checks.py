@@ -127,19 +127,20 @@ class Checks:
         needed = slots_of([call.arguments for call in intent.expects]) | slots_of(intent.answer) | states
         for index, phrasing in enumerate(intent.phrasings):
             where = (*at, "phrasings", index)
-            for slot in sorted(slots_of(phrasing) - set(self._pools)):
+            for slot in sorted(slots_of([phrasing, *intent.told]) - set(self._pools)):
                 yield document.mistake(where, f"expected a slot of the suite, found {{{slot}}}")
             texts = alternatives(phrasing)
             if len(texts) > MOST_ALTERNATIVES:
                 text = f"expected at most {MOST_ALTERNATIVES} texts from one phrasing, found {len(texts)}"
                 yield document.mistake(where, text)
                 continue
-            mistakes = (self._text(f"{document.path.name}:{document.line(where)}", text, needed) for text in texts)
+            place, told = f"{document.path.name}:{document.line(where)}", slots_of(list(intent.told))
+            mistakes = (self._text(place, text, needed, told) for text in texts)
             yield from (document.mistake(where, text) for text in dict.fromkeys(filter(None, mistakes)))
 
-    def _text(self, place: str, text: str, needed: set[str]) -> str:
-        """Return what is wrong with one text that a phrasing stands for, or nothing."""
-        given = slots_of(text)
+    def _text(self, place: str, text: str, needed: set[str], told: set[str]) -> str:
+        """Return what is wrong with one text that a phrasing stands for, or nothing; `told`: the slots said before."""
+        given = slots_of(text) | told
         if needed - given:
             return f"expected the slots {sorted(needed)}, found {sorted(given)}"
         if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
@@ -170,7 +171,7 @@ def _kind_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
     """Yield field and text for what does not suit the intent's kind."""
     calls = len(intent.calls)
     match intent.kind:
-        case other if other not in TEMPLATE_KINDS:
+        case other if other not in TEMPLATE_KINDS | {Kind.QUESTION}:
             yield "kind", f"expected a kind that templates can have, found {other.value}"
         case Kind.NO_TOOL if calls:
             yield "calls", f"expected no calls for no_tool, found {calls}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,13 @@ class CallTemplate(Record):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class Earlier(Record):
+    """What was said before the user says what is wanted; both texts may hold slots."""
+
+    user: str
+    assistant: str
+
+
 class Intent(Record):
     """Something that users want, in several phrasings."""
 
@@ -45,6 +52,12 @@ class Intent(Record):
     """For `missing_argument`: the calls that cannot be made yet; only their tools are used."""
     offer: tuple[str, ...] = ()
     """Further tools of the domain that are always offered."""
+    earlier: tuple[Earlier, ...] = ()
+    """What user and assistant said before, in order."""
+    order: Literal["strict", "any"] = "strict"
+    """Whether the calls have to be made in their order."""
+    tags: tuple[str, ...] = ()
+    """Put on its scenarios, behind the usual ones."""
     phrasings: tuple[str, ...] = Field(min_length=1)
     """Each may hold `(alternatives|like these)`; each text that it stands for is a group of its own."""
     answer: str = ""
@@ -55,6 +68,11 @@ class Intent(Record):
     fault: Fault | None = None
     recovery: RecoveryStrategy | None = None
     weight: float = Field(default=1.0, gt=0)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All texts of what was said before."""
+        return tuple(text for turn in self.earlier for text in (turn.user, turn.assistant))
 
     @property
     def expects(self) -> tuple[CallTemplate, ...]:
