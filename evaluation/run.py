@@ -22,6 +22,7 @@ from evaluation.outcomes import Outcome, failures_by_kind, outcome_of, summarize
 from evaluation.records import Example, FailureKind
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
+from evaluation.step_examples import step_examples
 from evaluation.validators import judge
 
 
@@ -93,6 +94,8 @@ class _Job(NamedTuple):
 class _Done(NamedTuple):
     order: int
     example: Example
+    steps: list[Example]
+    """Of the agent's own steps, persisted with `example`."""
     outcome: Outcome
 
 
@@ -121,7 +124,8 @@ async def run_suite(
     done: list[_Done] = []
     async with _Workers(run, missing) as workers:
         while batch := await workers.take(min(run.options.batch, len(missing) - len(done))):
-            await asyncio.to_thread(sink.add_examples, [one.example for one in batch])
+            rows = [row for one in batch for row in (one.example, *one.steps)]
+            await asyncio.to_thread(sink.add_examples, rows)
             done += batch
             if on_progress is not None:
                 successes = sum(one.outcome.task_success is True for one in done)
@@ -170,7 +174,8 @@ class _Run:
         judged = judge(job.scenario, episode)
         origin, scales = self.options.origin, self.options.scales
         example = to_example(job.scenario, *judged, run_id=self.run_id, origin=origin, scales=scales)
-        return _Done(job.order, example, outcome_of(job.scenario, example))
+        steps = step_examples(example, judged.episode, scales.prices)
+        return _Done(job.order, example, steps, outcome_of(job.scenario, example))
 
 
 class _Workers:
