@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands.agents import agents
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
 from evaluation.records import Example, stable_id
 from evaluation.rules import Rules
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
 imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.command()(agents)
 
 
 class _Nowhere:
