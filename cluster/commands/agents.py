@@ -30,6 +30,7 @@ def agents(
     model: Annotated[
         str, typer.Option(help="`scripted` (answers every step rightly), `tiny`, a folder, `name:version`.")
     ] = SCRIPTED,
+    base_url: Annotated[str | None, typer.Option(help="Address of the model's endpoint.")] = None,
     suite: Annotated[str, typer.Option(help="Built-in suite, or a file of scenarios.")] = "agents",
     part: Annotated[Part, typer.Option(help="Part of the suite.")] = Part.HELD_OUT,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many scenarios.")] = None,
@@ -53,7 +54,7 @@ def agents(
         drawn = load(suite, seed)
         require_parts(drawn, [part])
         scenarios = drawn.part(part)[:limit]
-        with _models(model, {"home": home}, config) as model_of:
+        with _models(model, base_url, {"home": home}, config) as model_of:
             # One at a time where all the time is ours, so that no attempt waits for another.
             together, sampling = 1 if model == SCRIPTED else TOGETHER, Sampling(seed=seed)
             results = asyncio.run(measure(chosen, scenarios, model_of, sampling=sampling, concurrency=together))
@@ -80,23 +81,19 @@ def _chosen(names: list[str] | None) -> list[Agent]:
 
 
 @contextmanager
-def _models(model: str, flags: Mapping[str, Any], config: Path | None) -> Iterator[Callable[[Scenario], ModelClient]]:
-    """Hand out what says which model attempts a scenario; a local one is closed at the end."""
+def _models(
+    model: str, base_url: str | None, flags: Mapping[str, Any], config: Path | None
+) -> Iterator[Callable[[Scenario], ModelClient]]:
+    """Hand out what says which model attempts a scenario; what that holds is given back at the end."""
     from evaluation.agents.perfect import perfect
 
     if model == SCRIPTED:
         yield perfect
         return
-    from cluster.commands.test import find_model
-    from evaluation.engines.client import LocalModel
+    from cluster.commands.models import model_spec
 
-    with opened(flags, config) as at:
-        folder, name = find_model(at, model)
-        local = LocalModel.load(folder, name, at.settings.engine.build(alone=True))
-        try:
-            yield lambda _: local
-        finally:
-            local.close()
+    with opened(flags, config) as at, model_spec(at, model, base_url).client() as client:
+        yield lambda _: client
 
 
 def _shown(rows: list[Row], title: str) -> Table:

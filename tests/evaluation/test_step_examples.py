@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from evaluation.agents.flat import FlatAgent
+from evaluation.agents.perfect import perfect
 from evaluation.examples import to_example
+from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.models import Sampling
 from evaluation.pricing import load_prices
 from evaluation.records import Episode, Example
+from evaluation.run import RunOptions, run_suite
 from evaluation.step_examples import SHARE_OF_SUCCESS, step_example_id, step_examples
 from evaluation.validators import judge
 from tests.evaluation.agents.told import drive
@@ -70,3 +77,29 @@ def test_an_episode_that_was_not_judged_labels_no_step() -> None:
     unjudged = to_example(ONE, episode, (), run_id="r")
     labels = [one.labels for one in step_examples(unjudged, episode, PRICES)]
     assert [one.success for one in labels] == [None, False, None, None, None]
+
+
+class Watched:
+    """A ledger that remembers what was written together."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.written: list[set[str]] = []
+
+    def add_examples(self, examples: list[Example]) -> int:
+        self.written.append({one.task_key for one in examples})
+        return self._ledger.add_examples(examples)
+
+
+def test_a_run_persists_an_episode_with_its_steps_in_one_transaction(tmp_path: Path) -> None:
+    options = RunOptions(agent=FlatAgent())
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        sink = Watched(ledger)
+        for _ in range(2):
+            run = run_suite([ONE], perfect(ONE), sink=sink, run_id="r", sampling=Sampling(), options=options)
+            result = asyncio.run(run)
+        assert (result.total, result.metrics["task_success"].n) == (1, 1), "steps are no attempts"
+        assert sink.written == [{"tools", "flat.split", "flat.pick", "flat.input", "flat.answer"}] * 2
+        rows = list(ledger.examples(ExampleFilter(task_key="flat.pick")))
+        assert [one.labels.success for one in rows] == [True], "the same rows again are no further ones"
+        assert rows[0].provenance.run_id == "r"
