@@ -46,6 +46,8 @@ FITTING_STRATEGY: Mapping[FailureKind, RecoveryStrategy] = {
     FailureKind.TOOL_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
     FailureKind.TOOL_TIMEOUT: RecoveryStrategy.RETRY,
     FailureKind.SCORER_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
+    FailureKind.AGENT_ERROR: RecoveryStrategy.RETRY,
+    FailureKind.USER_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
 }
 """What to do after a failure that the scenario says nothing about."""
 
