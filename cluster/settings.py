@@ -16,9 +16,9 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
-from evaluation.expand import SUITES
 from evaluation.gate import GatePolicy
 from evaluation.records import Record
+from evaluation.templates import SUITES
 from serving.policy import RolloutPolicy
 from training.config import TrainConfig
 from training.select import SelectConfig
@@ -32,11 +32,11 @@ class SettingsError(Exception):
 
 
 class Counts(Record):
-    """Scenarios per part of a built-in suite."""
+    """Scenarios per part. None: as many as the suite itself says, and all of a file."""
 
-    train: int = Field(default=600, ge=20)
-    held_out: int = Field(default=400, ge=20)
-    live: int = Field(default=400, ge=20)
+    train: int | None = Field(default=None, ge=20)
+    held_out: int | None = Field(default=None, ge=20)
+    live: int | None = Field(default=None, ge=20)
 
 
 class RunSettings(Record):

@@ -27,7 +27,7 @@ from evaluation.records import (
 )
 from evaluation.rewards import RewardConfig, reward
 from evaluation.scenarios import Scenario
-from evaluation.validators import applicable, is_unjudged, task_success, tool_accuracy
+from evaluation.validators import applicable, counted, is_unjudged, task_success, tool_accuracy
 
 QUALITY_WEIGHTS: Mapping[str, float] = {
     "tool_selection": 0.35,
@@ -35,8 +35,12 @@ QUALITY_WEIGHTS: Mapping[str, float] = {
     "answer": 0.20,
     "recovery": 0.10,
     "protocol": 0.10,
+    "world": 0.35,
+    "policy": 0.25,
+    "limits": 0.10,
+    "stop": 0.10,
 }
-"""How much each validation counts in `response_quality`."""
+"""How much each validation counts in `response_quality`, beside the others that apply to the episode."""
 
 FITTING_STRATEGY: Mapping[FailureKind, RecoveryStrategy] = {
     FailureKind.MODEL_ERROR: RecoveryStrategy.FALLBACK,
@@ -115,8 +119,9 @@ def to_example(
 
 def labels_of(validations: Sequence[Validation]) -> Labels:
     """Return the labels that the validations amount to; confidence is 0 where a validator raised."""
-    judged = applicable(validations)
-    unjudged = any(map(is_unjudged, validations))
+    counting = counted(validations)
+    judged = applicable(counting)
+    unjudged = any(map(is_unjudged, counting))
     return Labels(
         correct_tool_selection=tool_accuracy(validations),
         response_quality=quality(validations),

@@ -19,25 +19,19 @@ from random import Random
 from typing import Any, NamedTuple
 
 from evaluation.alternatives import alternatives
-from evaluation.filling import answer_mistakes, earlier_messages, fill, fill_value, render, result_values, user_words
+from evaluation.dialogues import as_told, dialogue_fields
+from evaluation.expectations import expected_of, strategy_of
+from evaluation.filling import earlier_messages, fill, fill_value, result_values, user_words
 from evaluation.located import SuiteError
-from evaluation.pools import Values, shares
-from evaluation.records import Message, RecoveryStrategy, ToolCall, stable_id
-from evaluation.scenarios import (
-    Expected,
-    ExpectedAnswer,
-    ExpectedArgument,
-    ExpectedCall,
-    Kind,
-    Part,
-    Scenario,
-    ToolDef,
-)
+from evaluation.pools import Values, share_of
+from evaluation.records import Message, ToolCall, stable_id
+from evaluation.scenarios import Fault, Kind, Part, Scenario, ToolDef
 from evaluation.splits import Suite, normalised
 from evaluation.template_checks import read_template
 from evaluation.templates import (
-    PLACEHOLDER,
+    SUITES,
     CallTemplate,
+    DialogueTemplate,
     Domain,
     Intent,
     Template,
@@ -47,9 +41,6 @@ from evaluation.templates import (
 from evaluation.toolboxes import Asked, Sizes, Want, shared_lists
 from evaluation.tools.execute import ToolBox
 
-SUITES = Path(__file__).parent / "suites"
-"""The built-in suites, a folder each."""
-
 MESSAGE_REPEATS = 4
 """Most scenarios of one part with the same message."""
 
@@ -58,16 +49,16 @@ GENERAL = "general"
 
 
 def expand(
-    suite: str | Path, seed: int, split_seed: int | None = None, counts: Mapping[Part, int] | None = None
+    suite: str | Path, seed: int, split_seed: int | None = None, counts: Mapping[Part, int | None] | None = None
 ) -> Suite:
     """Return the scenarios of a built-in suite (by name) or of a folder of templates.
 
-    `split_seed` is `seed` where it is None; `counts` replaces the suite's own numbers for the parts it names.
+    `split_seed` is `seed` where it is None. `counts` replaces the suite's own numbers, where it has one.
     Raises `SuiteError` for mistakes in the templates and where they hold fewer different scenarios than asked for.
     """
     template = read_template(_folder(suite))
     divided = split_seed if split_seed is not None else seed
-    wanted = {**template.head.counts, **(counts or {})}
+    wanted = _wanted(template, counts)
     expander = _Expander(template, seed, divided)
     scenarios = [s for part in Part if wanted.get(part, 0) > 0 for s in expander.part(part, wanted[part])]
     return Suite(name=template.head.name, seed=seed, split_seed=divided, scenarios=tuple(scenarios))
@@ -82,7 +73,7 @@ def draw_further(
     suite: str | Path,
     seed: int,
     split_seed: int | None = None,
-    counts: Mapping[Part, int] | None = None,
+    counts: Mapping[Part, int | None] | None = None,
     *,
     part: Part,
     wanted: Mapping[str, int],
@@ -96,7 +87,11 @@ def draw_further(
     """
     template = read_template(_folder(suite))
     expander = _Expander(template, seed, split_seed if split_seed is not None else seed)
-    return expander.further(part, {**template.head.counts, **(counts or {})}.get(part, 0), wanted, together)
+    return expander.further(part, _wanted(template, counts).get(part, 0), wanted, together)
+
+
+def _wanted(template: Template, counts: Mapping[Part, int | None] | None) -> dict[Part, int]:
+    return {**template.head.counts, **{part: n for part, n in (counts or {}).items() if n is not None}}
 
 
 def _folder(suite: str | Path) -> Path:
@@ -135,6 +130,8 @@ class _Draft(NamedTuple):
     message: str
     values: dict[str, Any]
     tools: list[str]
+    dialogue: DialogueTemplate | None = None
+    """With one of each text's alternatives."""
 
 
 class _Expander:
@@ -202,14 +199,7 @@ class _Expander:
         if self._held_out_only(intent):
             phrasings = phrasings if part == Part.HELD_OUT else []
         else:
-            Random(stable_id("phrasings", self._split_seed, name)).shuffle(phrasings)
-            share = shares(len(phrasings))
-            first = {
-                Part.TRAIN: 0,
-                Part.HELD_OUT: share[Part.TRAIN],
-                Part.LIVE: share[Part.TRAIN] + share[Part.HELD_OUT],
-            }
-            phrasings = phrasings[first[part] : first[part] + share[part]]
+            phrasings = share_of(part, phrasings, Random(stable_id("phrasings", self._split_seed, name)))
         phrasings = _in_turn(phrasings, Random(stable_id("turns", self._seed, name, part.value)))
         return _Source(domain, intent, part, phrasings, Random(stable_id("draw", self._seed, name, part.value)))
 
@@ -228,27 +218,32 @@ class _Expander:
             allowed = 1 if tries < 10 + 5 * count else MESSAGE_REPEATS
             values = self._slot_values(source, phrasing)
             message = fill(phrasing, values)
-            said = normalised(user_words(source.intent, values, message))
-            if source.messages[said] >= allowed:
+            words = user_words(source.intent, values, message)
+            if source.messages[normalised(words)] >= allowed:
                 continue
             tools = self._offer(source)
-            key = stable_id(user_words(source.intent, values, message), sorted(tools))
+            dialogue = as_told(source.intent, source.part, source.random, self._split_seed)
+            key = stable_id(words, sorted(tools), *([values] if dialogue else []))
             if key in source.seen:
                 continue
             source.seen.add(key)
-            source.messages[said] += 1
+            source.messages[normalised(words)] += 1
             source.drawn += 1
-            out.append(_Draft(source, source.drawn, name, message, values, tools))
+            out.append(_Draft(source, source.drawn, name, message, values, tools, dialogue))
         source.exhausted = len(out) < count
         return out
 
     def _slot_values(self, source: _Source, phrasing: str) -> dict[str, Any]:
-        slots = slots_of([phrasing, *source.intent.told])
+        dialogue = source.intent.dialogue
+        slots = slots_of([phrasing, *source.intent.told]) | (slots_of(dialogue.model_dump()) if dialogue else set())
         return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots)}
 
     def _want(self, source: _Source) -> Want:
         """Return what an intent asks of the tools on offer."""
         intent = source.intent
+        if intent.dialogue is not None and source.domain is not None:
+            every = frozenset(tool.name for tool in source.domain.tools)
+            return Want(every, frozenset(), every)
         right = frozenset(_right_tools(intent))
         twins = frozenset().union(*(self._twins[name] for name in right)) - right
         usable = frozenset(
@@ -275,8 +270,6 @@ class _Expander:
     def _scenario(self, draft: _Draft) -> Scenario:
         source, message, tools = draft.source, draft.message, draft.tools
         intent = source.intent
-        world = source.domain.world if source.domain else {}
-        calls, results = self._execute(source, draft.values)
         fields: dict[str, Any] = {
             "group": f"{source.name}#{draft.phrasing}",
             "part": source.part,
@@ -287,18 +280,26 @@ class _Expander:
                 Message(role="user", content=message),
             ),
             "tools": tuple(self._defs[name] for name in tools),
-            "world": world,
-            "faults": {intent.calls[0].tool: intent.fault} if intent.fault else {},
-            "expected": _expected(source, calls, {**result_values(results), **draft.values}),
             "tags": self._tags(source),
         }
-        digest = stable_id(user_words(intent, draft.values, message), tools)[:6]
+        if draft.dialogue is not None and source.domain is not None:
+            offered = [self._defs[name] for name in tools]
+            fields |= dialogue_fields(
+                source.name, intent, source.domain, told=draft.dialogue, tools=offered, values=draft.values
+            )
+        else:
+            calls, results = self._execute(source, draft.values)
+            fields["world"] = source.domain.world if source.domain else {}
+            fields["faults"] = {intent.calls[0].tool: _fault(intent, draft.values)} if intent.fault else {}
+            fields["expected"] = expected_of(source.name, intent, calls, {**result_values(results), **draft.values})
+        words = user_words(intent, draft.values, message)
+        digest = stable_id(words, tools, *([draft.values] if draft.dialogue else []))[:6]
         return Scenario(
             id=f"{self._template.head.name}/{source.name}/{source.part.value}/{draft.number:03d}-{digest}", **fields
         )
 
     def _execute(self, source: _Source, values: Mapping[str, Any]) -> tuple[list[ToolCall], list[Any]]:
-        """Return the expected calls, filled, and their results (none after a fault that stays)."""
+        """Return the expected calls, filled, and their results (an empty one of a call that fails for good)."""
         intent = source.intent
         box = ToolBox(list(self._defs.values()), source.domain.world if source.domain else {})
         calls: list[ToolCall] = []
@@ -311,14 +312,23 @@ class _Expander:
                     [f"{source.name}: expected {call.name}({call.arguments}) to work, found: {outcome.message}"]
                 )
             calls.append(call)
-            results.append(json.loads(outcome.content))
-        return calls, [] if intent.fault and intent.fault.times is None else results
+            results.append({} if intent.lasting and len(calls) == 1 else json.loads(outcome.content))
+        return calls, results
 
     def _tags(self, source: _Source) -> tuple[str, ...]:
         right = list(dict.fromkeys(_right_tools(source.intent)))
         held_out = ["held_out_tool"] if self._held_out_only(source.intent) else []
         domain = source.domain.domain if source.domain else GENERAL
-        return (domain, source.intent.kind.value, *(f"tool:{name}" for name in right), *held_out, *source.intent.tags)
+        error, strategy = source.intent.error, strategy_of(source.intent)
+        met = [f"error:{error.value}", *([f"strategy:{strategy.value}"] if strategy else [])] if error else []
+        return (
+            domain,
+            source.intent.kind.value,
+            *(f"tool:{name}" for name in right),
+            *met,
+            *source.intent.tags,
+            *held_out,
+        )
 
 
 def _expanded(intent: Intent) -> list[tuple[str, str]]:
@@ -351,47 +361,14 @@ def _quotas(sources: list[_Source], count: int) -> list[tuple[_Source, int]]:
 
 
 def _right_tools(intent: Intent) -> tuple[str, ...]:
-    return (*(call.tool for call in intent.calls), *intent.offer)
+    told = intent.dialogue.calls if intent.dialogue else ()
+    return (*(call.tool for call in (*intent.calls, *told)), *intent.offer)
+
+
+def _fault(intent: Intent, values: Mapping[str, Any]) -> Fault | None:
+    fault = intent.fault
+    return fault.model_copy(update={"message": fill(fault.message, values)}) if fault else None
 
 
 def _filled(template: CallTemplate, values: Mapping[str, Any]) -> ToolCall:
     return ToolCall(id="expected", name=template.tool, arguments=fill_value(template.arguments, values))
-
-
-def _expected(source: _Source, calls: list[ToolCall], values: Mapping[str, Any]) -> Expected:
-    intent = source.intent
-    repeats = 1 + (intent.fault.times or 0) if intent.fault else 1
-    expected = tuple(
-        ExpectedCall(name=c.name, arguments={k: ExpectedArgument(any_of=(v,)) for k, v in c.arguments.items()})
-        for at, c in enumerate(calls)
-        for _ in range(repeats if at == 0 else 1)
-    )
-    recovery = intent.recovery or (RecoveryStrategy.CLARIFY if intent.kind == Kind.MISSING_ARGUMENT else None)
-    answer = ExpectedAnswer(
-        contains=tuple(dict.fromkeys(text for state in intent.states for text in _stated(source, state, values))),
-        any_of=intent.accept,
-        reference=_rendered(source, intent.answer, values),
-    )
-    broken = answer_mistakes(answer) if answer.reference else []
-    if broken:
-        raise SuiteError([f"{source.name}: expected a reference answer that says {broken}, found {answer.reference!r}"])
-    stated = answer if answer != ExpectedAnswer() else None
-    return Expected(calls=expected, order=intent.order, answer=stated, recovery=recovery)
-
-
-def _stated(source: _Source, state: str, values: Mapping[str, Any]) -> list[str]:
-    value = _rendered_value(source, state.removeprefix("slot."), values)
-    return [render(item) for item in value] if isinstance(value, list) else [render(value)]
-
-
-def _rendered(source: _Source, text: str, values: Mapping[str, Any]) -> str:
-    return PLACEHOLDER.sub(lambda m: render(_rendered_value(source, m[1], values)), text)
-
-
-def _rendered_value(source: _Source, name: str, values: Mapping[str, Any]) -> Any:
-    if name not in values:
-        known = ", ".join(sorted(values))
-        raise SuiteError(
-            [f"{source.name}: expected {{{name}}} to be a slot or a field of a result, found only: {known}"]
-        )
-    return values[name]

@@ -54,12 +54,15 @@ def user_words(intent: Intent, values: Mapping[str, Any], message: str) -> str:
 
 
 def fill_value(value: Any, values: Mapping[str, Any]) -> Any:
-    """Return a JSON value with its placeholders replaced; a text that is one placeholder becomes the value itself."""
+    """Return a JSON value with its placeholders replaced; a text that is one placeholder becomes the value itself.
+
+    Keys of objects are texts, too.
+    """
     if isinstance(value, str):
         alone = PLACEHOLDER.fullmatch(value)
         return values[alone[1]] if alone else fill(value, values)
     if isinstance(value, dict):
-        return {key: fill_value(item, values) for key, item in value.items()}
+        return {fill(key, values): fill_value(item, values) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [fill_value(item, values) for item in value]
     return value

@@ -12,25 +12,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.expand import SUITES, expand
+from evaluation.expand import expand
 from evaluation.files import atomic_write
-from evaluation.located import Document, Location, SuiteError, parse, read_jsonl, read_yaml
+from evaluation.located import Document, Location, SuiteError, not_json, parse, read_jsonl, read_yaml
 from evaluation.records import stable_id
+from evaluation.scenario_checks import scenario_mistakes
 from evaluation.scenarios import Part, Scenario, ToolDef
+from evaluation.shorthand import in_full
 from evaluation.splits import Suite, normalised, part_of_group
-from evaluation.template_checks import read_template, tool_mistakes
+from evaluation.template_checks import read_template
+from evaluation.templates import SUITES
 
 SCHEMA_FILE = Path(__file__).parent / "schema" / "scenario.schema.json"
 """JSON Schema of one scenario, written out in full."""
 
 
 def load(
-    suite: str | Path, seed: int = 0, split_seed: int | None = None, counts: Mapping[Part, int] | None = None
+    suite: str | Path, seed: int = 0, split_seed: int | None = None, counts: Mapping[Part, int | None] | None = None
 ) -> Suite:
     """Return the suite at `suite`: a built-in name, a folder of templates, or a .yaml, .yml or .jsonl file.
 
-    For a file, `counts` keeps the first so many scenarios of a part, and `split_seed` divides groups that name no part.
-    Raises `SuiteError` with all mistakes.
+    For a file, `counts` keeps the first so many scenarios of a part (None: all), and `split_seed` divides groups that
+    name no part. Raises `SuiteError` with all mistakes.
     """
     path = Path(suite)
     if (isinstance(suite, str) and suite in builtin_suites()) or path.is_dir():
@@ -77,8 +80,9 @@ def write_schema() -> None:
     SCHEMA_FILE.write_text(scenario_schema(), encoding="utf-8")
 
 
-def _limited(scenarios: list[Scenario], counts: Mapping[Part, int]) -> list[Scenario]:
-    left = {part: counts.get(part, len(scenarios)) for part in Part}
+def _limited(scenarios: list[Scenario], counts: Mapping[Part, int | None]) -> list[Scenario]:
+    given = {part: counts.get(part) for part in Part}
+    left = {part: len(scenarios) if most is None else most for part, most in given.items()}
     kept = []
     for scenario in scenarios:
         if left[scenario.part] > 0:
@@ -98,6 +102,8 @@ class _Reader:
     def read(self) -> list[Scenario]:
         """Return all scenarios. Raises `SuiteError`."""
         rows, root = self._rows()
+        for where, text in not_json(self._document.data):
+            self._mistake(where, text)
         known = _known_parts(rows)
         scenarios = [self._scenario((*root, index), row, known) for index, row in enumerate(rows)]
         seen: dict[str, int] = {}
@@ -110,7 +116,8 @@ class _Reader:
                     (*at, "id"), f"expected each id once, found {scenario.id!r} of line {seen[scenario.id]} again"
                 )
             seen.setdefault(scenario.id, self._document.line(at))
-            self._check(at, scenario)
+            for where, text in scenario_mistakes(scenario):
+                self._mistake((*at, *where), text)
         if self._mistakes:
             raise SuiteError(self._mistakes)
         return [scenario for scenario in scenarios if scenario is not None]
@@ -143,8 +150,7 @@ class _Reader:
         row.setdefault("part", known.get(str(group)) or part_of_group(str(group), self._split_seed).value)
         before = len(self._mistakes)
         row["tools"] = self._tools(at, row.get("tools", []))
-        row["expected"] = _expected_in_full(row["expected"])
-        scenario = parse(Scenario, self._document, row, at, mistakes=self._mistakes)
+        scenario = parse(Scenario, self._document, in_full(row), at, mistakes=self._mistakes)
         return scenario if len(self._mistakes) == before else None
 
     def _tools(self, at: Location, tools: Any) -> Any:
@@ -160,27 +166,6 @@ class _Reader:
             out.append(tool)
         return out
 
-    def _check(self, at: Location, scenario: Scenario) -> None:
-        """Check what types cannot say: tools that exist, and a user who says something."""
-        for index, tool in enumerate(scenario.tools):
-            for name, text in tool_mistakes(tool):
-                self._mistake((*at, "tools", index, name), text)
-        names = [tool.name for tool in scenario.tools]
-        offered = ", ".join(names) or "none"
-        for index, call in enumerate(scenario.expected.calls):
-            if call.name not in names:
-                where = (*at, "expected", "calls", index, "name")
-                self._mistake(where, f"expected an offered tool ({offered}), found unknown tool {call.name!r}")
-        for name in scenario.faults:
-            if name not in names:
-                self._mistake(
-                    (*at, "faults", name), f"expected an offered tool ({offered}), found unknown tool {name!r}"
-                )
-        if len(set(names)) < len(names):
-            self._mistake((*at, "tools"), f"expected each tool once, found {offered}")
-        if not any(message.role == "user" for message in scenario.messages):
-            self._mistake((*at, "messages"), "expected a user message (or `query: text`), found none")
-
 
 def _known_parts(rows: list[Any]) -> dict[str, str]:
     """Return the part of each group of which some scenario names it: the others of the group follow."""
@@ -193,20 +178,3 @@ def _own_group(row: Mapping[str, Any]) -> str:
     messages = row.get("messages")
     said = [str(m.get("content", "")) for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
     return "words-" + stable_id([normalised(text) for text in said])[:12]
-
-
-def _expected_in_full(expected: Any) -> Any:
-    """Write out the shorthand for arguments: `city: Oslo` stands for `city: {any_of: [Oslo]}`."""
-    if not isinstance(expected, dict) or not isinstance(expected.get("calls"), list):
-        return expected
-    return {**expected, "calls": [_call_in_full(call) for call in expected["calls"]]}
-
-
-def _call_in_full(call: Any) -> Any:
-    if not isinstance(call, dict):
-        return call
-    arguments = call.get("arguments", {})
-    if not isinstance(arguments, dict):
-        return call
-    full = {k: v if isinstance(v, dict) and "any_of" in v else {"any_of": [v]} for k, v in arguments.items()}
-    return {**call, "arguments": full}

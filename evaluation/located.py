@@ -1,12 +1,15 @@
 """YAML and JSON Lines that remember their lines, so that every mistake can be named with its place.
 
 Decisions: YAML is read by the rules of YAML 1.2 (only `true` and `false` are booleans; `12:30` and `2024-05-01` stay
-text), because the values of scenarios are texts far more often than dates. All mistakes of a file are collected.
+text), because the values of scenarios are texts far more often than dates. All mistakes of a file are collected. An
+alias stands for its anchor's values; one that leads back to itself, or so many that the file would not fit in memory,
+are refused. What YAML or Python's reader takes and JSON has not (NaN, dates, numbers as keys) is found by `not_json`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +24,12 @@ Location = tuple[str | int, ...]
 
 MOST_SHOWN = 50
 """Mistakes that one message shows."""
+
+MOST_REPEATED = 500_000
+"""Values that a file's aliases may stand for, all together."""
+
+MOST_LAYERS = 100
+"""How deep values may be nested."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -91,33 +100,57 @@ def read_yaml(path: Path) -> Document:
         lines: dict[Location, int] = {(): 1}
         if node is None:
             return Document(path, None, lines)
-        doubles = list(_walk(node, (), lines))
+        walk = _Walk(path, lines)
+        walk.into(node, ())
         data = loader.construct_document(node)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, SuiteError):
+            raise
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         raise SuiteError([f"{path}:{mark.line + 1 if mark else 1}: expected YAML, found: {problem}"]) from error
-    document = Document(path, data, lines)
-    if doubles:
-        raise SuiteError(
-            [f"{path}:{at}: {dotted(where)}: expected each key once, found it again" for where, at in doubles]
-        )
-    return document
+    if walk.doubles:
+        raise SuiteError(walk.doubles)
+    return Document(path, data, lines)
 
 
-def _walk(node: yaml.Node, where: Location, lines: dict[Location, int]) -> Iterator[tuple[Location, int]]:
-    """Fill `lines` from `node` down and yield each key that stands twice in its mapping."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*where, str(key.value))
-            if here in lines:
-                yield here, key.start_mark.line + 1
-            lines[here] = key.start_mark.line + 1
-            yield from _walk(value, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*where, index)] = item.start_mark.line + 1
-            yield from _walk(item, (*where, index), lines)
+class _Walk:
+    """Goes through a YAML document's nodes and keeps the line of each, and each key that stands twice."""
+
+    def __init__(self, path: Path, lines: dict[Location, int]) -> None:
+        self.doubles: list[str] = []
+        self._path, self._lines = path, lines
+        self._open: set[int] = set()
+        self._seen: set[int] = set()
+        self._repeated = 0
+
+    def into(self, node: yaml.Node, where: Location) -> None:
+        """Go on from `node` down. Raises `SuiteError` where aliases have no end, or stand for too much."""
+        line = self._lines.get(where, node.start_mark.line + 1)
+        if id(node) in self._open:
+            self._refuse(line, where, "expected values that come to an end, found an alias inside its own anchor")
+        self._repeated += id(node) in self._seen
+        if self._repeated > MOST_REPEATED:
+            self._refuse(line, where, f"expected aliases for at most {MOST_REPEATED} values in all, found more")
+        self._seen.add(id(node))
+        self._open.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                self._key((*where, str(key.value)), key.start_mark.line + 1)
+                self.into(value, (*where, str(key.value)))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._lines[(*where, index)] = item.start_mark.line + 1
+                self.into(item, (*where, index))
+        self._open.remove(id(node))
+
+    def _key(self, here: Location, line: int) -> None:
+        if here in self._lines:
+            self.doubles.append(f"{self._path}:{line}: {dotted(here)}: expected each key once, found it again")
+        self._lines[here] = line
+
+    def _refuse(self, line: int, where: Location, text: str) -> None:
+        raise SuiteError([f"{self._path}:{line}: {dotted(where)}: {text}"])
 
 
 def read_jsonl(path: Path) -> Document:
@@ -138,6 +171,38 @@ def read_jsonl(path: Path) -> Document:
     if mistakes:
         raise SuiteError(mistakes)
     return Document(path, data, lines)
+
+
+def not_json(data: Any) -> Iterator[tuple[Location, str]]:
+    """Yield where, and how, `data` is none of JSON's values, or not sound ones."""
+    left: list[tuple[Location, Any]] = [((), data)]
+    while left:
+        where, value = left.pop()
+        if len(where) > MOST_LAYERS:
+            yield where[:3], f"expected at most {MOST_LAYERS} layers of values, found more"
+        elif isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    yield (*where, str(key)), f"expected a text as key (in quotes), found {key!r}"
+                elif not _is_sound(key):
+                    yield where, f"expected keys of whole characters, found a lone surrogate in {key!r}"
+            left += reversed([((*where, str(key)), item) for key, item in value.items()])
+        elif isinstance(value, list):
+            left += reversed([((*where, index), item) for index, item in enumerate(value)])
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield where, f"expected a finite number, found {value}"
+        elif isinstance(value, str) and not _is_sound(value):
+            yield where, f"expected whole characters, found a lone surrogate in {value[:80]!r}"
+        elif value is not None and not isinstance(value, str | int | float):
+            yield where, f"expected a value that JSON has, found a {type(value).__name__}"
+
+
+def _is_sound(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_text(path: Path) -> str:

@@ -11,7 +11,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import model_validator
 
@@ -175,6 +175,21 @@ def shares(count: int) -> dict[Part, int]:
     held_out = min(count - 1, max(2 if count >= 5 else 1, round(SHARES[Part.HELD_OUT] * count))) if count > 1 else 0
     live = max(1, round(SHARES[Part.LIVE] * count)) if count > 2 else 0
     return {Part.TRAIN: count - held_out - live, Part.HELD_OUT: held_out, Part.LIVE: live}
+
+
+Item = TypeVar("Item")
+
+
+def share_of(part: Part, items: Sequence[Item], random: Random) -> list[Item]:
+    """Return those of `items` that fall to `part` when `random` divides them."""
+    mixed, share = [*items], shares(len(items))
+    random.shuffle(mixed)
+    first = 0
+    for other in Part:
+        if other == part:
+            break
+        first += share[other]
+    return mixed[first : first + share[part]]
 
 
 def _key(value: Any) -> str:

@@ -57,6 +57,7 @@ TEMPLATE_KINDS = frozenset(
         Kind.TOOL_ERROR,
         Kind.CHAIN,
         Kind.STATED_ANSWER,
+        Kind.DIALOGUE,
     }
 )
 """What templates of suites can express."""
@@ -163,6 +164,9 @@ class Expected(Record):
     """Most output tokens that a good attempt takes, of all model calls together."""
     stop_reason: StopReason | None = None
     """How the episode has to end."""
+    script: tuple[Message, ...] = ()
+    """Assistant turns that do it right, in their order: what the oracle does, and others may do otherwise. For tasks of
+    which the calls alone do not tell when to ask. Empty: the turns follow from `calls` and `answer`."""
 
 
 class Policy(Record):

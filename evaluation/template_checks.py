@@ -5,18 +5,20 @@ Everything is checked before anything is expanded, and all mistakes are reported
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-
-import jsonschema
+from typing import Any
 
 from evaluation.alternatives import MOST_ALTERNATIVES, alternatives
+from evaluation.dialogue_checks import dialogue_mistakes, policy_mistakes
 from evaluation.located import Document, Location, SuiteError, parse, read_yaml
 from evaluation.records import RecoveryStrategy
 from evaluation.scenarios import TEMPLATE_KINDS, Kind, ToolDef
 from evaluation.splits import normalised
 from evaluation.templates import (
     PLACEHOLDER,
+    SUITES,
     Domain,
     Intent,
     SuiteHead,
@@ -26,6 +28,7 @@ from evaluation.templates import (
     slots_of,
 )
 from evaluation.tools.execute import resolve
+from evaluation.validators.schemas import unusable
 
 
 def read_template(folder: Path) -> Template:
@@ -33,6 +36,7 @@ def read_template(folder: Path) -> Template:
     mistakes: list[str] = []
     head_file = read_yaml(folder / "suite.yaml")
     head = parse(SuiteHead, head_file, head_file.data, (), mistakes=mistakes)
+    lent = _lent(head, head_file, mistakes) if head is not None else {}
     files: list[tuple[Document, Domain]] = []
     for path in sorted(folder.glob("*.yaml")):
         if path.name != "suite.yaml":
@@ -41,6 +45,7 @@ def read_template(folder: Path) -> Template:
             except SuiteError as error:
                 mistakes += error.mistakes
                 continue
+            document = _with_lent(document, lent, mistakes)
             domain = parse(Domain, document, document.data, (), mistakes=mistakes)
             if domain is not None:
                 files.append((document, domain))
@@ -51,6 +56,36 @@ def read_template(folder: Path) -> Template:
     if mistakes:
         raise SuiteError(mistakes)
     return template
+
+
+def _lent(head: SuiteHead, file: Document, mistakes: list[str]) -> dict[str, ToolTemplate]:
+    """Return the tools that the suite's domains may name, by name."""
+    if head.borrows is None:
+        return {}
+    folder = SUITES / head.borrows
+    if head.borrows == head.name or not (folder / "suite.yaml").is_file():
+        mistakes.append(file.mistake(("borrows",), f"expected another built-in suite, found {head.borrows!r}"))
+        return {}
+    return {name: tool for name, (_, tool) in read_template(folder).tools.items()}
+
+
+def _with_lent(document: Document, lent: Mapping[str, ToolTemplate], mistakes: list[str]) -> Document:
+    """Return a domain's file with each tool that is only named written out; twins that are not named, too, left out."""
+    tools = document.data.get("tools") if isinstance(document.data, dict) else None
+    if not isinstance(tools, list):
+        return document
+    here = {tool.get("name") if isinstance(tool, dict) else tool for tool in tools if isinstance(tool, str | dict)}
+    whole: list[Any] = []
+    for at, tool in enumerate(tools):
+        if isinstance(tool, str) and tool in lent:
+            twins = [twin for twin in lent[tool].twins if twin in here]
+            tool = lent[tool].model_dump() | {"twins": twins}
+        elif isinstance(tool, str):
+            text = f"expected a tool in full, or one of the suite that `borrows` names, found {tool!r}"
+            mistakes.append(document.mistake(("tools", at), text))
+            continue
+        whole.append(tool)
+    return replace(document, data={**document.data, "tools": whole})
 
 
 class Checks:
@@ -80,6 +115,8 @@ class Checks:
                 if name in self._slots:
                     yield document.mistake(("slots", name), f"expected each slot once in the suite, found {name} again")
             self._slots |= set(domain.slots)
+            for where, text in policy_mistakes(domain):
+                yield document.mistake(("policy", *where), text)
             for index, tool in enumerate(domain.tools):
                 yield from self._tool(document, domain, ("tools", index), tool)
             for index, intent in enumerate(domain.intents):
@@ -104,6 +141,8 @@ class Checks:
                 yield document.mistake((*at, "calls"), f"expected a tool of the domain, found {name!r}")
         yield from self._texts(document, at, intent)
         yield from (document.mistake((*at, name), text) for name, text in _kind_mistakes(intent))
+        for where, text in dialogue_mistakes(intent, domain, self._pools):
+            yield document.mistake((*at, *where), text)
         yield from self._twins_and_slots(document, tools, at, intent)
 
     def _twins_and_slots(
@@ -125,6 +164,10 @@ class Checks:
         """Yield mistakes in phrasings, answer and states."""
         states = {s.removeprefix("slot.") for s in intent.states if not s.startswith("result.")}
         needed = slots_of([call.arguments for call in intent.expects]) | slots_of(intent.answer) | states
+        needed |= slots_of(intent.fault.message) if intent.fault else set()
+        # What a dialogue needs may also come out in its course.
+        later = slots_of(intent.dialogue.model_dump()) if intent.dialogue else set()
+        elsewhere = later | slots_of(list(intent.told))
         for index, phrasing in enumerate(intent.phrasings):
             where = (*at, "phrasings", index)
             for slot in sorted(slots_of([phrasing, *intent.told]) - set(self._pools)):
@@ -134,15 +177,16 @@ class Checks:
                 text = f"expected at most {MOST_ALTERNATIVES} texts from one phrasing, found {len(texts)}"
                 yield document.mistake(where, text)
                 continue
-            place, told = f"{document.path.name}:{document.line(where)}", slots_of(list(intent.told))
-            mistakes = (self._text(place, text, needed, told) for text in texts)
+            mistakes = (
+                self._text(f"{document.path.name}:{document.line(where)}", text, needed, elsewhere) for text in texts
+            )
             yield from (document.mistake(where, text) for text in dict.fromkeys(filter(None, mistakes)))
 
-    def _text(self, place: str, text: str, needed: set[str], told: set[str]) -> str:
-        """Return what is wrong with one text that a phrasing stands for, or nothing; `told`: the slots said before."""
-        given = slots_of(text) | told
-        if needed - given:
-            return f"expected the slots {sorted(needed)}, found {sorted(given)}"
+    def _text(self, place: str, text: str, needed: set[str], elsewhere: set[str]) -> str:
+        """Return what is wrong with one text that a phrasing stands for, or nothing; `elsewhere`: slots said there."""
+        given = slots_of(text)
+        if needed - given - elsewhere:
+            return f"expected the slots {sorted(needed - elsewhere)}, found {sorted(given)}"
         if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
             return f"expected a slot with divided values (a list or a pattern), found {sorted(given)}"
         plain = normalised(PLACEHOLDER.sub("_", text))
@@ -154,12 +198,10 @@ class Checks:
 
 def tool_mistakes(tool: ToolDef) -> Iterator[tuple[str, str]]:
     """Yield field and text for what is wrong with a tool's schema and function."""
-    try:
-        jsonschema.Draft202012Validator.check_schema(tool.parameters)
-        if tool.parameters.get("type") != "object":
-            yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
-    except jsonschema.exceptions.SchemaError as error:
-        yield "parameters", f"expected a JSON Schema, found: {error.message}"
+    wrong = unusable(tool.parameters)
+    yield from (("parameters", mistake) for mistake in wrong)
+    if not wrong and tool.parameters.get("type") != "object":
+        yield "parameters", f"expected a schema of type object, found {tool.parameters.get('type')!r}"
     try:
         if tool.function is not None:
             resolve(tool.function)
@@ -179,11 +221,25 @@ def _kind_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
             yield "calls", f"expected two calls for chain, found {calls}"
         case Kind.MISSING_ARGUMENT if not calls and not intent.offer:
             yield "offer", "expected the tool whose argument is missing under `offer` or `calls`, found none"
+        case Kind.TOOL_ERROR if intent.recovery == RecoveryStrategy.FALLBACK:
+            if calls < 2:
+                yield "calls", f"expected the call that fails and what stands in for it, found {calls}"
         case Kind.ONE_CALL | Kind.NEAR_TWIN | Kind.STATED_ANSWER | Kind.TOOL_ERROR if calls != 1:
             yield "calls", f"expected one call for {intent.kind.value}, found {calls}"
     if intent.kind in (Kind.STATED_ANSWER, Kind.CHAIN) and not intent.states:
         yield "states", f"expected what the answer must state for {intent.kind.value}, found nothing"
-    if (intent.kind == Kind.TOOL_ERROR) != (intent.fault is not None):
+    yield from _fault_mistakes(intent)
+
+
+def _fault_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
+    """Yield field and text for a fault that is missing or that cannot be met as the intent says."""
+    fault, recovery = intent.fault, intent.recovery
+    if (intent.kind == Kind.TOOL_ERROR) != (fault is not None):
         yield "fault", f"expected a fault for tool_error and for no other kind, found kind {intent.kind.value}"
-    if intent.fault is not None and (intent.fault.times is None) == (intent.recovery == RecoveryStrategy.RETRY):
+    if fault is None:
+        return
+    if fault.kind == "slow":
+        if recovery is not None:
+            yield "recovery", f"expected none where a tool is only slow, found {recovery.value}"
+    elif (fault.times is None) == (recovery == RecoveryStrategy.RETRY):
         yield "recovery", "expected retry where the fault has `times`, another strategy where it has not"

@@ -8,13 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evaluation.pools import Pool
 from evaluation.records import Record, RecoveryStrategy
-from evaluation.scenarios import Fault, Kind, Part, ToolDef
+from evaluation.scenarios import Fault, Kind, Part, Policy, ScriptedUser, ToolDef
+
+SUITES = Path(__file__).parent / "suites"
+"""The built-in suites, a folder each."""
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w]*(?:\.\w+)*)\}")
 """`{city}`, or `{result.0.price}` for a field of an executed call's result."""
@@ -43,6 +48,73 @@ class Earlier(Record):
     assistant: str
 
 
+class ErrorKind(StrEnum):
+    """What goes wrong in a scenario of recovery; with the strategy, what its tags say."""
+
+    PASSING_ERROR = "passing_error"
+    """The tool fails, and works when it is called again."""
+    LASTING_ERROR = "lasting_error"
+    """The tool fails, however often it is called."""
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"
+    """What the tool returns cannot be read."""
+    SLOW = "slow"
+    """The tool takes long, and works: nothing is to be done about it."""
+    UNKNOWN_ID = "unknown_id"
+    """The tool does not know what the call names."""
+    INVALID_ARGUMENT = "invalid_argument"
+    """The tool refuses a value that its schema allows."""
+    MISSING_ARGUMENT = "missing_argument"
+    AMBIGUOUS_REQUEST = "ambiguous_request"
+    """The request may mean one thing or another."""
+
+
+class Step(Record):
+    """Something that the assistant does in a dialogue that goes right: exactly one of `ask`, `call` and `say`."""
+
+    ask: str | None = None
+    """A question, which the user answers by the script."""
+    call: CallTemplate | None = None
+    say: str | None = None
+    """No question; what the user wants next follows, or nothing."""
+    fails: bool = False
+    """The call is one that the tool refuses."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Step:
+        given = [name for name in ("ask", "call", "say") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of ask, call and say, found {', '.join(given) or 'none'}")
+        if self.fails and self.call is None:
+            raise ValueError("expected `fails` beside a call, found none")
+        return self
+
+
+class DialogueTemplate(Record):
+    """What an intent of kind `dialogue` adds to its phrasings, which are what the user says first.
+
+    All texts and values may hold placeholders, also the keys of `world` and `final`.
+    """
+
+    world: dict[str, Any] = Field(default_factory=dict)
+    """Put into the domain's world, table by table."""
+    user: ScriptedUser = ScriptedUser()
+    """Texts may hold `(alternatives|like these)`; three or more are divided over the parts."""
+    steps: tuple[Step, ...] = Field(min_length=1)
+    """The dialogue as it should go; what the oracle does, and what proves the scenario when it is made."""
+    never: tuple[CallTemplate, ...] = ()
+    """Calls that are against the policy in this case; without arguments: whatever the arguments."""
+    forbidden: tuple[CallTemplate, ...] = ()
+    """Calls that would be wrong although the policy allows them (the user has changed their mind)."""
+    final: dict[str, Any] = Field(default_factory=dict)
+    """What has changed in the world when all is done; nothing: nothing has."""
+
+    @property
+    def calls(self) -> tuple[CallTemplate, ...]:
+        """The calls of the steps, in order."""
+        return tuple(step.call for step in self.steps if step.call is not None)
+
+
 class Intent(Record):
     """Something that users want, in several phrasings."""
 
@@ -56,23 +128,32 @@ class Intent(Record):
     """What user and assistant said before, in order."""
     order: Literal["strict", "any"] = "strict"
     """Whether the calls have to be made in their order."""
-    tags: tuple[str, ...] = ()
-    """Put on its scenarios, behind the usual ones."""
     phrasings: tuple[str, ...] = Field(min_length=1)
     """Each may hold `(alternatives|like these)`; each text that it stands for is a group of its own."""
     answer: str = ""
     states: tuple[str, ...] = ()
     """What the answer must contain: `result.0.price` or `slot.city`."""
     accept: tuple[str, ...] = ()
-    """One of these must occur in the answer."""
+    """One of these must occur in the answer; may hold slots."""
     fault: Fault | None = None
+    """Strikes the first call's tool; the message may hold slots."""
     recovery: RecoveryStrategy | None = None
+    error: ErrorKind | None = None
+    """What goes wrong, for the tags."""
+    dialogue: DialogueTemplate | None = None
+    tags: tuple[str, ...] = ()
+    """Put on its scenarios, beside those of the domain and the kind."""
     weight: float = Field(default=1.0, gt=0)
 
     @property
     def told(self) -> tuple[str, ...]:
         """All texts of what was said before."""
         return tuple(text for turn in self.earlier for text in (turn.user, turn.assistant))
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the first call fails for good."""
+        return self.fault is not None and self.fault.times is None and self.fault.kind != "slow"
 
     @property
     def expects(self) -> tuple[CallTemplate, ...]:
@@ -97,6 +178,8 @@ class SuiteHead(Record):
     system: str
     counts: dict[Part, int]
     offered: tuple[int, int] = (3, 5)
+    borrows: str | None = None
+    """A built-in suite of whose tools the domains may name some under `tools`."""
     slots: dict[str, Pool] = Field(default_factory=dict)
     no_tool: tuple[NoToolEntry, ...] = ()
 
@@ -108,6 +191,8 @@ class Domain(Record):
     slots: dict[str, Pool] = Field(default_factory=dict)
     world: dict[str, Any] = Field(default_factory=dict)
     """The state that the domain's tools find."""
+    policy: Policy | None = None
+    """What the assistant has to keep to in the domain's dialogues."""
     tools: tuple[ToolTemplate, ...]
     intents: tuple[Intent, ...]
 
@@ -141,11 +226,11 @@ class Template:
 
 
 def placeholders(value: Any) -> set[str]:
-    """Return the names of all placeholders in a text, or anywhere in a JSON value."""
+    """Return the names of all placeholders in a text, or anywhere in a JSON value, keys included."""
     if isinstance(value, str):
         return set(PLACEHOLDER.findall(value))
     if isinstance(value, Mapping):
-        return set().union(*map(placeholders, value.values())) if value else set()
+        return set().union(*map(placeholders, (*value, *value.values())))
     if isinstance(value, list | tuple):
         return set().union(*map(placeholders, value)) if value else set()
     return set()

@@ -2,7 +2,8 @@
 
 Decisions: a user says nothing more (None) once what was wanted is answered, or after `replies` replies. A scripted user
 says what is asked for: every slot that a question has a word of, together; else yes to a question whether to go ahead;
-else that it is not known. Whether a text asks is told as the validator of recovery tells it.
+else that it is not known. A question whether to go ahead may name what the user has told already: that is said no
+second time, but answered. Whether a text asks is told as the validator of recovery tells it.
 Limits: English questions only; a question for two things of which one word fits a third slot gets that one, too.
 """
 
@@ -63,23 +64,31 @@ class Scripted:
     def __init__(self, script: ScriptedUser) -> None:
         self._script = script
         self._left, self._then = script.replies, iter(script.then)
+        self._told: set[str] = set()
 
     async def reply(self, messages: Sequence[Message]) -> str | None:
         """Return what the script has for the assistant's last message."""
+        return self.said(messages[-1].content)
+
+    def said(self, text: str) -> str | None:
+        """Return what the script has for `text`, which the assistant said, and go on in the script."""
         if self._left <= 0:
             return None
-        said = self._said(messages[-1].content)
+        said = self._answer(text)
         self._left -= said is not None
         return said
 
-    def _said(self, text: str) -> str | None:
+    def _answer(self, text: str) -> str | None:
         if not asks(text):
             return next(self._then, None)
-        asked = text.casefold()
-        known = [slot.say for slot in self._script.slots.values() if any(w.casefold() in asked for w in slot.asked)]
+        asked, consents = text.casefold(), _CONSENT.search(text) is not None
+        known = [name for name, slot in self._script.slots.items() if any(w.casefold() in asked for w in slot.asked)]
+        if consents:
+            known = [name for name in known if name not in self._told]
+        self._told.update(known)
         if known:
-            return " ".join(known)
-        return self._script.consent if _CONSENT.search(text) else self._script.otherwise
+            return " ".join(self._script.slots[name].say for name in known)
+        return self._script.consent if consents else self._script.otherwise
 
 
 class Played:

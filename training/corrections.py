@@ -53,7 +53,10 @@ async def done_right(scenario: Scenario, failed: Example) -> Correction:
 
 
 async def _reference(scenario: Scenario, run_id: str) -> Correction:
-    episode = await reference_episode(scenario, run_id=run_id)
+    try:
+        episode = await reference_episode(scenario, run_id=run_id)
+    except LookupError as error:
+        return Correction(None, f"wrong, and it does not say what would be right: {error}")
     validations = validate(scenario, episode)
     if not task_success(validations):
         wrong = next((v.name for v in validations if v.verdict == "failed"), "nothing was judged")

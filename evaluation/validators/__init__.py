@@ -3,11 +3,12 @@
 Decisions: a validator is a pure function of scenario and episode. One that raises has no say: its validation is "not
 applicable" with confidence 0, and the episode gets a `scorer_error`. Success means that all validators that apply
 passed. Confidence is how sure a validator is of its verdict: 1 where it compared exactly, less where it read prose.
+What a model says as judge (`rubric.py`) stands beside the others and counts towards no success unless asked to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from evaluation.records import Episode, Failure, FailureKind, Validation, Verdict
@@ -15,8 +16,11 @@ from evaluation.scenarios import Scenario
 from evaluation.validators.answer import answer
 from evaluation.validators.base import Validator
 from evaluation.validators.calls import arguments, tool_selection
+from evaluation.validators.limits import limits, stop
+from evaluation.validators.policy import policy
 from evaluation.validators.protocol import protocol
 from evaluation.validators.recovery import recovery
+from evaluation.validators.world import world
 
 VALIDATORS: dict[str, Validator] = {
     "tool_selection": tool_selection,
@@ -24,7 +28,14 @@ VALIDATORS: dict[str, Validator] = {
     "answer": answer,
     "recovery": recovery,
     "protocol": protocol,
+    "world": world,
+    "policy": policy,
+    "limits": limits,
+    "stop": stop,
 }
+
+ADVISORY = frozenset({"rubric"})
+"""Validations that are reported and count towards no success: a model's opinion gates nothing by itself."""
 
 
 class Judged(NamedTuple):
@@ -67,6 +78,11 @@ def applicable(validations: Sequence[Validation]) -> list[Validation]:
     return [v for v in validations if v.verdict != Verdict.NOT_APPLICABLE]
 
 
+def counted(validations: Sequence[Validation], advisory: Collection[str] = ADVISORY) -> list[Validation]:
+    """Return the validations without those that are advice only."""
+    return [v for v in validations if v.name not in advisory]
+
+
 def tool_accuracy(validations: Sequence[Validation]) -> bool | None:
     """Say whether the set of called tools is the expected one; None where that was not judged."""
     return _verdict(validations, "tool_selection")
@@ -82,9 +98,13 @@ def protocol_clean(validations: Sequence[Validation]) -> bool | None:
     return _verdict(validations, "protocol")
 
 
-def task_success(validations: Sequence[Validation]) -> bool | None:
-    """Say whether all validations that apply passed; None where none applies or an unjudged one could have failed."""
-    return _all(validations)
+def task_success(validations: Sequence[Validation], advisory: Collection[str] = ADVISORY) -> bool | None:
+    """Say whether all validations that apply passed; None where none applies or an unjudged one could have failed.
+
+    `advisory`: those that do not count; give fewer to let a model's judgement count, beside others and never alone.
+    """
+    judged = counted(validations, advisory)
+    return _all(judged) if applicable(counted(judged)) else None
 
 
 def _all(validations: Sequence[Validation]) -> bool | None:

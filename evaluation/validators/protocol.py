@@ -20,7 +20,7 @@ def protocol(scenario: Scenario, episode: Episode) -> Validation:
 
 def _mistakes(scenario: Scenario, episode: Episode) -> Iterator[str]:
     ends = {StopReason.ANSWERED} if scenario.stop == "answer" else {StopReason.ANSWERED, StopReason.CALLED}
-    if episode.stop_reason not in ends:
+    if episode.stop_reason not in ends | {scenario.expected.stop_reason}:
         yield f"expected the episode to end with an answer, found {episode.stop_reason.value}"
     yield from (f"malformed output: {f.message}" for f in episode.failures if f.kind == FailureKind.MALFORMED_OUTPUT)
     tools = {tool.name: tool for tool in scenario.tools}

@@ -2,7 +2,8 @@
 
 Decisions: retry = the call that broke was made again, worked, and an answer followed · graceful_fail = it was not made
 again, and the answer says that it did not work · fallback = it was not made again, and an answer followed ·
-clarify = no call, and a question.
+clarify = a question; where nobody answers it, no call but the expected ones (one that the tool refused, say), and where
+a user does, no call before it.
 Limits: whether a text asks or admits is told from a few English phrases, and from the scenario's `any_of` where it has
 one; hence confidence below one.
 """
@@ -14,7 +15,7 @@ import re
 from evaluation.records import Episode, RecoveryStrategy, StopReason, Validation
 from evaluation.scenarios import Scenario
 from evaluation.validators import base
-from evaluation.validators.answer import says
+from evaluation.validators.stated import says
 
 NAME = "recovery"
 
@@ -37,7 +38,7 @@ def recovery(scenario: Scenario, episode: Episode) -> Validation:
     if strategy is None:
         return base.not_applicable(NAME, "the scenario has nothing to recover from")
     if strategy == RecoveryStrategy.CLARIFY:
-        return _clarified(episode)
+        return _clarified(scenario, episode) if scenario.user is None else _asked_first(episode)
     made = base.made_calls(episode)
     broke = next((at for at, one in enumerate(made) if one.broke), None)
     if broke is None:
@@ -64,13 +65,25 @@ def admits(text: str) -> bool:
     return _ADMITS.search(text) is not None
 
 
-def _clarified(episode: Episode) -> Validation:
-    called = [made.call.name for made in base.made_calls(episode)]
+def _clarified(scenario: Scenario, episode: Episode) -> Validation:
+    expected = {call.name for call in scenario.expected.calls}
+    called = [made.call.name for made in base.made_calls(episode) if made.call.name not in expected]
     if called:
         return base.failed(NAME, f"expected a question, found calls of {', '.join(called)}")
     if not _answered(episode) or not asks(episode.answer):
         return base.failed(NAME, f"expected a question, found {episode.answer[:200]!r}", 0.8)
     return base.passed(NAME, "asked for what is missing", 0.9 if "?" in episode.answer else 0.7)
+
+
+def _asked_first(episode: Episode) -> Validation:
+    own = [message for message in episode.messages[episode.given :] if message.role == "assistant"]
+    before = next((at for at, message in enumerate(own) if message.tool_calls), len(own))
+    questions = [message.content for message in own[:before] if asks(message.content)]
+    if not questions and before < len(own):
+        return base.failed(NAME, f"expected a question first, found a call of {own[before].tool_calls[0].name}", 0.9)
+    if not questions:
+        return base.failed(NAME, f"expected a question, found {episode.answer[:200]!r}", 0.8)
+    return base.passed(NAME, "asked for what is missing first", 0.9 if any("?" in q for q in questions) else 0.7)
 
 
 def _retried(episode: Episode, tool: str, again: list[base.MadeCall]) -> Validation:

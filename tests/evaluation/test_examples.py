@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.examples import Origin, context_of, quality, query_index, to_example
+from evaluation.examples import FITTING_STRATEGY, Origin, context_of, quality, query_index, to_example
 from evaluation.oracle import oracle
 from evaluation.pricing import load_prices
 from evaluation.records import (
@@ -36,7 +36,7 @@ def test_every_field_of_a_right_episode_is_filled_and_survives_json(one) -> None
     assert made.tools_used == tuple(dict.fromkeys(c.name for c in one.expected.calls))
     assert bool(made.response) == (one.stop == "answer")
     assert made.analysis.splitlines()[0].startswith("tool_selection: passed (1.00): expected ")
-    assert len(made.analysis.splitlines()) == 5
+    assert len(made.analysis.splitlines()) == len(made.validations)
     assert made.metrics.cost == load_prices().cost(made.metrics.tokens_in, made.metrics.tokens_out, "oracle") > 0
     assert made.reward is not None
     assert made.reward.value > 0.9
@@ -110,3 +110,7 @@ def test_a_validator_that_raised_takes_all_confidence() -> None:
     unjudged = Validation(name="answer", verdict=Verdict.NOT_APPLICABLE, confidence=0, reason="raised")
     made = to_example(one, episode, [*validate(one, episode)[:2], unjudged], run_id="r")
     assert (made.labels.validation_confidence, made.labels.success) == (0, None)
+
+
+def test_there_is_a_fitting_strategy_for_every_kind_of_failure() -> None:
+    assert FITTING_STRATEGY.keys() == set(FailureKind)

@@ -18,9 +18,10 @@ from safetensors import safe_open
 
 from evaluation.alternatives import alternatives
 from evaluation.engines.chat import ChatFormat
-from evaluation.expand import SUITES, expand
+from evaluation.expand import expand
 from evaluation.model_folder import check_folder, model_files
 from evaluation.scenarios import Part
+from evaluation.templates import SUITES
 from training.tiny import SHIPPED, phrasing
 from training.tiny.build import SEED
 from training.tiny.card import flattening
