@@ -7,6 +7,7 @@ from evaluation.oracle import oracle
 from evaluation.pricing import load_prices
 from evaluation.records import (
     Example,
+    FailureKind,
     Message,
     RecoveryStrategy,
     Source,
