@@ -44,12 +44,12 @@ def episode(seen: View) -> RenderableType:
 
 
 def _parts(seen: View) -> Iterator[RenderableType]:
-    head = Text.assemble((f"{seen.verdict.upper()} ", f"bold {VERDICTS[seen.verdict]}"), (seen.scenario, "bold"))
-    yield head
+    verdict = (f"{seen.verdict.upper()} ", f"bold {VERDICTS[seen.verdict]}")
+    yield Text.assemble(verdict, (clean_text(seen.scenario), "bold"))
     facts = [seen.kind, f"attempt {seen.attempt}", f"seed {seen.seed}", f"agent {seen.agent}", f"ended: {seen.ended}"]
     yield Text(" · ".join([*facts, f"{seen.tokens} tokens", f"{seen.seconds:.2f} s", f"episode {seen.id}"]), "dim")
     if seen.where:
-        yield Text.assemble(("Went wrong at ", "red"), (seen.where, "red"))
+        yield Text(f"Went wrong at {clean_text(seen.where)}", "red")
     yield Text()
     yield from (_block(block) for block in seen.blocks)
     yield Text()
@@ -58,13 +58,15 @@ def _parts(seen: View) -> Iterator[RenderableType]:
         yield Text()
     for one in seen.validations:
         style = _STYLES[one.tone]
-        yield Text.assemble((f"{_SIGNS[one.who]} {one.title}: ", f"bold {style}"), (clean_text(one.text), style))
+        yield Text.assemble(
+            (f"{_SIGNS[one.who]} {clean_text(one.title)}: ", f"bold {style}"), (clean_text(one.text), style)
+        )
 
 
 def _block(block: Block) -> RenderableType:
     style = _STYLES[block.tone]
     who = _WHO.get(block.who, "bold") if block.tone is not Tone.BAD else "bold red"
-    title = f"{block.who} {block.title}".strip()
+    title = clean_text(f"{block.who} {block.title}".strip())
     line = Text.assemble((f"{title}  ", who), (clean_text(block.text), style))
     return Padding(line, (0, 0, 0, 2 if block.who in ("call", "result", "failure", "step") else 0))
 
@@ -73,5 +75,7 @@ def _sides(seen: View) -> Table:
     table = plain(("expected", "given"))
     for side in seen.sides:
         style = "" if side.same_tool else "red"
-        table.add_row(Text(side.expected or "no call", style), Text(clean_text(side.given) or "no call", style))
+        table.add_row(
+            Text(clean_text(side.expected) or "no call", style), Text(clean_text(side.given) or "no call", style)
+        )
     return table

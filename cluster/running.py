@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cluster.runs import Run, RunEnd, RunPlan, RunState, begin, count, find_run, finish
 from evaluation.agents import agent_named
@@ -25,19 +25,16 @@ from evaluation.ledger.records import RunRecord, Status
 from evaluation.models import ModelClient, Sampling
 from evaluation.own_validators import with_validators
 from evaluation.pricing import PriceTable
+from evaluation.protocols import spec
 from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adherence
 from evaluation.protocols.codec import Codec
 from evaluation.protocols.endpoint import EncodedModel
 from evaluation.protocols.load import load_protocol
-from evaluation.protocols.spec import Protocol
 from evaluation.records import stable_id
 from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
 from evaluation.run_folder import RunFile, RunFolderError
 from evaluation.scenarios import Scenario
 from evaluation.validators.base import Validator
-
-if TYPE_CHECKING:
-    from cluster.commands.models import ModelSpec
 
 _STATUS = {
     RunState.FINISHED: Status.FINISHED,
@@ -46,13 +43,31 @@ _STATUS = {
 }
 
 
+class ModelSource(Protocol):
+    """A model that can be opened, here or in another process: light, and to be pickled."""
+
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        ...
+
+    @property
+    def prices(self) -> PriceTable:
+        """What its tokens cost."""
+        ...
+
+    def client(self) -> AbstractContextManager[ModelClient]:
+        """Give the client; what it holds is given back at the end."""
+        ...
+
+
 @dataclass(frozen=True)
 class Work:
     """What a run needs beside its plan. Holds no key: a client reads its own."""
 
     scenarios: tuple[Scenario, ...]
-    model: ModelSpec
-    user_model: ModelSpec | None = None
+    model: ModelSource
+    user_model: ModelSource | None = None
     concurrency: int = 256
     budget: float | None = None
     """What the whole run may cost, what it cost before included."""
@@ -152,7 +167,7 @@ def _attempt_missing(
 
 
 @contextmanager
-def here(plan: RunPlan, model: ModelSpec, user_model: ModelSpec | None, options: RunOptions) -> Iterator[Maker]:
+def here(plan: RunPlan, model: ModelSource, user_model: ModelSource | None, options: RunOptions) -> Iterator[Maker]:
     """Give what makes the run's attempts in this process. Raises what opening a model raises."""
     with ExitStack() as stack:
         client = encoded(stack.enter_context(model.client()), plan.protocol)
@@ -184,7 +199,7 @@ def _validators(path: str) -> dict[str, Validator]:
     return with_validators(source, path)
 
 
-def spoken(protocol: str) -> tuple[Protocol, str]:
+def spoken(protocol: str) -> tuple[spec.Protocol, str]:
     """Return protocol and encoding of `name:encoding`; without one, its first. Raises `ProtocolError`."""
     name, _, encoding = protocol.rpartition(":") if ":" in protocol else (protocol, "", "")
     found = load_protocol(name)

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 
-from cluster.running import Work, here, run_options
+from cluster.running import ModelSource, Work, here, run_options
 from cluster.runs import RunPlan
 from cluster.session import ray_session
 from cluster.settings import Settings
 from evaluation.run import Job, Maker
 from evaluation.run_folder import RunFolderError
 from evaluation.validators import Judged
-
-if TYPE_CHECKING:
-    from cluster.commands.models import ModelSpec
 
 CPUS = 1
 """Of an actor: logical ones."""
@@ -67,14 +64,12 @@ class Spread:
             else:
                 self._busy[actor] -= 1
                 return judged
-        raise RunFolderError(
-            f"expected a Ray actor to attempt {job.scenario.id} with, found that all have died: {last}"
-        )
+        raise RunFolderError(f"expected a Ray actor to attempt {job.scenario.id} with, found none alive: {last}")
 
 
 @ray.remote(num_cpus=CPUS, max_restarts=0)
 class _Attempter:
-    def __init__(self, plan: RunPlan, model: ModelSpec, user_model: ModelSpec | None, concurrency: int) -> None:
+    def __init__(self, plan: RunPlan, model: ModelSource, user_model: ModelSource | None, concurrency: int) -> None:
         self._open = ExitStack()
         options = run_options(plan, concurrency, model.prices, None)
         self._maker = self._open.enter_context(here(plan, model, user_model, options))

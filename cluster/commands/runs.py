@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cluster.runs import Run, RunPlan
     from evaluation.run_folder import Attempted
 
-RunRef = Annotated[str, typer.Argument(help="Id of a run, the beginning of it, or `latest`.")]
+Ref = Annotated[str, typer.Argument(help="Id of a run, the beginning of it, or `latest`.")]
 MOST = 100
 """Episodes of a list, where nothing else is said."""
 
@@ -58,7 +58,7 @@ def list_runs(
 
 
 def show(
-    run: RunRef,
+    run: Ref,
     episode: Annotated[str | None, typer.Argument(help="Id of an episode, the beginning of it, or a scenario.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only episodes that did not pass.")] = False,
     kind: Annotated[str | None, typer.Option(help="Only scenarios of this kind.")] = None,
@@ -91,7 +91,7 @@ def show(
 
 def diff(
     first: Annotated[str, typer.Argument(help="Id of a run, the beginning of it, or `latest`.")],
-    second: RunRef,
+    second: Ref,
     limit: Annotated[int, typer.Option(min=0, help="Changed scenarios to show side by side.")] = 3,
     home: HomeFlag = None,
     config: ConfigFlag = None,
@@ -116,7 +116,7 @@ def diff(
 
 
 def export(
-    run: RunRef,
+    run: Ref,
     out: Annotated[Path, typer.Option(help="File to write.")],
     kind: Annotated[str, typer.Option("--format", help="junit, html or jsonl.")] = "html",
     home: HomeFlag = None,
@@ -225,7 +225,9 @@ def _print_list(run: Run, some: list[Attempted], count: int) -> None:
 
     out = console()
     for seen in map(view, some):
-        head = Text.assemble((seen.id[:8], "bold"), " ", (seen.verdict, VERDICTS[seen.verdict]), f"  {seen.scenario}")
+        head = Text.assemble(
+            (seen.id[:8], "bold"), " ", (seen.verdict, VERDICTS[seen.verdict]), f"  {clean_text(seen.scenario)}"
+        )
         out.print(head + Text(f"  {seen.kind}, attempt {seen.attempt}", "dim"), soft_wrap=True)
         if seen.wrong:
             out.print(Text("    " + clean_text(seen.wrong[0]).replace("\n", " ")), overflow="ellipsis", no_wrap=True)
