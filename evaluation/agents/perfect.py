@@ -124,7 +124,9 @@ class Knowing:
         return self._calls[at - 1].name if at and self._chained and not self._was_said(value) else ""
 
     def _was_said(self, value: object) -> bool:
-        return (value if isinstance(value, str) else json.dumps(value)).casefold() in self._said
+        """Say whether the user said a value, as words of its own or in the plural: Tunis is not in Tunisia."""
+        text = value if isinstance(value, str) else json.dumps(value)
+        return re.search(rf"(?<!\w){re.escape(text.casefold())}s?(?!\w)", self._said) is not None
 
     def _told(self, question: str, result: str) -> str:
         needed = _NEEDED.match(question)

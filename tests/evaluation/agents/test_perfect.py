@@ -13,7 +13,7 @@ from evaluation.agents.perfect import perfect, sections_of, step_of
 from evaluation.agents.prompts import prompt, step_texts
 from evaluation.models import Completion, ModelError, Sampling, ScriptedModel
 from evaluation.records import FailureKind
-from evaluation.scenarios import Scenario
+from evaluation.scenarios import Part, Scenario
 from evaluation.suite import load
 from tests.evaluation.attempts import BY_ID, saying
 
@@ -61,6 +61,13 @@ def test_all_steps_of_an_agent_occur_in_the_suite(name: str) -> None:
         keys |= {step.task_key for step in episode.steps}
     assert keys == {f"{name}.{step}" for step in STEPS[name]}
     assert keys == {key for key in step_texts() if key.startswith(f"{name}.")}
+
+
+def test_a_value_within_another_word_was_not_said() -> None:
+    every = load("agents").part(Part.TRAIN)
+    tunisia = [one for one in every if "Tunisia" in one.query and "get_weather_now" in str(one.tags)]
+    assert tunisia
+    assert [result.success for result in measured("backward", perfect, tunisia)] == [True] * len(tunisia)
 
 
 def test_an_agent_whose_model_fails_is_counted_by_its_failure() -> None:
