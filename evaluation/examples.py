@@ -50,6 +50,8 @@ FITTING_STRATEGY: Mapping[FailureKind, RecoveryStrategy] = {
     FailureKind.TOOL_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
     FailureKind.TOOL_TIMEOUT: RecoveryStrategy.RETRY,
     FailureKind.SCORER_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
+    FailureKind.AGENT_ERROR: RecoveryStrategy.RETRY,
+    FailureKind.USER_ERROR: RecoveryStrategy.GRACEFUL_FAIL,
 }
 """What to do after a failure that the scenario says nothing about."""
 
@@ -90,7 +92,7 @@ def to_example(
     origin, scales = origin or Origin(), scales or Scales()
     labels = labels_of(validations)
     metrics = metrics_of(episode, scales.prices)
-    query_at = query_index(episode.messages)
+    query_at = query_index(episode.messages, episode.given)
     first = episode.failures[0] if episode.failures else None
     return Example(
         id=episode.id,
@@ -146,11 +148,14 @@ def metrics_of(episode: Episode, prices: PriceTable) -> Metrics:
     )
 
 
-def query_index(messages: Sequence[Message]) -> int | None:
-    """Return where the last user message before the first answer stands; None where there is none."""
+def query_index(messages: Sequence[Message], given: int = 0) -> int | None:
+    """Return where the last user message before the first answer stands; None where there is none.
+
+    Answers among the `given` first messages are part of the task.
+    """
     at = None
     for index, message in enumerate(messages):
-        if message.role == "assistant" and at is not None:
+        if message.role == "assistant" and at is not None and index >= given:
             break
         if message.role == "user":
             at = index

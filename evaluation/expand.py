@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from evaluation.alternatives import alternatives
 from evaluation.dialogues import as_told, dialogue_fields
 from evaluation.expectations import expected_of, strategy_of
-from evaluation.filling import fill, fill_value, result_values
+from evaluation.filling import earlier_messages, fill, fill_value, result_values, user_words
 from evaluation.located import SuiteError
 from evaluation.pools import Values, share_of
 from evaluation.records import Message, ToolCall, stable_id
@@ -218,15 +218,16 @@ class _Expander:
             allowed = 1 if tries < 10 + 5 * count else MESSAGE_REPEATS
             values = self._slot_values(source, phrasing)
             message = fill(phrasing, values)
-            if source.messages[normalised(message)] >= allowed:
+            words = user_words(source.intent, values, message)
+            if source.messages[normalised(words)] >= allowed:
                 continue
             tools = self._offer(source)
             dialogue = as_told(source.intent, source.part, source.random, self._split_seed)
-            key = stable_id(message, sorted(tools), *([values] if dialogue else []))
+            key = stable_id(words, sorted(tools), *([values] if dialogue else []))
             if key in source.seen:
                 continue
             source.seen.add(key)
-            source.messages[normalised(message)] += 1
+            source.messages[normalised(words)] += 1
             source.drawn += 1
             out.append(_Draft(source, source.drawn, name, message, values, tools, dialogue))
         source.exhausted = len(out) < count
@@ -234,7 +235,7 @@ class _Expander:
 
     def _slot_values(self, source: _Source, phrasing: str) -> dict[str, Any]:
         dialogue = source.intent.dialogue
-        slots = slots_of(phrasing) | (slots_of(dialogue.model_dump()) if dialogue else set())
+        slots = slots_of([phrasing, *source.intent.told]) | (slots_of(dialogue.model_dump()) if dialogue else set())
         return {name: self._values.draw(name, source.part, source.random) for name in sorted(slots)}
 
     def _want(self, source: _Source) -> Want:
@@ -275,6 +276,7 @@ class _Expander:
             "kind": intent.kind,
             "messages": (
                 Message(role="system", content=self._template.head.system),
+                *earlier_messages(intent, draft.values),
                 Message(role="user", content=message),
             ),
             "tools": tuple(self._defs[name] for name in tools),
@@ -290,7 +292,8 @@ class _Expander:
             fields["world"] = source.domain.world if source.domain else {}
             fields["faults"] = {intent.calls[0].tool: _fault(intent, draft.values)} if intent.fault else {}
             fields["expected"] = expected_of(source.name, intent, calls, {**result_values(results), **draft.values})
-        digest = stable_id(message, tools, *([draft.values] if draft.dialogue else []))[:6]
+        words = user_words(intent, draft.values, message)
+        digest = stable_id(words, tools, *([draft.values] if draft.dialogue else []))[:6]
         return Scenario(
             id=f"{self._template.head.name}/{source.name}/{source.part.value}/{draft.number:03d}-{digest}", **fields
         )

@@ -24,7 +24,7 @@ def expected_of(name: str, intent: Intent, calls: Sequence[ToolCall], values: Ma
         for _ in range(repeats if at == 0 else 1)
     )
     answer = expected_answer(name, intent, rendered(name, intent.answer, values), values)
-    return Expected(calls=expected, answer=answer, recovery=strategy_of(intent))
+    return Expected(calls=expected, order=intent.order, answer=answer, recovery=strategy_of(intent))
 
 
 def strategy_of(intent: Intent) -> RecoveryStrategy | None:

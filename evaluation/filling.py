@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evaluation.records import Message
 from evaluation.scenarios import ExpectedAnswer
-from evaluation.templates import PLACEHOLDER
+from evaluation.templates import PLACEHOLDER, Intent
 
 
 def answer_mistakes(answer: ExpectedAnswer) -> list[str]:
@@ -38,6 +39,18 @@ def render(value: Any) -> str:
 def fill(text: str, values: Mapping[str, Any]) -> str:
     """Return `text` with its placeholders replaced."""
     return PLACEHOLDER.sub(lambda m: render(values[m[1]]), text)
+
+
+def earlier_messages(intent: Intent, values: Mapping[str, Any]) -> list[Message]:
+    """Return what was said before the user says what is wanted."""
+    texts = [fill(text, values) for text in intent.told]
+    return [Message(role="assistant" if at % 2 else "user", content=text) for at, text in enumerate(texts)]
+
+
+def user_words(intent: Intent, values: Mapping[str, Any], message: str) -> str:
+    """Return all that the user says, `message` last."""
+    said = [earlier.content for earlier in earlier_messages(intent, values) if earlier.role == "user"]
+    return " | ".join([*said, message])
 
 
 def fill_value(value: Any, values: Mapping[str, Any]) -> Any:

@@ -174,6 +174,8 @@ class AgentStep(Record):
     """What the model was shown."""
     tools: tuple[ToolSpec, ...] = ()
     response: Message
+    readable: bool = True
+    """Whether the agent could read the response as what it had asked for."""
 
 
 class Source(StrEnum):

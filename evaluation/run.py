@@ -26,6 +26,7 @@ from evaluation.records import Example, FailureKind
 from evaluation.run_folder import Attempted
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
+from evaluation.step_examples import step_examples
 from evaluation.validators import Judged, judge
 from evaluation.validators.base import Validator
 
@@ -217,7 +218,9 @@ def examples_of(
     scenario: Scenario, judged: Judged, *, run_id: str, origin: Origin | None = None, scales: Scales | None = None
 ) -> list[Example]:
     """Return all that a judged attempt becomes in the ledger. Raises `LookupError` for a model without a price."""
-    return [to_example(scenario, *judged, run_id=run_id, origin=origin, scales=scales)]
+    scales = scales or Scales()
+    example = to_example(scenario, *judged, run_id=run_id, origin=origin, scales=scales)
+    return [example, *step_examples(example, judged.episode, scales.prices)]
 
 
 def collect(attempts: Iterable[Attempted], sink: ExampleSink, *, run_id: str, scales: Scales, batch: int = 64) -> int:

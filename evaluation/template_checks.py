@@ -167,9 +167,10 @@ class Checks:
         needed |= slots_of(intent.fault.message) if intent.fault else set()
         # What a dialogue needs may also come out in its course.
         later = slots_of(intent.dialogue.model_dump()) if intent.dialogue else set()
+        elsewhere = later | slots_of(list(intent.told))
         for index, phrasing in enumerate(intent.phrasings):
             where = (*at, "phrasings", index)
-            for slot in sorted(slots_of(phrasing) - set(self._pools)):
+            for slot in sorted(slots_of([phrasing, *intent.told]) - set(self._pools)):
                 yield document.mistake(where, f"expected a slot of the suite, found {{{slot}}}")
             texts = alternatives(phrasing)
             if len(texts) > MOST_ALTERNATIVES:
@@ -177,15 +178,15 @@ class Checks:
                 yield document.mistake(where, text)
                 continue
             mistakes = (
-                self._text(f"{document.path.name}:{document.line(where)}", text, needed, later) for text in texts
+                self._text(f"{document.path.name}:{document.line(where)}", text, needed, elsewhere) for text in texts
             )
             yield from (document.mistake(where, text) for text in dict.fromkeys(filter(None, mistakes)))
 
-    def _text(self, place: str, text: str, needed: set[str], later: set[str]) -> str:
-        """Return what is wrong with one text that a phrasing stands for, or nothing."""
+    def _text(self, place: str, text: str, needed: set[str], elsewhere: set[str]) -> str:
+        """Return what is wrong with one text that a phrasing stands for, or nothing; `elsewhere`: slots said there."""
         given = slots_of(text)
-        if needed - given - later:
-            return f"expected the slots {sorted(needed - later)}, found {sorted(given)}"
+        if needed - given - elsewhere:
+            return f"expected the slots {sorted(needed - elsewhere)}, found {sorted(given)}"
         if given and not any(self._pools[slot].divided for slot in given if slot in self._pools):
             return f"expected a slot with divided values (a list or a pattern), found {sorted(given)}"
         plain = normalised(PLACEHOLDER.sub("_", text))
@@ -212,7 +213,7 @@ def _kind_mistakes(intent: Intent) -> Iterator[tuple[str, str]]:
     """Yield field and text for what does not suit the intent's kind."""
     calls = len(intent.calls)
     match intent.kind:
-        case other if other not in TEMPLATE_KINDS:
+        case other if other not in TEMPLATE_KINDS | {Kind.QUESTION}:
             yield "kind", f"expected a kind that templates can have, found {other.value}"
         case Kind.NO_TOOL if calls:
             yield "calls", f"expected no calls for no_tool, found {calls}"

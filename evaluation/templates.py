@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,13 @@ class CallTemplate(Record):
 
     tool: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Earlier(Record):
+    """What was said before the user says what is wanted; both texts may hold slots."""
+
+    user: str
+    assistant: str
 
 
 class ErrorKind(StrEnum):
@@ -117,6 +124,10 @@ class Intent(Record):
     """For `missing_argument`: the calls that cannot be made yet; only their tools are used."""
     offer: tuple[str, ...] = ()
     """Further tools of the domain that are always offered."""
+    earlier: tuple[Earlier, ...] = ()
+    """What user and assistant said before, in order."""
+    order: Literal["strict", "any"] = "strict"
+    """Whether the calls have to be made in their order."""
     phrasings: tuple[str, ...] = Field(min_length=1)
     """Each may hold `(alternatives|like these)`; each text that it stands for is a group of its own."""
     answer: str = ""
@@ -133,6 +144,11 @@ class Intent(Record):
     tags: tuple[str, ...] = ()
     """Put on its scenarios, beside those of the domain and the kind."""
     weight: float = Field(default=1.0, gt=0)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All texts of what was said before."""
+        return tuple(text for turn in self.earlier for text in (turn.user, turn.assistant))
 
     @property
     def lasting(self) -> bool:

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from cluster.commands import runs
+from cluster.commands.agents import agents
 from cluster.commands.common import JsonFlag, console, print_json, said
 from cluster.commands.run import run
 from evaluation.rules import Rules
@@ -21,6 +22,7 @@ app.add_typer(imports, name="import")
 
 
 app.command()(run)
+app.command()(agents)
 app.command("list")(runs.list_runs)
 app.command()(runs.show)
 app.command()(runs.diff)

@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from evaluation.agents.base import Agent
 from evaluation.agents.tools import ToolsAgent
 from evaluation.models import Completion, ModelClient, Sampling
 from evaluation.records import (
@@ -33,6 +33,9 @@ from evaluation.records import (
 from evaluation.scenarios import Scenario
 from evaluation.tools.execute import ToolBox, ToolOutcome, argument_mistakes, failed
 from evaluation.users import User, user_of
+
+if TYPE_CHECKING:
+    from evaluation.agents.base import Agent
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,9 @@ class Attempt:
         self.model_calls: list[ModelCall] = []
         self.steps: list[AgentStep] = []
         self.failures: list[Failure] = []
-        self._model, self._sampling, self._limits, self._user = model, sampling, limits, user
+        self.sampling = sampling
+        """How the attempt's tokens are drawn; what an agent draws from its seed is the same every time."""
+        self._model, self._limits, self._user = model, limits, user
         self._box: ToolBox | None = None
         self._turns = 0
 
@@ -144,7 +149,7 @@ class Attempt:
         """
         if sum(not call.task_key for call in self.model_calls) >= self.scenario.max_turns:
             raise Stopped(StopReason.TURN_LIMIT)
-        completion = await self._complete(self.messages, self.specs, self._sampling, "")
+        completion = await self._complete(self.messages, self.specs, self.sampling, "")
         self.say(completion.message)
         if completion.malformed is not None:
             self.fail(FailureKind.MALFORMED_OUTPUT, completion.malformed)
@@ -166,12 +171,16 @@ class Attempt:
         """
         if len(self.steps) >= self._limits.steps:
             raise Stopped(StopReason.TURN_LIMIT)
-        most = max_tokens or self._sampling.max_tokens
-        sampling = Sampling(temperature, most, self._sampling.seed + seed)
+        most = max_tokens or self.sampling.max_tokens
+        sampling = Sampling(temperature, most, self.sampling.seed + seed)
         completion = await self._complete(messages, tools, sampling, task_key)
         shown = tuple(messages)
         self.steps.append(AgentStep(task_key=task_key, messages=shown, tools=tuple(tools), response=completion.message))
         return completion
+
+    def unreadable(self) -> None:
+        """Record that the last step's response could not be read."""
+        self.steps[-1] = self.steps[-1].model_copy(update={"readable": False})
 
     def say(self, message: Message) -> None:
         """Put an assistant turn into the conversation: calls that an agent decided on, or its answer."""

@@ -7,8 +7,13 @@ the conversation gives each kind of question its own task key, `<agent>.<step>`,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from evaluation.agents.backward import BackwardAgent
+from evaluation.agents.flat import FlatAgent
+from evaluation.agents.react import ReactAgent
+from evaluation.agents.rebel import RebelAgent
 from evaluation.agents.tools import ToolsAgent
 from evaluation.records import StopReason
 
@@ -31,7 +36,13 @@ class Agent(Protocol):
         ...
 
 
-_AGENTS: dict[str, type[Agent]] = {"tools": ToolsAgent}
+_AGENTS: dict[str, Callable[[], Agent]] = {
+    "backward": BackwardAgent,
+    "flat": FlatAgent,
+    "react": ReactAgent,
+    "rebel": RebelAgent,
+    "tools": ToolsAgent,
+}
 
 
 def agent_names() -> list[str]:

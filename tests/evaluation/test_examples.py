@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.examples import Origin, context_of, quality, query_index, to_example
+from evaluation.examples import FITTING_STRATEGY, Origin, context_of, quality, query_index, to_example
 from evaluation.oracle import oracle
 from evaluation.pricing import load_prices
 from evaluation.records import (
     Example,
+    FailureKind,
     Message,
     RecoveryStrategy,
     Source,
@@ -110,3 +111,7 @@ def test_a_validator_that_raised_takes_all_confidence() -> None:
     unjudged = Validation(name="answer", verdict=Verdict.NOT_APPLICABLE, confidence=0, reason="raised")
     made = to_example(one, episode, [*validate(one, episode)[:2], unjudged], run_id="r")
     assert (made.labels.validation_confidence, made.labels.success) == (0, None)
+
+
+def test_there_is_a_fitting_strategy_for_every_kind_of_failure() -> None:
+    assert FITTING_STRATEGY.keys() == set(FailureKind)
