@@ -1,4 +1,4 @@
-"""`ratchet test`: attempt scenarios with one model, judge recorded outputs, and import scenarios of others."""
+"""`ratchet test`: attempt scenarios with one model, and judge recorded outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands import imports
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
+from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of, tools
 from evaluation.records import Example, stable_id
 from evaluation.rules import Rules
 from evaluation.scenarios import Part
@@ -19,10 +21,11 @@ from evaluation.scenarios import Part
 if TYPE_CHECKING:
     from evaluation.run import RunResult
     from evaluation.suite import Suite
+    from evaluation.tools.outside import Reach
 
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
-imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
-app.add_typer(imports, name="import")
+app.add_typer(imports.app, name="import")
+app.command()(tools)
 
 
 class _Nowhere:
@@ -41,6 +44,8 @@ def run(
     concurrency: Annotated[int | None, typer.Option(help="Episodes in flight.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many scenarios.")] = None,
     collect: Annotated[bool, typer.Option(help="Keep the episodes as examples in the ledger.")] = False,
+    allow_tools: AllowToolsFlag = None,
+    allow_host: AllowHostFlag = None,
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -54,7 +59,8 @@ def run(
         folder, name = find_model(at, model)
         drawn = _suite(at)
         scenarios = drawn.part(part)[:limit]
-        result = _run(at, drawn, (folder, name), list(scenarios), collect=collect)
+        reach = reach_of(allow_tools, allow_host, scenarios)
+        result = _run(at, drawn, (folder, name), list(scenarios), collect=collect, reach=reach)
     metrics = {key: estimate.model_dump() for key, estimate in result.metrics.items()}
     failures = {str(kind): count for kind, count in result.failures.items()}
     if as_json:
@@ -91,7 +97,10 @@ def _suite(at: Opened) -> Suite:
     return load(settings.suite, seed=settings.seed, split_seed=split, counts=counts)
 
 
-def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any], *, collect: bool) -> RunResult:
+def _run(
+    at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any], *, collect: bool, reach: Reach
+) -> RunResult:
+    from evaluation.agents import Limits
     from evaluation.engines.client import LocalModel
     from evaluation.ledger import RunRecord, Status
     from evaluation.models import Sampling
@@ -106,7 +115,9 @@ def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any]
         )  # fmt: skip
     local = LocalModel.load(model[0], model[1], settings.engine.build(alone=True))
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
-    options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
+    options = RunOptions(
+        concurrency=settings.run.concurrency, attempts=settings.run.attempts, limits=Limits(reach=reach)
+    )
     sink: Any = at.ledger if collect else _Nowhere()
     try:
         result = asyncio.run(run_suite(scenarios, local, sink=sink, run_id=run_id, sampling=sampling, options=options))
@@ -151,33 +162,3 @@ def check(
         for error, count in errors.most_common():
             table.add_row(error, str(count))
         console().print(table)
-
-
-@imports.command()
-def bfcl(
-    questions: Annotated[list[Path], typer.Option(help="The leaderboard's file of questions; may be given again.")],
-    out: Annotated[Path, typer.Option(help="File to write, .jsonl.")],
-    answers: Annotated[
-        list[Path] | None, typer.Option(help="The file of answers; may be given again; not for (ir)relevance.")
-    ] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Make a suite from the Berkeley Function-Calling Leaderboard's files.
-
-    Several categories become one suite when the options are given again.
-
-    Example: ratchet test import bfcl --questions Q.json --answers A.json --out suite.jsonl
-    """
-    from evaluation.importers.bfcl import import_bfcl
-    from evaluation.suite import Suite, save_jsonl
-
-    with said():
-        scenarios = tuple(import_bfcl(questions, answers or ()))
-        suite = Suite(name=out.stem, seed=0, split_seed=0, scenarios=scenarios)
-        save_jsonl(suite, out)
-    counts = {str(part): len(suite.part(part)) for part in Part}
-    if as_json:
-        print_json({"suite": str(out), "scenarios": len(scenarios), "parts": counts})
-        return
-    parts = ", ".join(f"{n} {part}" for part, n in counts.items())
-    console().print(f"Wrote {len(scenarios)} scenarios to {out}: {parts}", highlight=False)

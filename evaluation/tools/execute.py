@@ -73,7 +73,7 @@ class ToolBox:
         self._struck = dict.fromkeys(self._faults, 0)
         self._bounds = Bounds(time_limit_s, output_limit, reach)
         self._delay_s = 0.0
-        self._close: Callable[[], None] | None = None
+        self._opened: Any = None
 
     async def call(self, call: ToolCall) -> ToolOutcome:
         """Make one call without blocking the event loop. Never raises."""
@@ -114,7 +114,8 @@ class ToolBox:
     def _submit(self, call: ToolCall) -> concurrent.futures.Future[_Executed]:
         tool = self._tools[call.name]
         if tool.outside:
-            execute = functools.partial(self._outside(), tool, copy.deepcopy(call.arguments), self._bounds)
+            sessions = self._sessions() if tool.mcp is not None else None
+            execute = functools.partial(_execute_outside, tool, copy.deepcopy(call.arguments), self._bounds, sessions)
         else:
             execute = functools.partial(_execute, tool, call.arguments, self.world, self._bounds)
         return _THREADS.submit(functools.partial(_later, self._delay_s, execute) if self._delay_s else execute)
@@ -124,20 +125,20 @@ class ToolBox:
         starting = self._bounds.start_seconds if self._tools[call.name].mcp is not None else 0.0
         return self._bounds.seconds + starting
 
-    def _outside(self) -> Callable[..., _Executed]:
-        """Return what makes calls outside this process. Loaded at the first, since it takes the SDK of MCP along."""
+    def _sessions(self) -> Any:
+        """Return the sessions with MCP servers, made at the first call, since that takes the SDK along."""
         from evaluation.tools.mcp_calls import Sessions
 
-        if self._close is None:
-            self._sessions = Sessions()
+        if self._opened is None:
+            self._opened = Sessions()
             # Also where nobody closes the box: a server should not outlive the episode that it was started for.
-            self._close = weakref.finalize(self, self._sessions.close)
-        return functools.partial(_execute_outside, self._sessions)
+            weakref.finalize(self, self._opened.close)
+        return self._opened
 
     def close(self) -> None:
         """End the sessions with MCP servers that this box began."""
-        if self._close is not None:
-            self._close()
+        if self._opened is not None:
+            self._opened.close()
 
     def _after(self, call: ToolCall, future: concurrent.futures.Future[_Executed]) -> ToolOutcome:
         if not future.done():
@@ -180,14 +181,15 @@ def _execute(tool: ToolDef, arguments: dict[str, Any], world: dict[str, Any], bo
     return _Executed(outcome, after if outcome.failure is None else None)
 
 
-def _execute_outside(sessions: Any, tool: ToolDef, arguments: dict[str, Any], bounds: Bounds) -> _Executed:
+def _execute_outside(tool: ToolDef, arguments: dict[str, Any], bounds: Bounds, sessions: Any) -> _Executed:
     """Make a call outside this process; the world is not touched."""
-    from evaluation.tools.http_calls import call_http
-    from evaluation.tools.mcp_calls import call_mcp
-
     try:
         if tool.http is not None:
+            from evaluation.tools.http_calls import call_http
+
             return _Executed(call_http(tool, arguments, bounds), None)
+        from evaluation.tools.mcp_calls import call_mcp
+
         return _Executed(call_mcp(tool, arguments, bounds, sessions), None)
     except BaseException as error:
         return _Executed(raised(error), None)
