@@ -9,6 +9,8 @@ Strict: calls of tools that are not offered, arguments that do not fit the tool,
 
 from __future__ import annotations
 
+import functools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -170,16 +172,24 @@ def _check(row: Row, conversation: Conversation) -> None:
         if tool.name in tools:
             row.mistake(("tools", index, "name"), f"expected each tool once, found {tool.name!r} again")
         tools[tool.name] = tool
-        try:
-            jsonschema.Draft202012Validator.check_schema(tool.parameters)
-        except jsonschema.exceptions.SchemaError as error:
-            row.mistake(("tools", index, "parameters"), f"expected a JSON Schema, found: {error.message[:200]}")
+        if wrong := _schema_mistake(json.dumps(tool.parameters, sort_keys=True)):
+            row.mistake(("tools", index, "parameters"), f"expected a JSON Schema, found: {wrong}")
     if row.mistakes:
         return
     for at, message in enumerate(conversation.messages):
         if at not in conversation.skipped:
             for number, call in enumerate(message.tool_calls, start=1):
                 _check_call(row, conversation.places[at], f"call {number}: ", call=call, tools=tools)
+
+
+@functools.lru_cache(maxsize=4096)
+def _schema_mistake(schema: str) -> str:
+    """Return what keeps JSON text from being a JSON Schema, or nothing. Kept, since rows share their tools."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(json.loads(schema))
+    except jsonschema.exceptions.SchemaError as error:
+        return str(error.message)[:200]
+    return ""
 
 
 def _check_call(row: Row, where: Location, which: str, *, call: ToolCall, tools: Mapping[str, ToolDef]) -> None:
