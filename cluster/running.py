@@ -11,13 +11,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from cluster.runs import Run, RunEnd, RunPlan, RunState, begin, count, find_run, finish
-from evaluation.agents import agent_named
+from evaluation.agents import Limits, agent_named
 from evaluation.examples import Scales
 from evaluation.figures import Tally
 from evaluation.ledger import Ledger
@@ -34,6 +34,7 @@ from evaluation.records import stable_id
 from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
 from evaluation.run_folder import RunFile, RunFolderError
 from evaluation.scenarios import Scenario
+from evaluation.tools.outside import Reach
 from evaluation.validators.base import Validator
 
 _STATUS = {
@@ -73,6 +74,8 @@ class Work:
     """What the whole run may cost, what it cost before included."""
     sync: bool = False
     """Each attempt on the disk itself before the next thing happens."""
+    reach: Reach = Reach()
+    """What tools may reach outside this process."""
     spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
     """Gives what makes the attempts elsewhere; None: they are made in this process."""
 
@@ -145,6 +148,7 @@ def _attempt_missing(
     if len(known) >= plan.total:
         return False
     options = run_options(plan, work.concurrency, work.model.prices, work.budget)
+    options = replace(options, limits=Limits(reach=work.reach))
     with ExitStack() as stack:
         if work.spread is not None:
             maker = stack.enter_context(work.spread(plan, work))

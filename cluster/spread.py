@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -18,8 +19,10 @@ from cluster.running import ModelSource, Work, here, run_options
 from cluster.runs import RunPlan
 from cluster.session import ray_session
 from cluster.settings import Settings
+from evaluation.agents import Limits
 from evaluation.run import Job, Maker
 from evaluation.run_folder import RunFolderError
+from evaluation.tools.outside import Reach
 from evaluation.validators import Judged
 
 CPUS = 1
@@ -33,7 +36,12 @@ def spread_over(settings: Settings, actors: int | None) -> Callable[[RunPlan, Wo
     def spread(plan: RunPlan, work: Work) -> Iterator[Maker]:
         with ray_session(settings):
             count = actors or sum(node["Alive"] for node in ray.nodes())
-            made = [_Attempter.remote(plan, work.model, work.user_model, work.concurrency) for _ in range(count)]  # type: ignore[attr-defined]
+            made = [
+                _Attempter.remote(  # type: ignore[attr-defined]
+                    plan, work.model, work.user_model, concurrency=work.concurrency, reach=work.reach
+                )
+                for _ in range(count)
+            ]
             try:
                 yield Spread(work.model.name, made)
             finally:
@@ -69,9 +77,12 @@ class Spread:
 
 @ray.remote(num_cpus=CPUS, max_restarts=0)
 class _Attempter:
-    def __init__(self, plan: RunPlan, model: ModelSource, user_model: ModelSource | None, concurrency: int) -> None:
+    def __init__(
+        self, plan: RunPlan, model: ModelSource, user_model: ModelSource | None, *, concurrency: int, reach: Reach
+    ) -> None:
         self._open = ExitStack()
         options = run_options(plan, concurrency, model.prices, None)
+        options = replace(options, limits=Limits(reach=reach))
         self._maker = self._open.enter_context(here(plan, model, user_model, options))
 
     async def make(self, job: Job) -> Judged:

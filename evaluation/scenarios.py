@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from evaluation.records import Message, Record, RecoveryStrategy, StopReason, ToolSpec, stable_id
+from evaluation.tools.outside import HttpTool, McpTool, http_mistakes
 
 
 class Part(StrEnum):
@@ -68,6 +69,23 @@ class ToolDef(ToolSpec):
 
     function: str | None = None
     """`module:name` of the Python function; None where calls are recorded and not executed."""
+    http: HttpTool | None = None
+    """The request that a call makes."""
+    mcp: McpTool | None = None
+    """The MCP server's tool that a call goes to."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        if self.http is None and self.mcp is None:
+            return
+        if sum(way is not None for way in (self.function, self.http, self.mcp)) > 1:
+            raise ValueError(f"expected one of function, http and mcp for the tool {self.name}, found several")
+        if self.http is not None and (wrong := list(http_mistakes(self.http, self.parameters))):
+            raise ValueError("; ".join(wrong))
+
+    @property
+    def outside(self) -> str:
+        """`http` or `mcp` where calls leave this process; empty elsewhere."""
+        return "http" if self.http is not None else "mcp" if self.mcp is not None else ""
 
     def spec(self) -> ToolSpec:
         """Return what a model may see."""

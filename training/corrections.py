@@ -53,6 +53,11 @@ async def done_right(scenario: Scenario, failed: Example) -> Correction:
 
 
 async def _reference(scenario: Scenario, run_id: str) -> Correction:
+    called = {call.name for call in scenario.expected.calls} if scenario.stop == "answer" else set()
+    if outside := sorted(tool.name for tool in scenario.tools if tool.outside and tool.name in called):
+        return Correction(
+            None, f"wrong, and {', '.join(outside)} is outside this process, which training never reaches"
+        )
     try:
         episode = await reference_episode(scenario, run_id=run_id)
     except LookupError:

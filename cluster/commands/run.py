@@ -24,6 +24,7 @@ from cluster.commands.common import (
     print_json,
     said,
 )
+from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of
 from evaluation.records import StopReason, stable_id
 from evaluation.scenarios import Part
 
@@ -60,6 +61,8 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="Speak this protocol: `roo:xml`; a name or a file.")] = None,
     validators: Annotated[Path | None, typer.Option(help="Python file with validators of one's own.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Most that the whole run may cost.")] = None,
+    allow_tools: AllowToolsFlag = None,
+    allow_host: AllowHostFlag = None,
     collect: Annotated[bool, typer.Option(help="Make the episodes examples for training, too.")] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with a run: its id, or `latest`.")] = None,
     spread: Annotated[int | None, typer.Option(min=1, help="Spread the episodes over so many Ray actors.")] = None,
@@ -88,7 +91,8 @@ def run(
                  "run.concurrency": concurrency, "home": home}  # fmt: skip
         with opened(flags, config) as at:
             one, work = _prepared(at, plan or _planned(at, given), begun=plan is not None)
-            work = replace(work, budget=budget, sync=sync, spread=_spread(at, spread))
+            reach = reach_of(allow_tools, allow_host, work.scenarios)
+            work = replace(work, budget=budget, sync=sync, reach=reach, spread=_spread(at, spread))
             again = resume_command(one.plan.id, home, config)
             end, skipped = _carried_out(at, one, work, again, collect=collect, as_json=as_json)
     _say(one, end, skipped, again, as_json=as_json, currency=work.model.prices.currency)

@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster.commands import runs
+from cluster.commands import imports, runs
 from cluster.commands.agents import agents
 from cluster.commands.common import JsonFlag, console, print_json, said
 from cluster.commands.run import run
+from cluster.commands.tools import tools
 from evaluation.rules import Rules
-from evaluation.scenarios import Part
 
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
-imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
-app.add_typer(imports, name="import")
+app.add_typer(imports.app, name="import")
+app.command()(tools)
 
 
 app.command()(run)
@@ -63,33 +63,3 @@ def check(
         for error, count in errors.most_common():
             table.add_row(error, str(count))
         console().print(table)
-
-
-@imports.command()
-def bfcl(
-    questions: Annotated[list[Path], typer.Option(help="The leaderboard's file of questions; may be given again.")],
-    out: Annotated[Path, typer.Option(help="File to write, .jsonl.")],
-    answers: Annotated[
-        list[Path] | None, typer.Option(help="The file of answers; may be given again; not for (ir)relevance.")
-    ] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Make a suite from the Berkeley Function-Calling Leaderboard's files.
-
-    Several categories become one suite when the options are given again.
-
-    Example: ratchet test import bfcl --questions Q.json --answers A.json --out suite.jsonl
-    """
-    from evaluation.importers.bfcl import import_bfcl
-    from evaluation.suite import Suite, save_jsonl
-
-    with said():
-        scenarios = tuple(import_bfcl(questions, answers or ()))
-        suite = Suite(name=out.stem, seed=0, split_seed=0, scenarios=scenarios)
-        save_jsonl(suite, out)
-    counts = {str(part): len(suite.part(part)) for part in Part}
-    if as_json:
-        print_json({"suite": str(out), "scenarios": len(scenarios), "parts": counts})
-        return
-    parts = ", ".join(f"{n} {part}" for part, n in counts.items())
-    console().print(f"Wrote {len(scenarios)} scenarios to {out}: {parts}", highlight=False)

@@ -32,6 +32,7 @@ from evaluation.records import (
 )
 from evaluation.scenarios import Scenario
 from evaluation.tools.execute import ToolBox, ToolOutcome, argument_mistakes, failed
+from evaluation.tools.outside import NOWHERE, Reach
 from evaluation.users import User, user_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Limits:
     """Most seconds of one tool call."""
     tool_characters: int = 20_000
     """Most characters of one tool's result."""
+    reach: Reach = NOWHERE
+    """What HTTP and MCP tools may reach; by default nothing."""
 
 
 class Stopped(Exception):
@@ -142,6 +145,9 @@ class Attempt:
         except Exception as error:
             self.fail(FailureKind.AGENT_ERROR, f"agent {agent.name}: {type(error).__name__}: {error}")
             return StopReason.AGENT_ERROR
+        finally:
+            if self._box is not None:
+                self._box.close()
 
     async def ask(self) -> Completion:
         """Ask for the next turn of the conversation, which then stands in it. Raises `Stopped` at a limit, or where
@@ -269,6 +275,7 @@ class Attempt:
                 self.scenario.faults,
                 time_limit_s=self._limits.tool_seconds,
                 output_limit=self._limits.tool_characters,
+                reach=self._limits.reach,
             )
         return self._box
 

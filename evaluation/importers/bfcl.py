@@ -127,7 +127,7 @@ def _scenarios(
         mistakes.append(document.mistake(at, f"expected calls of {list(schemas)}, found {unknown}", name=("function",)))
         return
     calls = [_call(name, values, schemas[name]) for name, values in expected]
-    group = f"bfcl-{stable_id([tool.model_dump() for tool in tools])[:16]}"
+    group = f"bfcl-{stable_id([tool.model_dump(exclude={'http', 'mcp'}) for tool in tools])[:16]}"
     yield Scenario(
         id=f"bfcl/{row.id}",
         group=group,

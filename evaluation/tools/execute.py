@@ -3,6 +3,8 @@
 Decisions: a call never raises. Arguments are checked against the tool's JSON Schema, then an injected fault strikes,
 then the function runs in a thread under a time limit, on a copy of the world that replaces the world only if the call
 succeeds: a tool that fails or hangs changes nothing. Threads are daemons, kept for reuse; a hung one is left behind.
+Whatever it returns, raises or leaves in the world is checked before it counts. HTTP and MCP tools come after the same
+checks and faults, under the same limits, and only where the box may reach them.
 Limits: calls of one `ToolBox` are made one after another. A suite file may name any importable function, so a suite
 is code: use only those you trust.
 """
@@ -13,11 +15,11 @@ import asyncio
 import concurrent.futures
 import copy
 import functools
-import importlib
 import json
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,19 +28,14 @@ import jsonschema
 
 from evaluation.records import FailureKind, ToolCall
 from evaluation.scenarios import Fault, ToolDef
+from evaluation.tools.functions import ToolFunction, invoke, resolve
+from evaluation.tools.outside import NOWHERE, Reach
+from evaluation.tools.results import Bounds, ToolOutcome, as_json, failed, outcome_of, raised
 
-ToolFunction = Callable[..., Any]
+__all__ = ["Reach", "ToolBox", "ToolFunction", "ToolOutcome", "argument_mistakes", "failed", "resolve"]
 
-
-@dataclass(frozen=True)
-class ToolOutcome:
-    """What a call came to."""
-
-    content: str
-    """JSON text for the tool message."""
-    failure: FailureKind | None = None
-    message: str = ""
-    """What went wrong."""
+MOST_OF_A_MISTAKE = 300
+"""Most characters that one mistake in the arguments is told in."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +61,19 @@ class ToolBox:
         *,
         time_limit_s: float = 5.0,
         output_limit: int = 20_000,
+        reach: Reach = NOWHERE,
     ) -> None:
-        """Make a box. `time_limit_s`: seconds a call may take; `output_limit`: most characters of its result."""
+        """Make a box. `time_limit_s`: seconds a call may take; `output_limit`: most characters of its result; `reach`:
+        what HTTP and MCP tools may reach, by default nothing.
+        """
         self.world: dict[str, Any] = copy.deepcopy(dict(world or {}))
         """The state that the tools see; read it after the last call."""
         self._tools = {tool.name: tool for tool in tools}
         self._faults = dict(faults or {})
         self._struck = dict.fromkeys(self._faults, 0)
-        self._time_limit_s = time_limit_s
+        self._bounds = Bounds(time_limit_s, output_limit, reach)
         self._delay_s = 0.0
-        self._output_limit = output_limit
+        self._opened: Any = None
 
     async def call(self, call: ToolCall) -> ToolOutcome:
         """Make one call without blocking the event loop. Never raises."""
@@ -81,7 +81,7 @@ class ToolBox:
         if early is not None:
             return early
         future = self._submit(call)
-        await asyncio.wait([asyncio.wrap_future(future)], timeout=self._time_limit_s)
+        await asyncio.wait([asyncio.wrap_future(future)], timeout=self._patience(call))
         return self._after(call, future)
 
     def call_now(self, call: ToolCall) -> ToolOutcome:
@@ -90,7 +90,7 @@ class ToolBox:
         if early is not None:
             return early
         future = self._submit(call)
-        concurrent.futures.wait([future], timeout=self._time_limit_s)
+        concurrent.futures.wait([future], timeout=self._patience(call))
         return self._after(call, future)
 
     def _before(self, call: ToolCall) -> ToolOutcome | None:
@@ -109,26 +109,45 @@ class ToolBox:
             if fault.kind != "slow":
                 return _struck(fault)
             self._delay_s = fault.seconds
-        return _RECORDED if tool.function is None and not self._delay_s else None
+        return _RECORDED if tool.function is None and not tool.outside and not self._delay_s else None
 
     def _submit(self, call: ToolCall) -> concurrent.futures.Future[_Executed]:
-        tool, limit = self._tools[call.name], self._output_limit
-        execute = functools.partial(_execute, tool, call.arguments, self.world, limit)
+        tool = self._tools[call.name]
+        if tool.outside:
+            sessions = self._sessions() if tool.mcp is not None else None
+            execute = functools.partial(_execute_outside, tool, copy.deepcopy(call.arguments), self._bounds, sessions)
+        else:
+            execute = functools.partial(_execute, tool, call.arguments, self.world, self._bounds)
         return _THREADS.submit(functools.partial(_later, self._delay_s, execute) if self._delay_s else execute)
+
+    def _patience(self, call: ToolCall) -> float:
+        """Return how many seconds a call is waited for."""
+        starting = self._bounds.start_seconds if self._tools[call.name].mcp is not None else 0.0
+        return self._bounds.seconds + starting
+
+    def _sessions(self) -> Any:
+        """Return the sessions with MCP servers, made at the first call, since that takes the SDK along."""
+        from evaluation.tools.mcp_calls import Sessions
+
+        if self._opened is None:
+            self._opened = Sessions()
+            # Also where nobody closes the box: a server should not outlive the episode that it was started for.
+            weakref.finalize(self, self._opened.close)
+        return self._opened
+
+    def close(self) -> None:
+        """End the sessions with MCP servers that this box began."""
+        if self._opened is not None:
+            self._opened.close()
 
     def _after(self, call: ToolCall, future: concurrent.futures.Future[_Executed]) -> ToolOutcome:
         if not future.done():
-            limit = f"{call.name} did not finish within {self._time_limit_s:g} s"
+            limit = f"{call.name} did not finish within {self._bounds.seconds:g} s"
             return failed(FailureKind.TOOL_TIMEOUT, limit)
         executed = future.result()
         if executed.world is not None:
             self.world = executed.world
         return executed.outcome
-
-
-def failed(kind: FailureKind, message: str) -> ToolOutcome:
-    """Return the outcome of a failed call."""
-    return ToolOutcome(json.dumps({"error": message}, ensure_ascii=False), kind, message)
 
 
 def _struck(fault: Fault) -> ToolOutcome:
@@ -148,32 +167,50 @@ def _later(seconds: float, execute: Callable[[], _Executed]) -> _Executed:
     return execute()
 
 
-def _execute(tool: ToolDef, arguments: dict[str, Any], world: dict[str, Any], limit: int) -> _Executed:
+def _execute(tool: ToolDef, arguments: dict[str, Any], world: dict[str, Any], bounds: Bounds) -> _Executed:
     """Run the tool's function on a copy of `world`. Whatever it raises becomes an outcome."""
     if tool.function is None:
         return _Executed(_RECORDED, None)
     try:
         after = copy.deepcopy(world)
-        result = resolve(tool.function)(world=after, **copy.deepcopy(arguments))
-        content = json.dumps(result, ensure_ascii=False, allow_nan=False)
+        result = invoke(resolve(tool.function), after, copy.deepcopy(arguments))
+        outcome = outcome_of(tool.name, result, bounds.characters)
+        as_json(after)
     except BaseException as error:
-        return _Executed(failed(FailureKind.TOOL_ERROR, f"{type(error).__name__}: {error}"), None)
-    if len(content) > limit:
-        too_long = f"{tool.name} returned {len(content)} characters; at most {limit} are allowed"
-        return _Executed(failed(FailureKind.TOOL_ERROR, too_long), None)
-    if isinstance(result, dict) and "error" in result:
-        return _Executed(ToolOutcome(content, FailureKind.TOOL_ERROR, str(result["error"])), None)
-    return _Executed(ToolOutcome(content), after)
+        return _Executed(raised(error), None)
+    return _Executed(outcome, after if outcome.failure is None else None)
+
+
+def _execute_outside(tool: ToolDef, arguments: dict[str, Any], bounds: Bounds, sessions: Any) -> _Executed:
+    """Make a call outside this process; the world is not touched."""
+    try:
+        if tool.http is not None:
+            from evaluation.tools.http_calls import call_http
+
+            return _Executed(call_http(tool, arguments, bounds), None)
+        from evaluation.tools.mcp_calls import call_mcp
+
+        return _Executed(call_mcp(tool, arguments, bounds, sessions), None)
+    except BaseException as error:
+        return _Executed(raised(error), None)
 
 
 def argument_mistakes(tool: ToolDef, arguments: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with `arguments` by the tool's JSON Schema, one short text each."""
     try:
+        as_json(arguments)
+    except (RecursionError, TypeError, ValueError) as error:
+        return [f"expected what JSON can hold: {str(error)[:MOST_OF_A_MISTAKE]}"]
+    try:
         validator = _validator(json.dumps(tool.parameters, sort_keys=True))
         found = sorted(validator.iter_errors(dict(arguments)), key=lambda error: [str(p) for p in error.absolute_path])
     except (jsonschema.exceptions.SchemaError, RecursionError, TypeError, ValueError) as error:
         return [f"the tool's own schema cannot be used: {str(error).splitlines()[0]}"]
-    return [": ".join([*(str(p) for p in error.absolute_path), error.message]) for error in found]
+    return [": ".join([*(str(p) for p in error.absolute_path), _short(error.message)]) for error in found]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_OF_A_MISTAKE else text[: MOST_OF_A_MISTAKE - 1] + "…"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -181,21 +218,6 @@ def _validator(schema: str) -> Any:
     parameters = json.loads(schema)
     jsonschema.Draft202012Validator.check_schema(parameters)
     return jsonschema.Draft202012Validator(parameters)
-
-
-@functools.lru_cache(maxsize=4096)
-def resolve(function: str) -> ToolFunction:
-    """Import `module:name`. Raises `ValueError` saying what is missing."""
-    module, _, name = function.partition(":")
-    if not module or not name:
-        raise ValueError(f"expected a function as module:name, found {function!r}")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"expected a function that can be imported, found {function!r} ({error})") from error
-    if not callable(found):
-        raise ValueError(f"expected a function, found {function!r}, which is a {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 _Job = tuple[Callable[[], _Executed], "concurrent.futures.Future[_Executed]"]
