@@ -1,4 +1,4 @@
-"""`ratchet test`: attempt scenarios with one model, judge recorded outputs, and import scenarios of others."""
+"""`ratchet test`: attempt scenarios, judge recorded outputs, generate scenarios, and import those of others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
+from cluster.commands.generate import generate
 from evaluation.records import Example, stable_id
 from evaluation.rules import Rules
 from evaluation.scenarios import Part
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
 imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.command()(generate)
 
 
 class _Nowhere:

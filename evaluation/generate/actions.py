@@ -11,7 +11,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from evaluation.generate.names import words
+from evaluation.generate.names import label, words
 
 _MOST_WORDS = 12
 """Words of a description that are said again; a longer one is no request."""
@@ -133,7 +133,7 @@ def _described(description: str) -> Action | None:
     rest = re.sub(r"^(?:a|the) (?:\w+ )?list of (?:all )?(?:the )?(?=(?:\w+ ){0,2}\w+s\b)", "the ", rest)
     rest = _GIVEN.sub(lambda found: f"{_article(found[1], found[2])} {found[2]}", rest)
     rest = re.sub(
-        r"(?:\s(?:for|of|in|from|to|at|on|by|with|under|into|between|and|or|the|an?|going|about))+$", "", rest
+        r"(?:\s(?:for|of|in|from|to|at|on|by|with|under|over|into|between|and|or|the|an?|going|about))+$", "", rest
     )
     if verb == "search":
         verb, rest = ("find", rest[4:]) if rest.startswith("for ") else (verb, rest)
@@ -200,7 +200,7 @@ def _named(parts: tuple[str, ...]) -> Action:
 def _with_article(verb: str, rest: list[str]) -> str:
     if not rest:
         return ""
-    text = " ".join(rest)
+    text = label("_".join(rest))
     if rest[0] in ("all", "my", "a", "an", "the", "to", "up", "on", "off", "by", "for", "from"):
         return text
     if rest[-1].endswith("s") and not rest[-1].endswith(("ss", "us", "is")):

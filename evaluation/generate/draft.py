@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from evaluation.generate.actions import action_of
 from evaluation.generate.parts import part_of_values
 from evaluation.generate.sources import SourceTool
 from evaluation.generate.values import Hint, NoValue, draw, type_of
@@ -17,6 +18,7 @@ EDGE_SHARE = 0.12
 """Share of calls of which one argument lies at an edge."""
 _MOST_OPTIONAL = 3
 _DRAWS = 40
+_CHANGING = frozenset({"update", "edit", "modify", "change", "adjust", "configure", "set", "improve"})
 
 
 class Unfit(Exception):
@@ -93,7 +95,10 @@ class Drawer:
         random.shuffle(optional)
         optional.sort(key=lambda name: self._said.get((tool.name, name), 0))
         room = max(0, min(_MOST_OPTIONAL, most - len(required)))
-        return [*required, *optional[: random.randint(0, min(room, len(optional)))]]
+        most_of_them = min(room, len(optional))
+        # Nobody asks for a change without saying what is to be changed.
+        least = min(1, most_of_them) if action_of(tool.name, tool.description).verb in _CHANGING else 0
+        return [*required, *optional[: random.randint(least, most_of_them)]]
 
 
 def _draw(tool: ToolDef, chosen: list[str], random: Random) -> Arguments:

@@ -7,6 +7,7 @@ is known: the first tool's result is recorded in the world.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -15,8 +16,9 @@ from typing import Any, Literal
 from evaluation.generate import chains, phrasing
 from evaluation.generate.actions import action_of
 from evaluation.generate.draft import Arguments, Draft, Drawer, Unfit, expected_call, properties_of, required_of
-from evaluation.generate.names import label
+from evaluation.generate.names import label, words
 from evaluation.generate.parts import divided
+from evaluation.generate.placing import counted
 from evaluation.generate.similar import TOO_LIKE, Neighbours, content_words, edited_copies
 from evaluation.generate.sources import SourceTool
 from evaluation.generate.texts import BANK, JOINS, MORE, PERMANENT, TRANSIENT, Asked
@@ -123,7 +125,7 @@ class Maker:
         whole = self._arguments(turn)
         said = Arguments(tool, {name: value for name, value in whole.values.items() if name != missing}, whole.edge)
         message, frame = self._asked(said, Kind.MISSING_ARGUMENT, turn)
-        answer = ExpectedAnswer(reference=f"Which {label(missing)} should I use?")
+        answer = ExpectedAnswer(reference=f"Which {counted(label(missing))} should I use?")
         expected = Expected(recovery=RecoveryStrategy.CLARIFY, answer=answer)
         tools = self._with(turn, self._near.other(turn.at, turn.random.randint(1, 3), turn.random))
         guess = ToolCall(id="guess", name=tool.name, arguments=whole.values)
@@ -170,8 +172,8 @@ class Maker:
         frame = turn.random.choice(frames)
         pieces = {
             "a": self._spoken(first, turn.random),
-            "b": self._spoken(Arguments(said.tool, rest), turn.random),
-            "label": label(link.parameter),
+            "b": _of_known(self._spoken(Arguments(said.tool, rest), turn.random), link.parameter),
+            "label": counted(label(link.parameter)),
             "title": str(first.values.get("title", "")),
         }
         message = phrasing.fill(frame.text, pieces)
@@ -270,7 +272,7 @@ class Maker:
         spoken = phrasing.speak(said.tool, said.values, random)
         if len(spoken.pairs) <= 4:
             return spoken.do
-        return f"{spoken.bare} ({', '.join(f'{name} {value}' for name, value in spoken.pairs)})"
+        return f"{spoken.action.said} ({', '.join(f'{name} {value}' for name, value in spoken.pairs)})"
 
     def _joined(self, frame: phrasing.Frame, calls: Sequence[Arguments], random: Random) -> str:
         parts = [self._spoken(call, random) for call in calls]
@@ -284,6 +286,12 @@ def _draft(kind: Kind, tools: tuple[ToolDef, ...], message: str, frame: str, sai
     )
     expected = Expected(calls=(expected_call(said),), answer=reference)
     return Draft(kind, said.tool, tools, message, frame, expected, (said,), tags=_edges([said]))
+
+
+def _of_known(text: str, parameter: str) -> str:
+    """Return a request with "the order" for "an order", where the order's id comes from an earlier call."""
+    noun = words(parameter)[0] if len(words(parameter)) == 2 else ""
+    return re.sub(rf"\ban? (?:new )?{re.escape(noun)}\b", f"the {noun}", text, count=1) if noun else text
 
 
 def _edges(calls: Sequence[Arguments]) -> tuple[str, ...]:

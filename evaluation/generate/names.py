@@ -48,7 +48,7 @@ _SAID = {
     "id": "ID", "ids": "IDs", "url": "URL", "uri": "URI", "ip": "IP", "api": "API", "isbn": "ISBN", "iban": "IBAN",
     "num": "number of", "qty": "quantity", "lat": "latitude", "lng": "longitude", "lon": "longitude", "vat": "VAT",
     "min": "minimum", "max": "maximum", "dob": "date of birth", "desc": "description", "sku": "SKU", "cc": "CC",
-    "src": "source", "dest": "destination", "dst": "destination", "dept": "department", "addr": "address",
+    "src": "source", "dir": "directory", "dest": "destination", "dst": "destination", "dept": "department", "addr": "address",
     "loc": "location", "lang": "language", "temp": "temperature", "pct": "percentage", "tgt": "target",
     "avg": "average", "usd": "USD", "eur": "EUR",
     "utc": "UTC", "bmi": "BMI", "zip": "ZIP", "dna": "DNA", "sql": "SQL", "json": "JSON", "html": "HTML", "pdf": "PDF",

@@ -14,6 +14,8 @@ from evaluation.generate.schemas import Schemas
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _OWN_HEADERS = ("accept", "content-type", "authorization")
+_PLUMBING = ("x-request", "x-correlation", "x-trace", "idempotency", "if-match", "if-none-match")
+"""How optional headers begin that a client sets and nobody asks for."""
 
 
 class Operation(NamedTuple):
@@ -62,7 +64,8 @@ def _add_parameter(
         schemas.mistakes.append(f"{where}: expected a parameter with a name, found {str(parameter)[:80]}")
         return
     name, place = parameter["name"], parameter.get("in")
-    if place == "cookie" or (place == "header" and name.lower() in _OWN_HEADERS):
+    plumbing = not parameter.get("required") and name.lower().startswith(_PLUMBING)
+    if place == "cookie" or (place == "header" and (name.lower() in _OWN_HEADERS or plumbing)):
         return
     schema: Any = parameter.get("schema") or next(iter(_contents(parameter, schemas, where)), {})
     whole = schemas.whole(schema, f"{where}: {name}")

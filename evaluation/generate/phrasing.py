@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 
 from evaluation.generate.actions import Action, action_of
 from evaluation.generate.names import label, words
-from evaluation.generate.placing import by_name, name_of, placed, switch, two_alike
+from evaluation.generate.placing import by_name, counted, name_of, placed, switch, two_alike
 from evaluation.generate.saying import said
 from evaluation.scenarios import ToolDef
-
 
 _OF_TEXTS = frozenset({"of", "for", "in", "from", "to", "about", "at"})
 """Prepositions with which a description goes on to a text."""
@@ -78,6 +77,7 @@ class Spoken(NamedTuple):
 
     action: Action
     bare: str
+    """Verb and object; an argument that names the object may stand in it: `cancel order AB-1`."""
     inline: str
     """The arguments, as they follow the action."""
     pairs: tuple[tuple[str, str], ...]
@@ -101,8 +101,8 @@ def ask(spoken: Spoken, frame: Frame, random: Random) -> str:
     pieces = {
         "do": spoken.do,
         "what": what,
-        "is": "are" if _is_plural(spoken.action.rest) else "is",
-        "bare": spoken.bare,
+        "is": _is_or_are(spoken.action.rest),
+        "bare": spoken.action.said,
         "facts": _facts(spoken.pairs),
         "list": ", ".join(f"{name} {value}" for name, value in spoken.pairs),
         "lines": "\n".join(f"- {name}: {value}" for name, value in spoken.pairs),
@@ -220,7 +220,7 @@ def _facts(pairs: Sequence[tuple[str, str]]) -> str:
 def _fact(name: str, value: str) -> str:
     if value in ("yes", "no"):
         return f"{name} is {value}"
-    return f"the {name} {'are' if _is_plural(name) else 'is'} {value}"
+    return f"the {counted(name)} is {value}" if counted(name) != name else f"the {name} {_is_or_are(name)} {value}"
 
 
 def _fits(spoken: Spoken, frame: Frame) -> bool:
@@ -228,7 +228,8 @@ def _fits(spoken: Spoken, frame: Frame) -> bool:
     if frame.name.startswith("what"):
         in_action = spoken.bare != spoken.action.said
         definite = "{is}" not in frame.text or spoken.action.rest.startswith(("the ", "all "))
-        return spoken.action.is_lookup and count <= _MOST_INLINE and not in_action and definite
+        most = 1 if frame.text.endswith("{is}.") else _MOST_INLINE
+        return spoken.action.is_lookup and count <= most and not in_action and definite
     if frame.name.startswith("do"):
         return count <= (1 if "for me" in frame.text else _MOST_INLINE) and len(spoken.do) < 260
     return 1 <= count <= 3 if frame.name.startswith("facts") else count >= 1
@@ -244,9 +245,11 @@ def _typed(text: str, random: Random) -> str:
     return text
 
 
-def _is_plural(text: str) -> bool:
+def _is_or_are(text: str) -> str:
     head = re.split(r" (?:of|for|in|from|on|at|about|between|with)\b", text)[0].split(" ")[-1]
-    return head.endswith("s") and not head.endswith(("ss", "us", "is"))
+    if head in ("species", "series", "news"):
+        return "is"
+    return "are" if head.endswith("s") and not head.endswith(("ss", "us", "is")) else "is"
 
 
 def _schema(schemas: Any, name: str) -> Mapping[str, Any]:

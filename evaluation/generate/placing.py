@@ -89,6 +89,11 @@ def by_name(said_name: str, text: str, value: Any, random: Random) -> str:
     return f"{article} {said_name} of {text}" if random.random() < 0.6 else f"{said_name} {text}"
 
 
+def counted(said_name: str) -> str:
+    """Return a parameter's name as a thing that has a value: "guests" is "number of guests"."""
+    return f"number of {said_name}" if said_name in _WORDS["counted"] else said_name
+
+
 def switch(name: str, value: bool) -> str:
     """Return a yes or no as something to do: "include taxes", "do not include taxes", "set verbose to true"."""
     parts = words(name)
@@ -100,12 +105,18 @@ def switch(name: str, value: bool) -> str:
 
 def name_of(name: str, schema: Mapping[str, Any]) -> str:
     """Return what a parameter is called: its name, with what its description calls it where that is a letter or two."""
-    if len(name) > 2 or name in ("id", "to"):
+    if name == "id" or (len(name) > 2 and name not in _SAY_LITTLE):
         return label(name)
     described = str(schema.get("description", ""))
     first = re.split(r"[.,;:()]|\b(?:of|in|from|for|to|that|which|as|at|on|between)\b", described)[0]
     short = re.sub(r"^(?:the|an?)\s+", "", first.strip(), flags=re.IGNORECASE)
+    if name in _SAY_LITTLE:
+        return short.lower() if short else name
     return f"{short.lower()} {name}" if re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+){0,2}", short) else name
+
+
+_SAY_LITTLE = frozenset({"to", "from", "by", "at", "on", "in", "of", "for", "with"})
+"""Names that are no nouns: the description has one."""
 
 
 def two_alike(texts: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from evaluation.generate.names import label
 _QUOTED_TOPICS = frozenset(
     {"message", "note", "subject", "event", "task", "name_of_thing", "movie", "book", "song", "topic"}
 )
+_LONG = 3
+"""Spaces from which on a text is always marked."""
 _SENTENCES = frozenset({"message", "note", "subject", "task"})
 """Topics of which nobody could tell where a text ends without the marks."""
 _PLAIN = re.compile(r"[\w][\w.@:/+'&-]*(?:,? [\w.@:/+'&-]+){0,5}")
@@ -59,6 +61,7 @@ def _text(value: str, name: str, schema: Mapping[str, Any], random: Random) -> s
     wants_marks = " " in value and topic in _QUOTED_TOPICS and not isinstance(options, list)
     if (
         plain
+        and value.count(" ") < _LONG
         and not (wants_marks and (topic in _SENTENCES or random.random() < 0.8))
         and not (topic == "code" and random.random() < 0.15)
     ):

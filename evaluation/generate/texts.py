@@ -144,7 +144,7 @@ _BANK = (
     ("Do you prefer {} or plain rice?", "dish", _OPINION),
     ("What would you name a {}?", "animal", _OPINION),
     ("I'm nervous about my {} tomorrow, any words of comfort?", "event", _OPINION),
-    ("Is {} something a beginner can learn alone?", "topic", _KNOWING),
+    ("Can a beginner learn about {} alone?", "topic", _KNOWING),
     ("Explain {} to a ten-year-old.", "topic", _KNOWING),
     ("Why do people find {} so interesting?", "topic", _KNOWING),
     ("What do you think of {}?", "book", _OPINION),

@@ -237,7 +237,13 @@ def _object(schema: Mapping[str, Any], hint: Hint, random: Random, depth: int) -
     for name, inner in fields.items() if isinstance(fields, Mapping) else ():
         if name in required or random.random() < 0.4 / (depth + 1):
             sub = inner if isinstance(inner, Mapping) else {}
-            out[name] = _value(sub, Hint(name, hint.tool, str(sub.get("description", ""))), random, depth + 1)
+            # Of what a `name` is, the object that it stands in tells first: a customer's is a person's.
+            inner_hint = Hint(name, f"{hint.name} {hint.tool}", str(sub.get("description", "")))
+            out[name] = _value(sub, inner_hint, random, depth + 1)
+    if not out and isinstance(fields, Mapping) and fields:
+        name = random.choice(list(fields))
+        sub = fields[name] if isinstance(fields[name], Mapping) else {}
+        out[name] = _value(sub, Hint(name, f"{hint.name} {hint.tool}"), random, depth + 1)
     least = _whole(schema.get("minProperties"), 0)
     extra = schema.get("additionalProperties", True)
     if extra is False or (fields and len(out) >= least):

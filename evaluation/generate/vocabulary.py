@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from random import Random
 
@@ -86,7 +87,7 @@ _LISTS: dict[str, str] = {
     "planet": "Mars|Venus|Jupiter|Saturn|Mercury|Neptune",
     "plant": "tomato|basil|oak|rose|sunflower|lavender|fern",
     "function": "x**2|3*x + 2|x**3 - x|2*x**2 + 5|sin(x)",
-    "unit": "meters|kilometers|miles|feet|kilograms|pounds|liters|hours",
+    "unit": "meters|kilometers|miles|feet|centimeters|inches|yards",
     "device": "living room lamp|bedroom heater|hall thermostat|garage door|kitchen light|front camera",
     "room": "kitchen|living room|bedroom|office|garage|bathroom|hall",
     "street": "High Street|Station Road|Maple Avenue|Church Lane|Harbor Road|Park Street|Mill Lane",
@@ -253,8 +254,12 @@ def _one(topic: str, random: Random) -> str:
 
 
 def _email(random: Random) -> str:
-    first, last = (re.sub(r"[^a-z]", "", _one(topic, random).lower()) for topic in ("first", "last"))
+    first, last = (re.sub(r"[^a-z]", "", _without_accents(_one(topic, random))) for topic in ("first", "last"))
     return f"{first}.{last}@{_one('site', random)}"
+
+
+def _without_accents(text: str) -> str:
+    return unicodedata.normalize("NFKD", text.lower().replace("ł", "l")).encode("ascii", "ignore").decode()
 
 
 def _file(random: Random) -> str:
