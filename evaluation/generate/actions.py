@@ -11,7 +11,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from evaluation.generate.names import label, words
+from evaluation.generate.names import article, label, words
 
 _MOST_WORDS = 12
 """Words of a description that are said again; a longer one is no request."""
@@ -36,7 +36,7 @@ _VERBS_TEXT = """
     send set share ship show shut sign simulate skip solve sort speak split start stop store stream submit
     subscribe subtract suggest sum summarize suspend swap switch sync tag tell terminate test toggle trace track
     train transcribe transfer transform translate trigger trim turn unblock unlock unsubscribe update upgrade
-    upload use validate verify view visit wait watch withdraw write zip
+    upload validate verify view visit wait watch withdraw write zip
 """
 _VERBS = frozenset(_VERBS_TEXT.split())
 _LOOKUPS_TEXT = """
@@ -56,7 +56,7 @@ _SAID = {"retrieve": "get", "fetch": "get", "return": "get", "obtain": "get", "p
 """Verbs of manuals, and what people say."""
 
 _PREAMBLE = re.compile(
-    r"^(?:(?:this|the|an?)\s+)?(?:\w+\s+)?(?:function|tool|api|endpoint|method|operation|command|service)?\s*"
+    r"^(?:use\s+)?(?:(?:this|the|an?)\s+)?(?:\w+\s+)?(?:function|tool|api|endpoint|method|operation|command|service)?\s*"
     r"(?:(?:which|that|to|for|is|will|can|may|be|used|useful|use|it|helps?|allows?|lets?|enables?|you|users?|the|us|one|"
     r"designed|in order)\s+)*(?=\w)",
     re.IGNORECASE,
@@ -80,7 +80,7 @@ _CUT = re.compile(
 
 
 _GIVEN = re.compile(
-    r"\b(the|an?|one) (?:given|specified|specific|particular|certain|provided|desired|requested|supplied) (\w)",
+    r"\b(the|an?|one) (?:given|specified|specific|particular|certain|provided|desired|requested|supplied) (\w+)",
     re.IGNORECASE,
 )
 
@@ -131,7 +131,7 @@ def _described(description: str) -> Action | None:
     introduced = _INTRODUCES.search(" " + rest)
     rest = _CUT.sub("", " " + rest).strip(" .,")
     rest = re.sub(r"^(?:a|the) (?:\w+ )?list of (?:all )?(?:the )?(?=(?:\w+ ){0,2}\w+s\b)", "the ", rest)
-    rest = _GIVEN.sub(lambda found: f"{_article(found[1], found[2])} {found[2]}", rest)
+    rest = _GIVEN.sub(lambda found: f"{'the' if found[1].lower() == 'the' else article(found[2])} {found[2]}", rest)
     rest = re.sub(
         r"(?:\s(?:for|of|in|from|to|at|on|by|with|under|over|into|between|and|or|the|an?|going|about))+$", "", rest
     )
@@ -206,14 +206,8 @@ def _with_article(verb: str, rest: list[str]) -> str:
     if rest[-1].endswith("s") and not rest[-1].endswith(("ss", "us", "is")):
         return f"the {text}" if verb not in _MAKING else text
     if verb in _MAKING:
-        return f"{_article('a', text)} {text}"
+        return f"{article(text)} {text}"
     return f"the {text}"
-
-
-def _article(article: str, following: str) -> str:
-    if article.lower() == "the":
-        return "the"
-    return "an" if following[:1].lower() in "aeiou" else "a"
 
 
 def _lower_first(text: str) -> str:

@@ -20,7 +20,7 @@ from evaluation.generate.making import Generated
 from evaluation.generate.names import is_valid, words
 from evaluation.generate.proof import prove
 from evaluation.generate.saying import says_all
-from evaluation.generate.similar import TOO_LIKE, content_words
+from evaluation.generate.similar import TOO_LIKE, content_words, content_words_of
 from evaluation.models import ModelClient, ModelError, Sampling
 from evaluation.records import Message
 from evaluation.scenarios import Kind, Scenario, ToolDef
@@ -119,6 +119,8 @@ def phrasing_problem(scenario: Scenario, draft: Draft, text: str) -> str:
         return "a tool is named"
     if len(text) > 3 * len(before) + 200:
         return "too long"
+    if not content_words_of(text) & content_words_of(before):
+        return "another request"
     if _ascii_share(text) < 0.9 * _ascii_share(before) or (len(text.split()) > 6 and not _ENGLISH.search(text)):
         return "not in the request's language"
     return ""

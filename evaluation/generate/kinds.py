@@ -74,7 +74,7 @@ class Maker:
         said = self._arguments(turn)
         message, frame = self._asked(said, Kind.ONE_CALL, turn)
         tools = self._with(turn, self._near.other(turn.at, turn.random.randint(2, 4), turn.random))
-        return _draft(Kind.ONE_CALL, tools, message, frame, said)
+        return _draft(Kind.ONE_CALL, said, tools, message=message, frame=frame)
 
     def _near_twin(self, turn: Turn) -> Draft:
         said = self._arguments(turn)
@@ -83,7 +83,7 @@ class Maker:
         twins = turn.random.sample(twins, min(len(twins), turn.random.randint(1, 2)))
         others = self._near.other(turn.at, 2, turn.random)
         edited = () if twins and turn.random.random() < 0.6 else self._edited(turn, 1 if twins else 2)
-        return _draft(Kind.NEAR_TWIN, self._with(turn, [*twins, *edited, *others]), message, frame, said)
+        return _draft(Kind.NEAR_TWIN, said, self._with(turn, [*twins, *edited, *others]), message=message, frame=frame)
 
     def _no_tool(self, turn: Turn) -> Draft:
         """Ask for what another tool does, without offering it; else for what no tool does."""
@@ -280,7 +280,7 @@ class Maker:
         return message + "".join(phrasing.fill(random.choice(MORE), {"a": part}) for part in parts[2:])
 
 
-def _draft(kind: Kind, tools: tuple[ToolDef, ...], message: str, frame: str, said: Arguments) -> Draft:
+def _draft(kind: Kind, said: Arguments, tools: tuple[ToolDef, ...], *, message: str, frame: str) -> Draft:
     reference = ExpectedAnswer(
         reference="Here is what I found." if action_of(said.tool.name, said.tool.description).is_lookup else "Done."
     )

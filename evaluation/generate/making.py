@@ -118,6 +118,8 @@ class _Generation:
     def run(self, kinds: list[Kind], part: Part | None) -> list[Scenario]:
         """Return the scenarios, kind after kind in turn."""
         scenarios: list[Scenario] = []
+        # Each kind begins with another tool, so that a few scenarios are about many.
+        self._next.update({kind: at * len(self._order) // len(kinds) for at, kind in enumerate(kinds)})
         lost: Counter[Kind] = Counter()
         while kinds and len(scenarios) < self.counts.asked:
             for kind in list(kinds):

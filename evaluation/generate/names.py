@@ -44,12 +44,20 @@ def label(name: str) -> str:
 _NUMBERED = re.compile(r"^([a-z]{3,})(\d)$")
 
 
+def article(text: str) -> str:
+    """Return `a` or `an`, by how the first word of `text` is said."""
+    if re.match(r"(?:us[eu]|uni[^nm]|eu|one\b|ur[il]\b|ufo)", text, re.IGNORECASE):
+        return "a"
+    return "an" if text[:1].lower() in "aeiou" or re.match(r"(?:hour|honest|heir)", text) else "a"
+
+
 _SAID = {
     "id": "ID", "ids": "IDs", "url": "URL", "uri": "URI", "ip": "IP", "api": "API", "isbn": "ISBN", "iban": "IBAN",
     "num": "number of", "qty": "quantity", "lat": "latitude", "lng": "longitude", "lon": "longitude", "vat": "VAT",
     "min": "minimum", "max": "maximum", "dob": "date of birth", "desc": "description", "sku": "SKU", "cc": "CC",
-    "src": "source", "dir": "directory", "dest": "destination", "dst": "destination", "dept": "department", "addr": "address",
-    "loc": "location", "lang": "language", "temp": "temperature", "pct": "percentage", "tgt": "target",
+    "src": "source", "dir": "directory", "dest": "destination", "dst": "destination", "dept": "department",
+    "addr": "address", "loc": "location", "lang": "language",
+    "temp": "temperature", "pct": "percentage", "tgt": "target",
     "avg": "average", "usd": "USD", "eur": "EUR",
     "utc": "UTC", "bmi": "BMI", "zip": "ZIP", "dna": "DNA", "sql": "SQL", "json": "JSON", "html": "HTML", "pdf": "PDF",
 }  # fmt: skip

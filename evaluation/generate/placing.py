@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation.generate import vocabulary
 from evaluation.generate.actions import action_of
-from evaluation.generate.names import label, words
+from evaluation.generate.names import article, label, words
 from evaluation.generate.values import is_number, type_of
 from evaluation.scenarios import ToolDef
 
@@ -85,8 +85,7 @@ def by_name(said_name: str, text: str, value: Any, random: Random) -> str:
         return f"{text} {said_name.removeprefix('number of ')}"
     if said_name in _WORDS["counted"] and value != 1:
         return f"{text} {said_name}"
-    article = "an" if said_name[:1].lower() in "aeiou" else "a"
-    return f"{article} {said_name} of {text}" if random.random() < 0.6 else f"{said_name} {text}"
+    return f"{article(said_name)} {said_name} of {text}" if random.random() < 0.6 else f"{said_name} {text}"
 
 
 def counted(said_name: str) -> str:

@@ -60,9 +60,13 @@ class Neighbours:
 
 
 def content_words(tool: ToolDef) -> frozenset[str]:
-    """Return the words of a tool's name and description that say something, without their plural."""
-    said = [*words(tool.name), *words(tool.description[:400])]
-    return frozenset(word.removesuffix("s") for word in said if word not in _SILENT and len(word) > 1)
+    """Return the words of a tool's name and description that say something."""
+    return content_words_of(f"{tool.name} {tool.description[:400]}")
+
+
+def content_words_of(text: str) -> frozenset[str]:
+    """Return the words of a text that say something, without their plural."""
+    return frozenset(word.removesuffix("s") for word in words(text) if word not in _SILENT and len(word) > 1)
 
 
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:

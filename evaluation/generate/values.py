@@ -185,28 +185,33 @@ def limits(schema: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 
 def _integer(schema: Mapping[str, Any], hint: Hint, random: Random) -> int:
-    low, high = (math.ceil(_bounds(schema, hint)[0]), math.floor(_bounds(schema, hint)[1]))
     step = schema.get("multipleOf")
     if is_number(step) and step > 0:
-        wide = limits(schema)
-        low = low if wide[0] is None else math.ceil(wide[0])
-        high = max(high, low + 20 * math.ceil(step)) if wide[1] is None else math.floor(wide[1])
-        least, most = math.ceil(low / step), math.floor(high / step)
-        return int(random.randint(least, max(least, most)) * step)
+        return int(_multiple(schema, hint, random, step))
+    low, high = (math.ceil(_bounds(schema, hint)[0]), math.floor(_bounds(schema, hint)[1]))
     return random.randint(low, max(low, high))
 
 
 def _number(schema: Mapping[str, Any], hint: Hint, random: Random) -> float | int:
-    low, high = _bounds(schema, hint)
     step = schema.get("multipleOf")
     if is_number(step) and step > 0:
-        least, most = math.ceil(low / step), math.floor(max(high, low + 20 * step) / step)
-        return float(round(random.randint(least, max(least, most)) * step, 6))
+        return float(round(_multiple(schema, hint, random, step), 9))
+    low, high = _bounds(schema, hint)
     if high - low <= 1:
         return float(round(random.uniform(low, high), 3))
     drawn = random.uniform(low, high)
     whole = random.random() < 0.4 and math.ceil(low) <= math.floor(high)
     return random.randint(math.ceil(low), math.floor(high)) if whole else float(round(drawn, random.choice((1, 2))))
+
+
+def _multiple(schema: Mapping[str, Any], hint: Hint, random: Random, step: float) -> float:
+    """Return a multiple of `step` that a person would say here, as far as the schema lets it be one."""
+    low, high = limits(schema)
+    likely = _bounds(schema, hint)
+    low = likely[0] if low is None else low
+    high = max(likely[1], low + 9 * step) if high is None else high
+    least = math.ceil(low / step)
+    return random.randint(least, max(least, math.floor(high / step))) * step
 
 
 def _array(schema: Mapping[str, Any], hint: Hint, random: Random, depth: int) -> list[Any]:
