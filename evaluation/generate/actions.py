@@ -128,6 +128,8 @@ def _described(description: str) -> Action | None:
         return None
     verb, rest = found
     rest = re.sub(r"\s*\([^()]*\)", "", rest)
+    # "A secure, random password" is one thing.
+    rest = re.sub(r"^((?:an?|the) \w+), (?=\w+)", r"\1 ", rest)
     introduced = _INTRODUCES.search(" " + rest)
     rest = _CUT.sub("", " " + rest).strip(" .,")
     rest = re.sub(r"^(?:a|the) (?:\w+ )?list of (?:all )?(?:the )?(?=(?:\w+ ){0,2}\w+s\b)", "the ", rest)

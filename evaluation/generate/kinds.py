@@ -16,9 +16,9 @@ from typing import Any, Literal
 from evaluation.generate import chains, phrasing
 from evaluation.generate.actions import action_of
 from evaluation.generate.draft import Arguments, Draft, Drawer, Unfit, expected_call, properties_of, required_of
-from evaluation.generate.names import label, words
+from evaluation.generate.names import words
 from evaluation.generate.parts import divided
-from evaluation.generate.placing import counted
+from evaluation.generate.placing import counted, name_of
 from evaluation.generate.similar import TOO_LIKE, Neighbours, content_words, edited_copies
 from evaluation.generate.sources import SourceTool
 from evaluation.generate.texts import BANK, JOINS, MORE, PERMANENT, TRANSIENT, Asked
@@ -126,7 +126,7 @@ class Maker:
         whole = self._arguments(turn)
         said = Arguments(tool, {name: value for name, value in whole.values.items() if name != missing}, whole.edge)
         message, frame = self._asked(said, Kind.MISSING_ARGUMENT, turn)
-        answer = ExpectedAnswer(reference=f"Which {counted(label(missing))} should I use?")
+        answer = ExpectedAnswer(reference=f"Which {counted(name_of(missing, schemas[missing]))} should I use?")
         expected = Expected(recovery=RecoveryStrategy.CLARIFY, answer=answer)
         tools = self._with(turn, self._near.other(turn.at, turn.random.randint(1, 3), turn.random))
         guess = ToolCall(id="guess", name=tool.name, arguments=whole.values)
@@ -140,8 +140,11 @@ class Maker:
             place = self._beside(places, turn) if turn.random.random() < 0.6 else turn.at
             calls.append(self._arguments(Turn(place, turn.part, turn.random), most=3))
             places.append(place)
+        names = [call.tool.name for call in calls]
         if any(one == other for at, one in enumerate(calls) for other in calls[:at]):
             raise Unfit("the same call twice")
+        if any(not call.values and names.count(call.tool.name) > 1 for call in calls):
+            raise Unfit("one tool called for everything and for something")
         frame = turn.random.choice(self._of_part(JOINS, turn.part, Kind.PARALLEL, calls[0].tool.name))
         message = self._joined(frame, calls, turn.random)
         own = list({call.tool.name: call.tool for call in calls}.values())
@@ -174,7 +177,7 @@ class Maker:
         pieces = {
             "a": self._spoken(first, turn.random),
             "b": _of_known(self._spoken(Arguments(said.tool, rest), turn.random), link.parameter),
-            "label": counted(label(link.parameter)),
+            "label": counted(name_of(link.parameter, properties_of(said.tool)[link.parameter])),
             "title": str(first.values.get("title", "")),
         }
         message = phrasing.fill(frame.text, pieces)

@@ -49,7 +49,7 @@ def placed(name: str, value: Any, text: str, tool: ToolDef, *, schema: Mapping[s
     if not parts or isinstance(value, dict) or text.startswith(("[", "{", "an empty")):
         return ""
     if type_of(schema) in ("integer", "number"):
-        return f"for {text} {parts[0]}" if parts in _only("counted") and value not in (0, 1) else ""
+        return f"for {text} {_of_number(parts[0], value)}" if parts in _only("counted") and value else ""
     if parts in (("from",), ("to",)):
         return f"{parts[0]} {text}"
     topic = vocabulary.topic_of(name, tool.name, str(schema.get("description", "")))
@@ -83,9 +83,18 @@ def by_name(said_name: str, text: str, value: Any, random: Random) -> str:
         return f"{said_name} {text}"
     if said_name.startswith("number of "):
         return f"{text} {said_name.removeprefix('number of ')}"
-    if said_name in _WORDS["counted"] and value != 1:
-        return f"{text} {said_name}"
+    if said_name in _WORDS["counted"]:
+        return f"{text} {_of_number(said_name, value)}"
+    if said_name.endswith("s") or any(len(word) == 1 for word in said_name.split()):
+        return f"{said_name} {text}"
     return f"{article(said_name)} {said_name} of {text}" if random.random() < 0.6 else f"{said_name} {text}"
+
+
+def _of_number(counted_name: str, value: Any) -> str:
+    """Return what is counted, in the singular for one: "1 guest"."""
+    if value != 1:
+        return counted_name
+    return {"people": "person", "children": "child"}.get(counted_name, counted_name.removesuffix("s"))
 
 
 def counted(said_name: str) -> str:

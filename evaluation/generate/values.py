@@ -205,7 +205,7 @@ def _integer(schema: Mapping[str, Any], hint: Hint, random: Random) -> int:
 def _number(schema: Mapping[str, Any], hint: Hint, random: Random) -> float | int:
     step = schema.get("multipleOf")
     if is_number(step) and step > 0:
-        return float(round(_multiple(schema, hint, random, step), 9))
+        return _exact(round(_multiple(schema, hint, random, step), 9))
     low, high = _bounds(schema, hint)
     if high - low <= 1:
         return float(round(random.uniform(low, high), 3))
