@@ -28,7 +28,7 @@ COMMANDS = commands(typer.main.get_command(app))
 
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        "loop", "serve", "doctor", "test run", "test check", "test import bfcl",
+        "loop", "serve", "doctor", "test run", "test check", "test generate", "test import bfcl",
         "protocol check", "protocol list", "protocol show", "data list", "data show",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip

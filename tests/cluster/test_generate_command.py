@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from evaluation.generate import KINDS
 from evaluation.suite import check_split, load
 from tests.evaluation.generate.making import SHOP, openai, written
+from tests.trees import ROOT
+
+COMMAND: Any = typer.main.get_command(app).commands["test"].commands["generate"]  # type: ignore[attr-defined]
 
 
 def call(*arguments: object) -> tuple[int, str, str]:
@@ -82,3 +88,10 @@ def test_functions_of_a_file_are_executed_where_asked(tmp_path: Path, monkeypatc
     assert {tool.function for one in load(out).scenarios for tool in one.tools if tool.name == "greet"} == {
         "evaluation.generate.plain_functions:greetings_for_a_test.greet"
     }
+
+
+def test_the_page_tells_every_kind_and_option() -> None:
+    page = (ROOT / "docs" / "test-generator.md").read_text(encoding="utf-8")
+    options = {name for parameter in COMMAND.params for name in parameter.opts} - {"--home", "--config", "--help"}
+    assert {option for option in options if option not in page} == set()
+    assert {kind for kind in KINDS if f"| `{kind}` |" not in page} == set()
