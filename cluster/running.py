@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -74,7 +74,7 @@ class Work:
     """What the whole run may cost, what it cost before included."""
     sync: bool = False
     """Each attempt on the disk itself before the next thing happens."""
-    reach: Reach = Reach()
+    reach: Reach = field(default_factory=Reach)
     """What tools may reach outside this process."""
     spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
     """Gives what makes the attempts elsewhere; None: they are made in this process."""

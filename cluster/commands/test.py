@@ -1,4 +1,4 @@
-"""`ratchet test`: its commands put together; judge recorded outputs, and import scenarios of others."""
+"""`ratchet test`: attempt scenarios, judge recorded outputs, generate scenarios, and import those of others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from cluster.commands import imports, runs
 from cluster.commands.agents import agents
 from cluster.commands.common import JsonFlag, console, print_json, said
+from cluster.commands.generate import generate
 from cluster.commands.run import run
 from cluster.commands.tools import tools
 from evaluation.rules import Rules
@@ -19,6 +20,7 @@ from evaluation.rules import Rules
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
 app.add_typer(imports.app, name="import")
 app.command()(tools)
+app.command()(generate)
 
 
 app.command()(run)
