@@ -53,8 +53,7 @@ def expand(
 ) -> Suite:
     """Return the scenarios of a built-in suite (by name) or of a folder of templates.
 
-    `split_seed` is `seed` where it is None. `counts` replaces the suite's own numbers for the parts that it names, where
-    it says one.
+    `split_seed` is `seed` where it is None. `counts` replaces the suite's own numbers, where it has one.
     Raises `SuiteError` for mistakes in the templates and where they hold fewer different scenarios than asked for.
     """
     template = read_template(_folder(suite))

@@ -6,12 +6,13 @@ An edit that does not suit a scenario (no call to change, no other tool, nothing
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 from evaluation.oracle import Script
 from evaluation.records import Message, ToolCall
-from evaluation.scenarios import ExpectedAnswer, Policy, Scenario
+from evaluation.scenarios import ExpectedAnswer, ExpectedCall, Policy, Scenario
 from evaluation.validators.accepted import argument_likeness, first_accepted
 from evaluation.validators.values import DIFFERENT, properties
 
@@ -94,7 +95,7 @@ def forbidden_call(scenario: Scenario, turns: Script) -> Script:
     banned = (*scenario.expected.forbidden, *policy.never)
     if not banned:
         raise LookupError(f"{scenario.id} forbids no call")
-    call = ToolCall(id="call_forbidden", name=banned[0].name, arguments=first_accepted(banned[0]))
+    call = ToolCall(id="call_forbidden", name=banned[0].name, arguments=_in_full(scenario, banned[0]))
     return (Message(role="assistant", tool_calls=(call,)), *turns)
 
 
@@ -173,6 +174,22 @@ def _arguments(call: ToolCall, arguments: dict[str, Any]) -> ToolCall:
 def _with_call(turns: Script, at: int, call: ToolCall) -> Script:
     turn = turns[at].model_copy(update={"tool_calls": (call, *turns[at].tool_calls[1:])})
     return (*turns[:at], turn, *turns[at + 1 :])
+
+
+def _in_full(scenario: Scenario, wanted: ExpectedCall) -> dict[str, Any]:
+    """Return arguments that the call describes, with what else the tool requires."""
+    named = first_accepted(wanted)
+    alike = [first_accepted(call) for call in scenario.expected.calls if call.name == wanted.name]
+    schema = next(tool.parameters for tool in scenario.tools if tool.name == wanted.name)
+    known = (alike[0] if alike else {}) | named
+    return {
+        name: known.get(name, _any(properties(schema).get(name, {}))) for name in schema.get("required", ())
+    } | named
+
+
+def _any(schema: Mapping[str, Any]) -> Any:
+    by_type = {"integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
+    return schema["enum"][0] if schema.get("enum") else by_type.get(str(schema.get("type")), "x")
 
 
 def _strict(scenario: Scenario) -> None:

@@ -126,7 +126,7 @@ class _Walk:
 
     def into(self, node: yaml.Node, where: Location) -> None:
         """Go on from `node` down. Raises `SuiteError` where aliases have no end, or stand for too much."""
-        line = node.start_mark.line + 1
+        line = self._lines.get(where, node.start_mark.line + 1)
         if id(node) in self._open:
             self._refuse(line, where, "expected values that come to an end, found an alias inside its own anchor")
         self._repeated += id(node) in self._seen

@@ -5,8 +5,8 @@ results included. Each call takes the first acceptable value of each argument an
 turn, those in any order in one turn; a call that has to be retried is made once more for each time that it fails.
 Where a user answers, it asks first for all that the user's script knows, as far as turns and replies last, and for
 consent before each call that needs it; to whatever the user says after that, it gives its answer again. A user whose
-part a model plays is taken to agree and to have nothing more to say. A scenario that holds a script of its own (those of
-the suite `dialogue` do) is done by that.
+part a model plays is taken to agree and to have nothing more to say. A scenario that holds a script of its own (those
+of the suite `dialogue` do) is done by that.
 Limits: where any call will do, or only the final state is given, it makes none, and so fails: nobody said which one is
 right. It says all its calls before the first answer, also those for which a user asks later. What only a regular
 expression or a JSON Schema describes it cannot make up: such a scenario is refused with `LookupError`.

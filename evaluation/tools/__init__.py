@@ -1,1 +1,1 @@
-"""The tools of the built-in suite, and what executes them."""
+"""The tools of the built-in suites, and what executes them."""

@@ -102,7 +102,7 @@ def _unjudged(scenario: Scenario) -> str:
 
 def _counted(scenario: Scenario, made: list[base.MadeCall]) -> list[ToolCall]:
     """Return the calls that are compared with the expected ones."""
-    if scenario.expected.recovery in (RecoveryStrategy.GRACEFUL_FAIL, RecoveryStrategy.FALLBACK):
+    if scenario.expected.recovery not in (None, RecoveryStrategy.RETRY):
         return [one.call for one in made]
     if scenario.expected.partial:
         return [one.call for one in made if not one.broke]
@@ -123,14 +123,16 @@ def _paired(
     for want, call in ((w, e) for w, e in enumerate(expected) if w not in placed):
         # Same names first: what is wrong with its arguments says more than that it is another call.
         left.sort(key=lambda spare: spare.name != call.name)
-        placed[want] = left.pop(0) if left and (not partial or _tells(call, left[0], schemas)) else None
+        placed[want] = left.pop(0) if left and (not partial or _tells(call, left, schemas)) else None
     beside = [placed[want] for want in sorted(placed)]
     return beside if partial else [*(call for call in beside if call is not None), *left]
 
 
-def _tells(want: ExpectedCall, got: ToolCall, schemas: _Schemas) -> bool:
-    """Say whether what is wrong with `got` tells why `want` is missing: it is the same tool, and not just too late."""
-    return want.name == got.name and _call_likeness(want, got, schemas) == DIFFERENT
+def _tells(want: ExpectedCall, left: Sequence[ToolCall], schemas: _Schemas) -> bool:
+    """Say whether what is wrong with the first of `left` tells why `want` is missing: the same tool, and none that is
+    just in the wrong place.
+    """
+    return want.name == left[0].name and all(_call_likeness(want, got, schemas) == DIFFERENT for got in left)
 
 
 def _mistakes(expected: Sequence[ExpectedCall], found: Sequence[ToolCall | None], schemas: _Schemas) -> Iterator[str]:

@@ -16,7 +16,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from evaluation.validators.patterns import occurs, pattern_mistake
+from evaluation.validators.patterns import occurs
 
 _NEVER_ENDS = "expected references that come to an end, found that {} leads back to itself"
 
@@ -35,8 +35,6 @@ def unusable(schema: Any) -> list[str]:
         return [f"expected a JSON Schema, found: {str(getattr(error, 'message', error))[:200]}"]
     resolver = _registry(schema).resolver_with_root(DRAFT202012.create_resource(schema))
     found = [_reference_mistake(resolver, reference) for reference in _values_of("$ref", schema)]
-    patterns = [(pattern, pattern_mistake(pattern)) for pattern in _values_of("pattern", schema)]
-    found += [f"expected a regular expression, found {pattern!r}: {wrong}" for pattern, wrong in patterns if wrong]
     return list(dict.fromkeys(mistake for mistake in found if mistake))
 
 

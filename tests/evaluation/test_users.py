@@ -45,6 +45,19 @@ def test_a_scripted_user_says_what_is_asked_for_and_agrees_and_goes_on() -> None
     assert (episode.stop_reason, episode.answer) == (StopReason.ANSWERED, "1234 are left.")
 
 
+def test_what_was_told_is_told_no_second_time_to_a_question_whether_to_go_ahead() -> None:
+    episode = talk(
+        ORDER,
+        saying("Shall I order it? Which item?"),
+        saying("Shall I order this item?"),
+        saying("Shall I go ahead, and how many?"),
+        saying("Which item was it?"),
+        saying("Done."),
+        saying("1234 are left."),
+    )
+    assert said(episode)[:4] == ["The cup.", "Yes, please go ahead.", "Two of them.", "The cup."]
+
+
 def test_a_user_has_no_more_than_so_many_replies() -> None:
     short = ORDER.model_copy(update={"user": SCRIPT.model_copy(update={"replies": 1})})
     episode = talk(short, saying("Which item?"), saying("Which item?"))
