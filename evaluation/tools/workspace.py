@@ -46,7 +46,7 @@ def apply_diff(world: World, path: str, diff: str) -> Result:
     return _written(world, path, text)
 
 
-def edit(world: World, file_path: str, old_string: str, new_string: str, replace_all: bool = False) -> Result:
+def edit(world: World, file_path: str, old_string: str, new_string: str, *, replace_all: bool = False) -> Result:
     """Replace a text in a file; without `replace_all` it has to stand there once."""
     text = _files(world).get(file_path)
     if text is None:
