@@ -231,9 +231,20 @@ def parse(
         return model.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            where = tuple(p for p in detail["loc"])
+            where = _way(detail["loc"], data)
             mistakes.append(document.mistake((*at, *where), _explain(dict(detail), page), name=(*within, *where)))
         return None
+
+
+def _way(named: Location, data: Any) -> Location:
+    """Return where in `data` a mistake is: the way that is named, without the kind that was chosen among several."""
+    way: list[str | int] = []
+    for step in named[:-1]:
+        inside = isinstance(data, list | tuple) and isinstance(step, int) and step < len(data)
+        if inside or (isinstance(data, dict) and step in data):
+            way.append(step)
+            data = data[step]
+    return (*way, *named[-1:])
 
 
 def _explain(detail: dict[str, Any], page: str) -> str:

@@ -159,7 +159,8 @@ def _repeated(scenario: Scenario, group: Sequence[ExpectedCall]) -> list[list[Ex
     """Return the group's turns: itself, then what has failed, as often as it fails."""
     if scenario.expected.recovery != RecoveryStrategy.RETRY:
         return [list(group)]
-    fails = {call.name: scenario.faults[call.name].times or 0 for call in group if call.name in scenario.faults}
+    faults = {name: fault for name, fault in scenario.faults.items() if fault.kind != "slow"}
+    fails = {call.name: faults[call.name].times or 0 for call in group if call.name in faults}
     again = range(1, max(fails.values(), default=0) + 1)
     return [list(group), *([call for call in group if fails.get(call.name, 0) >= turn] for turn in again)]
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from evaluation.located import Location
-from evaluation.records import RecoveryStrategy
+from evaluation.records import RecoveryStrategy, ToolCall
 from evaluation.scenarios import Expected, ExpectedArgument, ExpectedCall, Fault, Policy, Scenario, ScriptedUser
 from evaluation.template_checks import tool_mistakes
+from evaluation.validators.accepted import describes, first_accepted
+from evaluation.validators.calls import call_shown
 from evaluation.validators.patterns import pattern_mistake
 from evaluation.validators.schemas import unusable
 from evaluation.validators.values import is_number
@@ -108,12 +110,30 @@ def _expected(scenario: Scenario, expected: Expected) -> Iterator[Mistake]:
         yield ("expected", "world"), "expected no final state where calls are not executed (`stop: calls`), found one"
     if expected.recovery == RecoveryStrategy.CLARIFY and expected.calls and scenario.user is None:
         yield ("user",), "expected a user who answers the question, so that the calls can follow, found none"
+    yield from _contradicted(scenario)
     answer = expected.answer
     if answer is not None and answer.regex is not None and (wrong := pattern_mistake(answer.regex)):
         at = ("expected", "answer", "regex")
         yield at, f"expected a regular expression, found {answer.regex!r}: {wrong}"
     if answer is not None and answer.json_schema is not None:
         yield from ((("expected", "answer", "json_schema"), text) for text in unusable(answer.json_schema))
+
+
+def _contradicted(scenario: Scenario) -> Iterator[Mistake]:
+    """Yield each expected call that is forbidden as well."""
+    banned = (*scenario.expected.forbidden, *(scenario.policy or Policy()).never)
+    schemas = {tool.name: tool.parameters for tool in scenario.tools}
+    for index, call in enumerate(scenario.expected.calls if banned else ()):
+        try:
+            made = ToolCall(id="", name=call.name, arguments=first_accepted(call))
+        except LookupError:
+            continue
+        if any(describes(ban, made, schemas.get(ban.name, {})) for ban in banned if not any(_unsound(ban))):
+            yield ("expected", "calls", index), f"expected a call that is not forbidden, found {call_shown(made)}"
+
+
+def _unsound(call: ExpectedCall) -> Iterator[Mistake]:
+    return (mistake for argument in call.arguments.values() for mistake in _argument(call, argument))
 
 
 def _policy(scenario: Scenario, policy: Policy) -> Iterator[Mistake]:

@@ -30,12 +30,24 @@ def schema_mistakes(schema: Mapping[str, Any], value: Any) -> list[str]:
 def unusable(schema: Any) -> list[str]:
     """Return why `schema` cannot be used: it is none, or what it refers to is elsewhere, missing or without end."""
     try:
+        return list(_unusable(json.dumps(schema, default=str)))
+    except RecursionError:
+        return ["expected a JSON Schema, found values in too many layers"]
+
+
+@functools.lru_cache(maxsize=4096)
+def _unusable(text: str) -> tuple[str, ...]:
+    schema = json.loads(text)
+    try:
         jsonschema.Draft202012Validator.check_schema(schema)
-    except (jsonschema.exceptions.SchemaError, RecursionError) as error:
-        return [f"expected a JSON Schema, found: {str(getattr(error, 'message', error))[:200]}"]
-    resolver = _registry(schema).resolver_with_root(DRAFT202012.create_resource(schema))
-    found = [_reference_mistake(resolver, reference) for reference in _values_of("$ref", schema)]
-    return list(dict.fromkeys(mistake for mistake in found if mistake))
+    except jsonschema.exceptions.SchemaError as error:
+        return (f"expected a JSON Schema, found: {error.message[:200]}",)
+    references = list(dict.fromkeys(_references(schema)))
+    if not references:
+        return ()
+    root = DRAFT202012.create_resource(schema)
+    resolver = Registry().with_resource("", root).resolver_with_root(root)
+    return tuple(wrong for reference in references if (wrong := _reference_mistake(resolver, reference)))
 
 
 def _reference_mistake(resolver: Any, reference: str) -> str | None:
@@ -55,21 +67,17 @@ def _reference_mistake(resolver: Any, reference: str) -> str | None:
     return _NEVER_ENDS.format(repr(reference))
 
 
-def _values_of(keyword: str, schema: Any) -> Iterator[str]:
-    """Yield the texts that stand under `keyword`, at every depth, but not where it is the name of a property."""
+def _references(schema: Any) -> Iterator[str]:
+    """Yield what the schema refers to, at every depth, but not what stands in mere values."""
     if isinstance(schema, list):
         for item in schema:
-            yield from _values_of(keyword, item)
+            yield from _references(item)
     elif isinstance(schema, Mapping):
         for key, value in schema.items():
-            if key == keyword and isinstance(value, str):
+            if key == "$ref" and isinstance(value, str):
                 yield value
             elif key not in ("enum", "const", "default", "examples"):
-                yield from _values_of(keyword, value)
-
-
-def _registry(schema: Any) -> Any:
-    return Registry().with_resource("", DRAFT202012.create_resource(schema))
+                yield from _references(value)
 
 
 def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:

@@ -72,6 +72,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
      "expected.any_call: expected no calls where any call will do, found 1"),
     ({"expected": {"forbidden": ["c"]}},
      "expected.forbidden[0].name: expected an offered tool (a, b), found unknown tool 'c'"),
+    ({"expected": {"calls": ["b", "a"], "forbidden": ["a"]}},
+     "expected.calls[1]: expected a call that is not forbidden, found a({})"),
     ({"expected": {"world": {}}, "stop": "calls"},
      "expected.world: expected no final state where calls are not executed (`stop: calls`), found one"),
     ({"expected": {"recovery": "clarify", "calls": ["a"]}},
@@ -117,6 +119,15 @@ def test_what_types_cannot_say_is_named(fields: dict[str, Any], said: str, tmp_p
     found = mistakes(write(tmp_path, row() + "\n" + row(id="two", **fields), "suite.jsonl"))
     assert f"2: {said}" in found
     assert all(mistake.startswith("2: ") for mistake in found)
+
+
+def test_a_mistake_of_a_user_is_named_where_it_stands(tmp_path: Path) -> None:
+    text = FULL.replace("say: A17", "say: 17").replace("instructions: You want that.", "instructions: 5, replies: -1")
+    assert mistakes(write(tmp_path, text)) == [
+        "8: user.slots.order.say: expected a valid string, found 17",
+        "21: user.instructions: expected a valid string, found 5",
+        "21: user.replies: expected greater than or equal to 0, found -1",
+    ]
 
 
 def test_all_mistakes_of_a_file_come_at_once(tmp_path: Path) -> None:

@@ -172,6 +172,13 @@ def test_a_reference_that_the_validators_reject_corrects_nothing() -> None:
     assert reasons(run([example("dan", labels=WRONG)]), "correct") == {"wrong, and its scenario is not in the suite": 1}
 
 
+def test_a_scenario_that_does_not_say_what_is_right_corrects_nothing() -> None:
+    unsaid = ExpectedCall(name="find_address", arguments={"name": ExpectedArgument(regex="b.b")})
+    suite = [SUITE[0], SUITE[1].model_copy(update={"expected": Expected(calls=(unsaid,))}), *SUITE[2:]]
+    selection = run([example("ann", labels=RIGHT, reply="ann@corp.com"), example("bob", labels=WRONG)], suite=suite)
+    assert reasons(selection, "correct") == {"wrong, and its scenario does not say what would be right": 1}
+
+
 def test_two_attempts_with_the_same_content_are_one_row_of_the_better() -> None:
     twice = [
         example("ann", 1, labels=RIGHT),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from evaluation.oracle import oracle
 from evaluation.records import FailureKind, RecoveryStrategy, Verdict
-from evaluation.scenarios import Expected, ExpectedAnswer, ExpectedArgument, ExpectedCall, Fault, Kind
+from evaluation.scenarios import Expected, ExpectedAnswer, ExpectedArgument, ExpectedCall, Fault, Kind, ScriptedUser
 from evaluation.validators import exact_calls, is_unjudged, judge, protocol_clean, task_success, tool_accuracy, validate
 from evaluation.validators.calls import shown
 from evaluation.validators.recovery import admits, asks
@@ -134,6 +134,13 @@ def test_graceful_fail_needs_no_repetition_and_an_admission() -> None:
     assert failed(one, follow(one, calling(PEN), saying("There are 7 pens."))) == {"recovery"}
     assert "recovery" in failed(one, follow(one, calling(PEN), calling(PEN), SORRY))
     assert "recovery" in failed(one, follow(one, SORRY)), "nothing had failed yet"
+
+
+def test_in_a_dialogue_the_admission_may_come_before_the_last_answer() -> None:
+    user = ScriptedUser(then=("Thanks anyway.",))
+    one = BY_ID["graceful"].model_copy(update={"user": user})
+    assert not failed(one, follow(one, calling(PEN), SORRY, saying("Goodbye.")))
+    assert failed(one, follow(one, calling(PEN), saying("There are 7."), saying("Goodbye."))) == {"recovery"}
 
 
 def test_fallback_goes_on_another_way() -> None:
