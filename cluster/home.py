@@ -6,6 +6,7 @@
 <home>/snapshots/         Delta tables
 <home>/training/          training runs with their checkpoints
 <home>/loops/<id>/        one turn: results of its steps, report, flags, time taken, lock
+<home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
 <home>/spool/             write-ahead spools of the gateway
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
 <home>/cache/             what can be made or fetched again: compiled training, bases from the hub, fonts of pictures
@@ -83,6 +84,11 @@ class Home:
     def loops(self) -> Path:
         """Turns."""
         return self.root / "loops"
+
+    @property
+    def runs(self) -> Path:
+        """Test runs."""
+        return self.root / "runs"
 
     @property
     def spool(self) -> Path:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from evaluation.records import Example, FailureKind, Record, ToolCall
+from evaluation.examples import metrics_of
+from evaluation.pricing import PriceTable
+from evaluation.records import Episode, Example, FailureKind, Message, Metrics, Record, ToolCall, Validation
 from evaluation.scenarios import ExpectedCall, Scenario
 from evaluation.stats.intervals import Estimate, mean_interval, wilson
 from evaluation.validators import exact_calls, protocol_clean, task_success, tool_accuracy
@@ -57,22 +59,44 @@ MEASURES: dict[str, Measure] = {
 def outcome_of(scenario: Scenario, example: Example) -> Outcome:
     """Return the outcome that the example records."""
     kind = example.error.partition(":")[0] if example.error else None
-    begun = len(scenario.messages)
+    own = example.messages[len(scenario.prompt) :]
+    failure = FailureKind(kind) if kind else None
+    return _outcome(scenario, example.id, own, example.validations, metrics=example.metrics, failure=failure)
+
+
+def outcome_of_episode(
+    scenario: Scenario, episode: Episode, validations: Sequence[Validation], prices: PriceTable
+) -> Outcome:
+    """Return the outcome of a judged episode. Raises `LookupError` where the model has no price."""
+    own = episode.messages[episode.given :]
+    failure = episode.failures[0].kind if episode.failures else None
+    return _outcome(scenario, episode.id, own, validations, metrics=metrics_of(episode, prices), failure=failure)
+
+
+def _outcome(
+    scenario: Scenario,
+    id: str,
+    own: Sequence[Message],
+    validations: Sequence[Validation],
+    *,
+    metrics: Metrics,
+    failure: FailureKind | None,
+) -> Outcome:
     return Outcome(
         scenario_id=scenario.id,
-        example_id=example.id,
-        tool_accuracy=tool_accuracy(example.validations),
-        exact_calls=exact_calls(example.validations),
-        task_success=task_success(example.validations),
-        protocol_clean=protocol_clean(example.validations),
-        tokens_in=example.metrics.tokens_in,
-        tokens_out=example.metrics.tokens_out,
-        latency_ms=example.metrics.latency_ms,
-        model_calls=example.metrics.model_calls,
-        cost=example.metrics.cost,
-        failure=FailureKind(kind) if kind else None,
+        example_id=id,
+        tool_accuracy=tool_accuracy(validations),
+        exact_calls=exact_calls(validations),
+        task_success=task_success(validations),
+        protocol_clean=protocol_clean(validations),
+        tokens_in=metrics.tokens_in,
+        tokens_out=metrics.tokens_out,
+        latency_ms=metrics.latency_ms,
+        model_calls=metrics.model_calls,
+        cost=metrics.cost,
+        failure=failure,
         expected_calls=scenario.expected.calls,
-        given_calls=tuple(call for message in example.messages[begun:] for call in message.tool_calls),
+        given_calls=tuple(call for message in own for call in message.tool_calls),
     )
 
 

@@ -1,28 +1,33 @@
-"""A test run: many attempts at once, judged, and persisted batch by batch.
+"""A test run: many attempts at once, judged, kept as they end, and counted.
 
-Decisions: a bounded number of workers pulls attempts from one iterator, however many there are. Examples go to the sink
-in batches, in a thread, so that a slow disk does not hold up the model; progress is reported only for what the sink
-has taken. A scenario that goes wrong is data; a sink that fails ends the run, since nothing could be acknowledged. Ids
-are known before an attempt runs, so that a run that is resumed makes just the missing ones.
+Decisions: a bounded number of workers pulls attempts from one iterator, however many there are, and what was kept is
+let go: memory does not grow with the run. An attempt is kept before it is counted or reported: in the run's record at
+once, as an example in batches, in a thread, so that a slow disk does not hold up the model. A scenario that goes wrong
+is data; a store that fails ends the run, since nothing could be acknowledged. Ids are known before an attempt runs, so
+that a run that is resumed makes just the missing ones. Where attempts are made is up to `Maker`: here, or elsewhere.
+A budget ends the run when it is spent: attempts that are under way are finished and kept, and none is begun.
 Not covered: which runs there are (`evaluation/ledger/`), comparing two models.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice
 from typing import NamedTuple, Protocol
 
-from evaluation.agents import Limits, attempt, episode_id
+from evaluation.agents import Agent, Limits, ToolsAgent, attempt, episode_id
 from evaluation.examples import Origin, Scales, to_example
+from evaluation.figures import RunFigures, Tally
 from evaluation.models import ModelClient, Sampling
-from evaluation.outcomes import Outcome, failures_by_kind, outcome_of, summarize
+from evaluation.outcomes import Outcome, outcome_of_episode
 from evaluation.records import Example, FailureKind
+from evaluation.run_folder import Attempted
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
-from evaluation.validators import judge
+from evaluation.validators import Judged, judge
+from evaluation.validators.base import Validator
 
 
 class ExampleSink(Protocol):
@@ -33,14 +38,50 @@ class ExampleSink(Protocol):
         ...
 
 
+class AttemptSink(Protocol):
+    """Keeps attempts whole."""
+
+    def add(self, one: Attempted) -> None:
+        """Persist one attempt; quick enough for the event loop."""
+        ...
+
+
+class Job(NamedTuple):
+    """One attempt that has to be made."""
+
+    order: int
+    """Place among the attempts of the run, from 0."""
+    scenario: Scenario
+    attempt: int
+    sampling: Sampling
+
+
+class Maker(Protocol):
+    """Makes attempts and judges them."""
+
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        ...
+
+    async def make(self, job: Job) -> Judged:
+        """Make one. What goes wrong in it is data; what is raised ends the run."""
+        ...
+
+
 class Progress(NamedTuple):
     """How far a run is; counts only what is persisted."""
 
     done: int
     """Attempts of this run that are persisted, those skipped included."""
-    total: int
+    total: int | None
+    """None where nobody knows how many scenarios there are."""
     successes: int
-    """Attempts made just now that succeeded."""
+    """Attempts that succeeded; of those skipped, as many as the tally that the run began with knows."""
+    cost: float
+    """Of the same attempts, in the currency of the price table."""
+    failures: Mapping[FailureKind, int]
+    """The same attempts by their first failure."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +97,11 @@ class RunOptions:
     limits: Limits = field(default_factory=Limits)
     origin: Origin = field(default_factory=Origin)
     scales: Scales = field(default_factory=Scales)
+    agent: Agent = field(default_factory=ToolsAgent)
+    validators: dict[str, Validator] | None = None
+    """None: those that there are (`evaluation/validators/`)."""
+    budget: float | None = None
+    """What the whole run may cost, in the currency of the price table."""
 
     def __post_init__(self) -> None:
         wrong = [f"{k} {v}" for k, v in self._counts().items() if v < 1]
@@ -68,72 +114,98 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. Figures are of the attempts made just now; `summarize` takes outcomes of several runs."""
+    """What a run came to. Figures are of the attempts made just now, and of those in the tally that it began with."""
 
     run_id: str
     total: int
-    """Attempts that the run consists of."""
+    """Attempts that the run consists of, as far as they were begun or skipped."""
     skipped: int
     """Attempts that were persisted before."""
-    # Without repr: asyncio.run makes its result's when it restores the signal handler: seconds, for thousands.
-    outcomes: tuple[Outcome, ...] = field(repr=False)
-    """Of the attempts made just now, in the order of the scenarios."""
-    failures: dict[FailureKind, int]
-    """Episodes by their first failure."""
-    metrics: dict[str, Estimate]
+    cut: bool
+    """The budget was spent before all attempts were made."""
+    figures: RunFigures
 
+    @property
+    def metrics(self) -> dict[str, Estimate]:
+        """Each measure over all scenarios."""
+        return self.figures.metrics
 
-class _Job(NamedTuple):
-    order: int
-    scenario: Scenario
-    attempt: int
-    sampling: Sampling
-
-
-class _Done(NamedTuple):
-    order: int
-    example: Example
-    outcome: Outcome
+    @property
+    def failures(self) -> dict[FailureKind, int]:
+        """Attempts by their first failure."""
+        return self.figures.failures
 
 
 async def run_suite(
-    scenarios: Sequence[Scenario],
+    scenarios: Iterable[Scenario],
     model: ModelClient,
     *,
-    sink: ExampleSink,
     run_id: str,
     sampling: Sampling,
+    sink: ExampleSink | None = None,
+    record: AttemptSink | None = None,
     options: RunOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     skip: Collection[str] = (),
+    tally: Tally | None = None,
+    user_model: ModelClient | None = None,
 ) -> RunResult:
-    """Attempt all `scenarios` and hand the examples to `sink`; `skip` holds ids of examples that it already has.
+    """Attempt all `scenarios` here; `user_model` plays users. The rest is as `run_attempts` has it."""
+    options = options or RunOptions()
+    return await run_attempts(
+        scenarios,
+        Here(model, run_id, options, user_model),
+        run_id=run_id,
+        sampling=sampling,
+        sink=sink,
+        record=record,
+        options=options,
+        on_progress=on_progress,
+        skip=skip,
+        tally=tally,
+    )
 
-    Raises what the sink raises; what was reported as progress before is persisted. Raises `LookupError`, before it
-    starts, where the price table has no price for the model.
+
+async def run_attempts(
+    scenarios: Iterable[Scenario],
+    maker: Maker,
+    *,
+    run_id: str,
+    sampling: Sampling,
+    sink: ExampleSink | None = None,
+    record: AttemptSink | None = None,
+    options: RunOptions,
+    on_progress: Callable[[Progress], None] | None = None,
+    skip: Collection[str] = (),
+    tally: Tally | None = None,
+) -> RunResult:
+    """Let `maker` attempt all `scenarios`; keep each attempt whole in `record`, and as an example in `sink`.
+
+    `skip` holds ids of episodes that are kept already, which `tally` may have counted. Raises what maker, sink and
+    record raise; what was reported as progress before is persisted. Raises `LookupError`, before it starts, where the
+    price table has no price for the model.
     """
-    run = _Run(model, run_id, options or RunOptions())
-    run.options.scales.prices.price(model.name)
-    jobs = run.jobs(scenarios, sampling)
-    known = frozenset(skip)
-    missing = [job for job in jobs if run.example_id(job) not in known]
-    skipped = len(jobs) - len(missing)
-    done: list[_Done] = []
-    async with _Workers(run, missing) as workers:
-        while batch := await workers.take(min(run.options.batch, len(missing) - len(done))):
-            await asyncio.to_thread(sink.add_examples, [one.example for one in batch])
-            done += batch
-            if on_progress is not None:
-                successes = sum(one.outcome.task_success is True for one in done)
-                on_progress(Progress(skipped + len(done), len(jobs), successes))
-    outcomes = tuple(one.outcome for one in sorted(done, key=lambda one: one.order))
-    return RunResult(run_id, len(jobs), skipped, outcomes, failures_by_kind(outcomes), summarize(outcomes))
+    options.scales.prices.price(maker.name)
+    jobs = _Jobs(scenarios, maker.name, sampling, run_id=run_id, options=options, skip=frozenset(skip))
+    tally = Tally(options.attempts) if tally is None else tally
+    jobs.spent = tally.cost
+    keeper = _Keeper(jobs, tally, run_id, options=options, sink=sink, record=record, on_progress=on_progress)
+    workers = options.concurrency if jobs.total is None else min(options.concurrency, jobs.total)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(_work(jobs, maker, keeper))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    await keeper.flush(1)
+    total = jobs.seen if jobs.total is None else jobs.total
+    return RunResult(run_id, total, jobs.skipped, jobs.cut, tally.figures())
 
 
 def example_ids(
-    scenarios: Sequence[Scenario], model: str, *, run_id: str, sampling: Sampling, attempts: int = 1
+    scenarios: Iterable[Scenario], model: str, *, run_id: str, sampling: Sampling, attempts: int = 1
 ) -> list[str]:
-    """Return the ids of the examples that a run will make, in its order."""
+    """Return the ids of the examples that a run with agent `tools` will make, in its order."""
     return [
         episode_id(scenario, model, _seeded(sampling, number), attempt=number, run_id=run_id)
         for scenario in scenarios
@@ -141,72 +213,167 @@ def example_ids(
     ]
 
 
+def examples_of(
+    scenario: Scenario, judged: Judged, *, run_id: str, origin: Origin | None = None, scales: Scales | None = None
+) -> list[Example]:
+    """Return all that a judged attempt becomes in the ledger. Raises `LookupError` for a model without a price."""
+    return [to_example(scenario, *judged, run_id=run_id, origin=origin, scales=scales)]
+
+
+def collect(attempts: Iterable[Attempted], sink: ExampleSink, *, run_id: str, scales: Scales, batch: int = 64) -> int:
+    """Make examples of what a run has kept; return how many the sink did not have yet."""
+    new, waiting = 0, iter(attempts)
+    while some := list(islice(waiting, batch)):
+        made = [(one.scenario, Judged(one.episode, one.validations)) for one in some]
+        rows = [row for scenario, judged in made for row in examples_of(scenario, judged, run_id=run_id, scales=scales)]
+        new += sink.add_examples(rows)
+    return new
+
+
 def _seeded(sampling: Sampling, number: int) -> Sampling:
-    return replace(sampling, seed=sampling.seed + number)
+    return replace(sampling, seed=sampling.seed + number) if number else sampling
 
 
 @dataclass(frozen=True)
-class _Run:
+class Here:
+    """Makes attempts in this process."""
+
     model: ModelClient
     run_id: str
     options: RunOptions
+    user_model: ModelClient | None = None
 
-    def jobs(self, scenarios: Sequence[Scenario], sampling: Sampling) -> list[_Job]:
-        each = product(scenarios, range(self.options.attempts))
-        return [_Job(order, s, number, _seeded(sampling, number)) for order, (s, number) in enumerate(each)]
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        return self.model.name
 
-    def example_id(self, job: _Job) -> str:
-        return episode_id(job.scenario, self.model.name, job.sampling, attempt=job.attempt, run_id=self.run_id)
-
-    async def make(self, job: _Job) -> _Done:
+    async def make(self, job: Job) -> Judged:
+        """Make one attempt and judge it."""
         episode = await attempt(
             job.scenario,
             self.model,
             sampling=job.sampling,
+            agent=self.options.agent,
             attempt=job.attempt,
             run_id=self.run_id,
             limits=self.options.limits,
+            user_model=self.user_model,
         )
-        judged = judge(job.scenario, episode)
-        origin, scales = self.options.origin, self.options.scales
-        example = to_example(job.scenario, *judged, run_id=self.run_id, origin=origin, scales=scales)
-        return _Done(job.order, example, outcome_of(job.scenario, example))
+        return judge(job.scenario, episode, self.options.validators)
 
 
-class _Workers:
-    """Tasks that make attempts; on leaving, those still running are cancelled."""
+class _Jobs(Iterator[Job]):
+    """The attempts that are missing, one after the other, until the budget is spent."""
 
-    def __init__(self, run: _Run, jobs: Sequence[_Job]) -> None:
-        self._run = run
-        self._jobs = iter(jobs)
-        self._count = min(run.options.concurrency, len(jobs))
-        # Bounded, so that a slow sink slows the workers down instead of filling memory.
-        self._made: asyncio.Queue[_Done | Exception] = asyncio.Queue(maxsize=2 * run.options.batch)
-        self._tasks: list[asyncio.Task[None]] = []
+    def __init__(
+        self,
+        scenarios: Iterable[Scenario],
+        model: str,
+        sampling: Sampling,
+        *,
+        run_id: str,
+        options: RunOptions,
+        skip: frozenset[str],
+    ) -> None:
+        self._options, self._model, self._run_id, self._skip = options, model, run_id, skip
+        self.total = len(scenarios) * options.attempts if isinstance(scenarios, Sized) else None
+        self.seen = self.skipped = 0
+        self.spent = 0.0
+        """Cost of what was made, kept or not yet."""
+        self.cut = False
+        each = ((scenario, number) for scenario in scenarios for number in range(options.attempts))
+        self._jobs = (Job(order, s, n, _seeded(sampling, n)) for order, (s, n) in enumerate(each))
 
-    async def __aenter__(self) -> _Workers:
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._count)]
-        return self
+    def __next__(self) -> Job:
+        for job in self._jobs if not self.cut else ():
+            self.seen += 1
+            if self._skip and self._id(job) in self._skip:
+                self.skipped += 1
+                continue
+            self.cut = self._options.budget is not None and self.spent >= self._options.budget
+            if self.cut:
+                break
+            return job
+        raise StopIteration
 
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _id(self, job: Job) -> str:
+        agent = self._options.agent.name
+        return episode_id(
+            job.scenario, self._model, job.sampling, attempt=job.attempt, run_id=self._run_id, agent=agent
+        )
 
-    async def take(self, count: int) -> list[_Done]:
-        """Return the next `count` results. Raises what a worker raised."""
-        taken: list[_Done] = []
-        while len(taken) < count:
-            made = await self._made.get()
-            if isinstance(made, Exception):
-                raise made
-            taken.append(made)
-        return taken
 
-    async def _work(self) -> None:
-        for job in self._jobs:
-            try:
-                made: _Done | Exception = await self._run.make(job)
-            except Exception as error:  # a mistake in this program: handed on, or `take` would wait for ever
-                made = error
-            await self._made.put(made)
+class _Made(NamedTuple):
+    job: Job
+    judged: Judged
+    outcome: Outcome
+
+
+async def _work(jobs: _Jobs, maker: Maker, keeper: _Keeper) -> None:
+    for job in jobs:
+        await keeper.keep(job, await maker.make(job))
+
+
+class _Keeper:
+    """Keeps what was made, then counts and reports it."""
+
+    def __init__(
+        self,
+        jobs: _Jobs,
+        tally: Tally,
+        run_id: str,
+        *,
+        options: RunOptions,
+        sink: ExampleSink | None,
+        record: AttemptSink | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._jobs, self._tally, self._run_id, self._options = jobs, tally, run_id, options
+        self._sink, self._record, self._on_progress = sink, record, on_progress
+        self._waiting: list[_Made] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._kept = 0
+
+    async def keep(self, job: Job, judged: Judged) -> None:
+        prices = self._options.scales.prices
+        made = _Made(job, judged, outcome_of_episode(job.scenario, *judged, prices))
+        if self._record is not None:
+            episode, validations = judged
+            # Without a check: the records in it are checked already, and those of a run are many.
+            one = Attempted.model_construct(
+                order=job.order, scenario=job.scenario, episode=episode, validations=validations
+            )
+            self._record.add(one)
+        self._jobs.spent += made.outcome.cost
+        if self._sink is None:
+            self._count([made])
+        else:
+            self._waiting.append(made)
+            await self.flush(self._options.batch)
+
+    async def flush(self, least: int) -> None:
+        """Hand what is waiting to the sink, where it is as many as `least`. Who comes meanwhile waits for it."""
+        if self._sink is None or len(self._waiting) < least:
+            return
+        async with self._one_at_a_time:
+            while len(self._waiting) >= least:
+                batch = self._waiting[: self._options.batch]
+                del self._waiting[: self._options.batch]
+                await asyncio.to_thread(
+                    self._sink.add_examples, [one for made in batch for one in self._examples(made)]
+                )
+                self._count(batch)
+
+    def _examples(self, made: _Made) -> list[Example]:
+        origin, scales = self._options.origin, self._options.scales
+        return examples_of(made.job.scenario, made.judged, run_id=self._run_id, origin=origin, scales=scales)
+
+    def _count(self, made: Sequence[_Made]) -> None:
+        tally = self._tally
+        for job, judged, outcome in made:
+            tally.add(job.order, job.scenario, outcome, judged.episode.stop_reason)
+        self._kept += len(made)
+        if self._on_progress is not None:
+            done = self._jobs.skipped + self._kept
+            self._on_progress(Progress(done, self._jobs.total, tally.successes, tally.cost, tally.failures))

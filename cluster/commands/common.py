@@ -37,6 +37,7 @@ OURS = frozenset(
         "RegistryError",
         "RolloutStuck",
         "RunError",
+        "RunFolderError",
         "ScrubError",
         "SessionError",
         "SettingsError",

@@ -1,120 +1,30 @@
-"""`ratchet test`: attempt scenarios with one model, judge recorded outputs, and import scenarios of others."""
+"""`ratchet test`: its commands put together; judge recorded outputs, and import scenarios of others."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
-from evaluation.records import Example, stable_id
+from cluster.commands import runs
+from cluster.commands.common import JsonFlag, console, print_json, said
+from cluster.commands.run import run
 from evaluation.rules import Rules
 from evaluation.scenarios import Part
-
-if TYPE_CHECKING:
-    from evaluation.run import RunResult
-    from evaluation.suite import Suite
 
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
 imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 
 
-class _Nowhere:
-    """Keeps nothing."""
-
-    def add_examples(self, examples: list[Example]) -> int:
-        return len(examples)
-
-
-@app.command()
-def run(
-    model: Annotated[str, typer.Option(help="`tiny`, a folder, `name:version` or `name@alias`.")] = "tiny",
-    suite: Annotated[str | None, typer.Option(help="Built-in suite, or a file of scenarios.")] = None,
-    part: Annotated[Part, typer.Option(help="Part of the suite.")] = Part.HELD_OUT,
-    attempts: Annotated[int | None, typer.Option(help="Attempts at each scenario.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Episodes in flight.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many scenarios.")] = None,
-    collect: Annotated[bool, typer.Option(help="Keep the episodes as examples in the ledger.")] = False,
-    home: HomeFlag = None,
-    config: ConfigFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Attempt a suite's scenarios with one model and print its figures with their intervals.
-
-    Example: ratchet test run --model tiny --limit 40
-    """
-    flags = {"suite": suite, "run.attempts": attempts, "run.concurrency": concurrency, "home": home}
-    with said(), opened(flags, config) as at:
-        folder, name = find_model(at, model)
-        drawn = _suite(at)
-        scenarios = drawn.part(part)[:limit]
-        result = _run(at, drawn, (folder, name), list(scenarios), collect=collect)
-    metrics = {key: estimate.model_dump() for key, estimate in result.metrics.items()}
-    failures = {str(kind): count for kind, count in result.failures.items()}
-    if as_json:
-        print_json({"run": result.run_id, "model": name, "episodes": result.total, "skipped": result.skipped,
-                    "metrics": metrics, "failures": failures})  # fmt: skip
-        return
-    from cluster.report_text import NAMES, SCALES, show
-
-    table = Table("", f"{name} on {part}", "scenarios")
-    for key, estimate in metrics.items():
-        table.add_row(NAMES.get(key, key), show(estimate, scale=SCALES.get(key, 1.0)), str(estimate["n"]))
-    console().print(table)
-    if failures:
-        console().print("Failures: " + ", ".join(f"{n} {kind}" for kind, n in failures.items()), highlight=False)
-
-
-def find_model(at: Opened, model: str) -> tuple[Path, str]:
-    """Return folder and name. Raises `RegistryError` and `ModelFolderError`."""
-    if model != "tiny" and not Path(model).expanduser().is_dir():
-        registry = at.registry()
-        version = registry.resolve(model)
-        return registry.load_path(version), version.ref
-    from cluster.steps.base import base_folder
-
-    return base_folder(model), "tiny" if model == "tiny" else Path(model).expanduser().resolve().name
-
-
-def _suite(at: Opened) -> Suite:
-    from evaluation.suite import load
-
-    settings = at.settings
-    split = int(at.ledger.set_once(f"split_seed/{settings.suite}", str(settings.seed)))
-    counts = {Part(name): n for name, n in settings.counts.model_dump().items()}
-    return load(settings.suite, seed=settings.seed, split_seed=split, counts=counts)
-
-
-def _run(at: Opened, suite: Suite, model: tuple[Path, str], scenarios: list[Any], *, collect: bool) -> RunResult:
-    from evaluation.engines.client import LocalModel
-    from evaluation.ledger import RunRecord, Status
-    from evaluation.models import Sampling
-    from evaluation.run import RunOptions, run_suite
-
-    settings, now = at.settings, datetime.now(UTC)
-    run_id = f"run-{stable_id(now, model[1])[:10]}"
-    if collect:
-        at.ledger.start_run(
-            RunRecord(id=run_id, kind="test", suite_digest=suite.digest(), model=model[1], seed=settings.seed,
-                      started_at=now)
-        )  # fmt: skip
-    local = LocalModel.load(model[0], model[1], settings.engine.build(alone=True))
-    sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
-    options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
-    sink: Any = at.ledger if collect else _Nowhere()
-    try:
-        result = asyncio.run(run_suite(scenarios, local, sink=sink, run_id=run_id, sampling=sampling, options=options))
-    finally:
-        local.close()
-    if collect:
-        at.ledger.finish_run(run_id, Status.FINISHED, {"examples": result.total})
-    return result
+app.command()(run)
+app.command("list")(runs.list_runs)
+app.command()(runs.show)
+app.command()(runs.diff)
+app.command()(runs.export)
 
 
 @app.command()

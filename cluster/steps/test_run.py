@@ -29,7 +29,7 @@ def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
     options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
 
     def progress(p: Progress) -> None:
-        tick(p.done, p.total, f"{p.successes} right")
+        tick(p.done, p.total or p.done, f"{p.successes} right")
 
     try:
         asyncio.run(

@@ -60,13 +60,40 @@ def wilson(successes: int, n: int, alpha: float = 0.05) -> Estimate:
         raise ValueError(f"expected 0 <= successes <= n, found successes={successes}, n={n}")
     if n == 0:
         return Estimate(value=None, low=None, high=None, n=0)
-    z2 = float(ndtri(1 - alpha / 2)) ** 2
     p = successes / n
-    center = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    low = 0.0 if successes == 0 else float(center - half)
-    high = 1.0 if successes == n else float(center + half)
+    low, high = _wilson(p, n, alpha)
+    return Estimate(value=p, low=0.0 if successes == 0 else low, high=1.0 if successes == n else high, n=n)
+
+
+def share_interval(shares: Array, weights: Array | None = None, alpha: float = 0.05) -> Estimate:
+    """Return the mean of shares, each 0…1 and of its own cluster, with an interval within 0…1. `shares`: (n,).
+
+    Wilson's interval at the effective sample size, shrunk for few clusters (Korn and Graubard 1998); with shares that
+    are all 0 or 1 it is Wilson's own. `weights`: observations of each cluster, as many as count at most.
+    Raises `ValueError` on a share outside 0…1.
+    """
+    flat = finite(shares)
+    n = len(flat)
+    if ((flat < 0) | (flat > 1)).any():
+        raise ValueError(f"expected shares of 0 to 1, found {flat.min():g} to {flat.max():g}")
+    if np.isin(flat, (0.0, 1.0)).all():
+        return wilson(int(flat.sum()), n, alpha)
+    p = float(flat.mean())
+    if n == 1:
+        return Estimate(value=p, low=None, high=None, n=1)
+    most = float(n if weights is None else np.sum(weights))
+    variance = float(flat.var(ddof=1)) / n
+    size = min(p * (1 - p) / variance, most) if variance > 0 else most
+    shrunk = size * (float(stdtrit(max(most - 1, 1), 1 - alpha / 2)) / _quantile(n, alpha)) ** 2
+    low, high = _wilson(p, shrunk, alpha)
     return Estimate(value=p, low=low, high=high, n=n)
+
+
+def _wilson(p: float, n: float, alpha: float) -> tuple[float, float]:
+    z2 = float(ndtri(1 - alpha / 2)) ** 2
+    center = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = float(np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
+    return center - half, center + half
 
 
 def mean_interval(values: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:

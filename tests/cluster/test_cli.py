@@ -29,6 +29,7 @@ COMMANDS = commands(typer.main.get_command(app))
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "loop", "serve", "doctor", "test run", "test check", "test import bfcl",
+        "test list", "test show", "test diff", "test export",
         "protocol check", "protocol list", "protocol show", "data list", "data show",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip

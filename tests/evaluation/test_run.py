@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import ClassVar
 
 import pytest
 
 from evaluation.agents import Limits
 from evaluation.examples import Scales
+from evaluation.figures import Tally
 from evaluation.models import ModelError, Sampling, ScriptedModel
 from evaluation.oracle import suite_oracle
 from evaluation.outcomes import outcome_of, summarize
@@ -52,7 +58,7 @@ def said(one, i):
 
 
 def go(scenarios, model, sink, run_id="r", **fields) -> RunResult:
-    names = {"on_progress", "skip", "sampling"}
+    names = {"on_progress", "skip", "sampling", "record", "tally"}
     rest = {name: fields.pop(name) for name in names & fields.keys()}
     options = RunOptions(**{"concurrency": 4, "batch": 7} | fields)
     rest.setdefault("sampling", GREEDY)
@@ -68,9 +74,10 @@ def test_a_whole_run_is_persisted_batch_by_batch_before_it_is_reported() -> None
 
     result = go(scenarios, suite_oracle(scenarios), sink, on_progress=on_progress)
     assert sink.batches == [7, 7, 7, 7, 7, 5]
-    assert seen[-1] == Progress(40, 40, 40)
-    assert [o.scenario_id for o in result.outcomes] == [s.id for s in scenarios]
-    assert [o.example_id for o in result.outcomes] == example_ids(scenarios, "oracle", run_id="r", sampling=GREEDY)
+    assert seen[-1][:3] == (40, 40, 40)
+    assert seen[-1].cost == pytest.approx(sum(one.metrics.cost for one in sink.rows.values()))
+    assert seen[-1].failures == result.failures
+    assert set(sink.rows) == set(example_ids(scenarios, "oracle", run_id="r", sampling=GREEDY))
     assert (result.metrics["task_success"].value, result.metrics["task_success"].n) == (1, 40)
     assert result.failures.keys() == {FailureKind.TOOL_ERROR, FailureKind.TOOL_TIMEOUT}
     assert threading.get_ident() not in sink.threads
@@ -103,7 +110,7 @@ def test_a_resumed_run_makes_just_what_is_missing_and_ends_the_same() -> None:
     rest = Kept()
     model = suite_oracle(scenarios)
     result = go(scenarios, model, rest, attempts=2, skip=kept.keys())
-    assert (result.total, result.skipped, len(result.outcomes)) == (60, 14, 46)
+    assert (result.total, result.skipped, result.figures.attempts) == (60, 14, 46)
     assert not kept.keys() & rest.rows.keys()
     whole = Kept()
     uninterrupted = go(scenarios, model, whole, attempts=2)
@@ -119,7 +126,7 @@ def test_a_run_that_is_complete_does_nothing() -> None:
     scenarios, sink = many(5), Kept()
     go(scenarios, suite_oracle(scenarios), sink)
     result = go(scenarios, ScriptedModel([], "oracle"), sink, skip=set(sink.rows))
-    assert (result.skipped, result.outcomes, sink.batches) == (5, (), [5])
+    assert (result.skipped, result.figures.attempts, sink.batches) == (5, 0, [5])
 
 
 def test_attempts_have_their_own_seed_and_row() -> None:
@@ -151,10 +158,12 @@ def test_tools_that_raise_or_hang_and_a_model_that_breaks_are_data_and_the_run_g
     sink = Kept()
     result = go(scenarios, Troubled(), sink, limits=Limits(tool_seconds=0.05))
     assert len(sink.rows) == 12
-    failures = [o.failure for o in result.outcomes]
+    by_scenario = {one.provenance.scenario_id: one for one in sink.rows.values()}
+    failures = [(by_scenario[one.id].error or "").partition(":")[0] for one in scenarios]
     assert failures[:3] == [FailureKind.MODEL_ERROR, FailureKind.MODEL_ERROR, FailureKind.TOOL_ERROR]
     assert failures[4] == FailureKind.TOOL_TIMEOUT
-    assert [o.task_success for o in result.outcomes].count(True) == 8
+    assert [one.labels.success for one in sink.rows.values()].count(True) == 8
+    assert result.metrics["task_success"].value == pytest.approx(8 / 12)
 
 
 def test_at_most_so_many_attempts_run_at_once() -> None:
@@ -214,6 +223,118 @@ class Renamed:
 def test_options_that_make_no_sense_are_refused_together() -> None:
     with pytest.raises(ValueError, match="found concurrency 0, batch -1"):
         RunOptions(concurrency=0, batch=-1)
+
+
+class Costly:
+    """Asks the oracle, and every call takes a million tokens of the same price."""
+
+    name, template_hash = "oracle", ""
+
+    def __init__(self, scenarios):
+        self._right = suite_oracle(scenarios)
+
+    async def complete(self, messages, tools, sampling):
+        await asyncio.sleep(0)
+        return replace(await self._right.complete(messages, tools, sampling), tokens_in=1_000_000, tokens_out=0)
+
+
+def test_a_budget_ends_the_run_which_goes_on_with_another() -> None:
+    scenarios, sink = many(40), Kept()
+    one = go(scenarios, Costly(scenarios), sink, budget=1.0)
+    each = one.figures.cost / len(sink.rows)
+    assert one.cut
+    assert one.total == 40
+    assert 1.0 <= one.figures.cost < 1.0 + 4 * 2 * each, "at most what was under way"
+    tally = Tally()
+    rest = go(scenarios, Costly(scenarios), sink, budget=1e6, skip=set(sink.rows), tally=tally)
+    assert not rest.cut
+    assert len(sink.rows) == 40
+
+
+def test_a_budget_that_is_just_enough_cuts_nothing() -> None:
+    scenarios = many(3)
+    spent = go(scenarios, Costly(scenarios), Kept(), concurrency=1).figures.cost
+    assert not go(scenarios, Costly(scenarios), Kept(), concurrency=1, budget=spent).cut
+
+
+def test_scenarios_may_come_from_an_iterator_and_are_let_go() -> None:
+    alive: list[weakref.ref[object]] = []
+    most = 0
+    model = suite_oracle(many(10))
+
+    def endless(count: int):
+        nonlocal most
+        for number in range(count):
+            one = many(10)[number % 10].model_copy(update={"id": f"{number}"})
+            alive.append(weakref.ref(one))
+            if number % 50 == 0:
+                gc.collect()
+                most = max(most, sum(reference() is not None for reference in alive))
+            yield one
+
+    seen = []
+    result = go(endless(200), model, None, on_progress=seen.append)
+    assert (result.total, seen[-1].total, seen[-1].done) == (200, None, 200)
+    assert result.metrics["task_success"].value == 1
+    assert most < 20
+
+
+def verdicts_of(scenarios, model, **options):
+    class Record:
+        rows: ClassVar[dict[str, object]] = {}
+
+        def add(self, one):
+            times = {"latency_ms": 0.0}
+            calls = tuple(c.model_copy(update=times) for c in one.episode.model_calls)
+            episode = one.episode.model_copy(update={"started_at": None, "model_calls": calls})
+            self.rows[one.episode.id] = (one.order, episode, one.validations)
+
+    record = Record()
+    record.rows.clear()
+    result = go(scenarios, model, None, record=record, **options)
+    metrics = {name: figure for name, figure in result.metrics.items() if name != "latency_ms"}
+    return dict(record.rows), metrics, result.figures.pass_at, result.figures.confusion, result.failures
+
+
+def test_the_same_seed_gives_the_same_run_whatever_ran_beside_what() -> None:
+    scenarios = many(40)
+    right = suite_oracle(scenarios)
+
+    class Wavering:
+        name, template_hash = "wavering", ""
+
+        async def complete(self, messages, tools, sampling):
+            lot = Random(f"{sampling.seed} {messages[1].content} {len(messages)}")
+            await asyncio.sleep(lot.random() * 0.004)
+            if lot.random() < 0.2:
+                return await ScriptedModel([saying("I would rather not.")]).complete((), (), sampling)
+            return await right.complete(messages, tools, sampling)
+
+    one = verdicts_of(scenarios, Wavering(), attempts=3, concurrency=1)
+    again = verdicts_of(scenarios, Wavering(), attempts=3, concurrency=64)
+    assert one == again
+    assert 0.3 < one[1]["task_success"].value < 0.95
+    other = verdicts_of(scenarios, Wavering(), attempts=3, concurrency=64, sampling=Sampling(seed=9))
+    assert other[1] != one[1]
+
+
+def test_all_that_may_run_at_once_do() -> None:
+    scenarios = many(300)
+    right, busy, most = suite_oracle(scenarios), 0, 0
+
+    class Slow:
+        name, template_hash = "slow", ""
+
+        async def complete(self, messages, tools, sampling):
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0.1)
+            busy -= 1
+            return await right.complete(messages, tools, sampling)
+
+    go(scenarios, Slow(), None, concurrency=256)
+    assert most >= 250
 
 
 def test_the_harness_itself_takes_little_time() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.stats.intervals import Estimate, log_ratio_interval, mean_interval, wilson
+from evaluation.stats.intervals import Estimate, log_ratio_interval, mean_interval, share_interval, wilson
 
 
 def test_an_estimate_has_exactly_the_four_keys():
@@ -83,3 +83,27 @@ def test_a_ratio_that_is_the_same_on_every_pair_has_no_width_however_it_is_round
         assert ratio.value == pytest.approx(1.1)
         assert ratio.low == pytest.approx(1.1)
         assert ratio.high == pytest.approx(1.1)
+
+
+def test_shares_of_clusters_stay_within_their_bounds_and_are_wilsons_where_each_is_one_or_none() -> None:
+    assert share_interval(np.array([1.0, 0, 0, 1])) == wilson(2, 4)
+    few = share_interval(np.array([0.5, 0.0]), np.array([2, 2]))
+    assert few.low is not None
+    assert few.high is not None
+    assert 0 <= few.low < 0.25 < few.high <= 1
+    assert share_interval(np.array([0.3])).low is None
+    with pytest.raises(ValueError, match="expected shares of 0 to 1"):
+        share_interval(np.array([1.2]))
+
+
+def test_shares_of_clusters_are_covered() -> None:
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(400):
+        chances = rng.beta(1.0, 2.0, size=30)  # a third on average, and clusters that differ much
+        shares = rng.binomial(4, chances) / 4
+        found = share_interval(shares, np.full(30, 4))
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 1 / 3 <= found.high
+    assert covered / 400 >= 0.93

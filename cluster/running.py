@@ -1,0 +1,249 @@
+"""One test run, from what was asked to its end: what `ratchet test run` does, without its words.
+
+Decisions: scenarios and model are found before the run's folder is made, so that a mistake leaves nothing behind. The
+run is gone on with by its plan; its scenarios have to be the same. However it ends, what it has kept is counted, and as
+examples in the ledger where that was asked; examples are made of what the run has kept, so that a kill loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from cluster.runs import Run, RunEnd, RunPlan, RunState, begin, count, find_run, finish
+from evaluation.agents import agent_named
+from evaluation.examples import Scales
+from evaluation.figures import Tally
+from evaluation.ledger import Ledger
+from evaluation.ledger.records import RunRecord, Status
+from evaluation.models import ModelClient, Sampling
+from evaluation.own_validators import with_validators
+from evaluation.pricing import PriceTable
+from evaluation.protocols import spec
+from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adherence
+from evaluation.protocols.codec import Codec
+from evaluation.protocols.endpoint import EncodedModel
+from evaluation.protocols.load import load_protocol
+from evaluation.records import stable_id
+from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
+from evaluation.run_folder import RunFile, RunFolderError
+from evaluation.scenarios import Scenario
+from evaluation.validators.base import Validator
+
+_STATUS = {
+    RunState.FINISHED: Status.FINISHED,
+    RunState.CUT: Status.STOPPED,
+    RunState.STOPPED: Status.STOPPED,
+}
+
+
+class ModelSource(Protocol):
+    """A model that can be opened, here or in another process: light, and to be pickled."""
+
+    @property
+    def name(self) -> str:
+        """What episodes record as their model."""
+        ...
+
+    @property
+    def prices(self) -> PriceTable:
+        """What its tokens cost."""
+        ...
+
+    def client(self) -> AbstractContextManager[ModelClient]:
+        """Give the client; what it holds is given back at the end."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run needs beside its plan. Holds no key: a client reads its own."""
+
+    scenarios: tuple[Scenario, ...]
+    model: ModelSource
+    user_model: ModelSource | None = None
+    concurrency: int = 256
+    budget: float | None = None
+    """What the whole run may cost, what it cost before included."""
+    sync: bool = False
+    """Each attempt on the disk itself before the next thing happens."""
+    spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
+    """Gives what makes the attempts elsewhere; None: they are made in this process."""
+
+
+def start(runs: Path, ledger: Ledger, plan: RunPlan) -> Run:
+    """Begin a run: its folder, and its row in the ledger."""
+    folder = begin(runs, plan)
+    _row(ledger, plan)
+    return Run(folder, plan, None)
+
+
+def resumed(runs: Path, ledger: Ledger, run_id: str) -> Run:
+    """Return a run that is to be gone on with. Raises `RunFolderError`."""
+    run = find_run(runs, run_id)
+    _row(ledger, run.plan)
+    return run
+
+
+def require_same(run: Run, scenarios: Iterable[Scenario]) -> None:
+    """Raise `RunFolderError` where a run that goes on would have other scenarios than it began with."""
+    found = digest(scenarios)
+    if found != run.plan.suite_digest:
+        raise RunFolderError(
+            f"--resume: expected the scenarios that run {run.plan.id} began with ({run.plan.suite_digest}), found"
+            f" others in suite {run.plan.suite} ({found}); give it its old file and settings, or begin another run"
+        )
+
+
+def digest(scenarios: Iterable[Scenario]) -> str:
+    """Return an id of the content of these scenarios, in their order."""
+    return stable_id([scenario.digest() for scenario in scenarios])
+
+
+def carry_out(run: Run, work: Work, ledger: Ledger, on_progress: Callable[[Progress], None], *, keep: bool) -> RunEnd:
+    """Make the attempts that are missing, and say how the run ended. `keep`: as examples in the ledger, too.
+
+    Raises `KeyboardInterrupt` at Ctrl-C, after all that ended was kept and counted.
+    """
+    begun, plan = time.monotonic(), run.plan
+    before = run.end.seconds if run.end is not None else 0.0
+    tally, known = Tally(plan.attempts), set()
+    state = RunState.STOPPED
+    with RunFile(run.folder, sync=work.sync) as file:
+        for one in run.attempts():
+            count(tally, one, work.model.prices)
+            known.add(one.episode.id)
+        # A kill from here on leaves a run without an end, which is what it then is.
+        (run.folder / "end.json").unlink(missing_ok=True)
+        try:
+            cut = _attempt_missing(plan, work, file, tally=tally, known=known, on_progress=on_progress)
+            state = RunState.CUT if cut else RunState.FINISHED
+        finally:
+            took = before + time.monotonic() - begun
+            end = _ended(run, state, tally, took)
+            finish(run.folder, end)
+            _collect(run, work, ledger, end, keep=keep)
+    return end
+
+
+def _attempt_missing(
+    plan: RunPlan,
+    work: Work,
+    file: RunFile,
+    *,
+    tally: Tally,
+    known: set[str],
+    on_progress: Callable[[Progress], None],
+) -> bool:
+    """Make what is missing; return whether the budget was spent before."""
+    if len(known) >= plan.total:
+        return False
+    options = run_options(plan, work.concurrency, work.model.prices, work.budget)
+    with ExitStack() as stack:
+        if work.spread is not None:
+            maker = stack.enter_context(work.spread(plan, work))
+        else:
+            maker = stack.enter_context(here(plan, work.model, work.user_model, options))
+        result = asyncio.run(
+            run_attempts(
+                work.scenarios,
+                maker,
+                run_id=plan.id,
+                sampling=Sampling(plan.temperature, plan.max_tokens, plan.seed),
+                record=file,
+                options=options,
+                on_progress=on_progress,
+                skip=known,
+                tally=tally,
+            )
+        )
+    return result.cut
+
+
+@contextmanager
+def here(plan: RunPlan, model: ModelSource, user_model: ModelSource | None, options: RunOptions) -> Iterator[Maker]:
+    """Give what makes the run's attempts in this process. Raises what opening a model raises."""
+    with ExitStack() as stack:
+        client = encoded(stack.enter_context(model.client()), plan.protocol)
+        user = stack.enter_context(user_model.client()) if user_model is not None else None
+        yield Here(client, plan.id, options, user)
+
+
+def run_options(plan: RunPlan, concurrency: int, prices: PriceTable, budget: float | None) -> RunOptions:
+    """Return how a run is carried out. Raises `RunFolderError` for an agent or validators that cannot be used."""
+    try:
+        agent = agent_named(plan.agent)
+    except LookupError as error:
+        raise RunFolderError(f"--agent: {error.args[0]}") from None
+    return RunOptions(
+        concurrency=concurrency,
+        attempts=plan.attempts,
+        scales=Scales(prices=prices),
+        agent=agent,
+        validators=_validators(plan.validators) if plan.validators else None,
+        budget=budget,
+    )
+
+
+def _validators(path: str) -> dict[str, Validator]:
+    try:
+        source = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"--validators: expected a Python file, found {path}: {error}") from None
+    return with_validators(source, path)
+
+
+def spoken(protocol: str) -> tuple[spec.Protocol, str]:
+    """Return protocol and encoding of `name:encoding`; without one, its first. Raises `ProtocolError`."""
+    name, _, encoding = protocol.rpartition(":") if ":" in protocol else (protocol, "", "")
+    found = load_protocol(name)
+    return found, encoding or next(iter(found.encodings))
+
+
+def encoded(model: ModelClient, protocol: str | None) -> ModelClient:
+    """Return the model, speaking the protocol's encoding where there is one. Raises `ProtocolError`."""
+    return model if protocol is None else EncodedModel(model, *spoken(protocol))
+
+
+def _ended(run: Run, state: RunState, tally: Tally, seconds: float) -> RunEnd:
+    return RunEnd(
+        state=state,
+        ended_at=datetime.now(UTC),
+        seconds=seconds,
+        figures=tally.figures(),
+        adherence=_adherence(run) if run.plan.protocol is not None else None,
+    )
+
+
+def _adherence(run: Run) -> SuiteAdherence:
+    protocol, encoding = spoken(run.plan.protocol or "")
+    return suite_adherence(
+        [adherence(one.episode, Codec(protocol, encoding, one.episode.tools)) for one in run.attempts()]
+    )
+
+
+def _row(ledger: Ledger, plan: RunPlan) -> None:
+    ledger.start_run(
+        RunRecord(
+            id=plan.id,
+            kind="test",
+            suite_digest=plan.suite_digest,
+            model=plan.model_name,
+            seed=plan.seed,
+            started_at=plan.started_at,
+        )
+    )
+
+
+def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -> None:
+    counts = {"attempts": end.figures.attempts}
+    if keep:
+        collect(run.attempts(), ledger, run_id=run.plan.id, scales=Scales(prices=work.model.prices))
+        counts["examples"] = len(ledger.example_ids(run.plan.id))
+    ledger.finish_run(run.plan.id, _STATUS[end.state], counts)
