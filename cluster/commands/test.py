@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cluster.commands import runs
 from cluster.commands.common import JsonFlag, console, print_json, said
+from cluster.commands.generate import generate
 from cluster.commands.run import run
 from evaluation.rules import Rules
 from evaluation.scenarios import Part
@@ -18,6 +19,7 @@ from evaluation.scenarios import Part
 app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
 imports = typer.Typer(help="Make a suite from other projects' files.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.command()(generate)
 
 
 app.command()(run)
