@@ -97,21 +97,22 @@ class Links:
         real = [
             Link(name, place, source, found)
             for name in plain
+            if words(name)[-1:] and words(name)[-1] in _NAMING
             for place, source in enumerate(self._sources)
             if place != at and (found := self._gives(place, name, schemas[name]))
         ]
         return real or [Link(name, None, self._note, name) for name in plain]
 
     def _gives(self, place: int, parameter: str, schema: Mapping[str, Any]) -> str:
-        """Return the field of a tool's result that is the parameter, or an empty text."""
+        """Return the field of a tool's result that is the parameter, which names a thing; or an empty text."""
         tool = self._sources[place].tool
-        if parameter in properties_of(tool):
+        if parameter in tool.parameters.get("properties", {}):
             return ""
         parts, tool_words = words(parameter), words(tool.name)
-        of_it = len(parts) > 1 and parts[-1] in _NAMING and parts[-2] in {word.removesuffix("s") for word in tool_words}
+        of_it = len(parts) > 1 and parts[-2] in {word.removesuffix("s") for word in tool_words}
         fields = self._fields[place]
         if fields:
-            same = parameter in fields and parts[-1] in _NAMING and fields[parameter] == type_of(schema)
+            same = fields.get(parameter) == type_of(schema)
             own = of_it and fields.get(parts[-1]) == type_of(schema)
             return parameter if same else parts[-1] if own else ""
         return parameter if of_it and set(tool_words) & _FINDS else ""

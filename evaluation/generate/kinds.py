@@ -51,6 +51,7 @@ class Maker:
     def __init__(self, sources: Sequence[SourceTool], split_seed: int) -> None:
         self._sources = sources
         self._tools = [source.tool for source in sources]
+        self._places = {tool.name: at for at, tool in enumerate(self._tools)}
         self._split_seed = split_seed
         self._near = Neighbours(self._tools)
         self._drawer = Drawer(split_seed)
@@ -263,7 +264,7 @@ class Maker:
         return turn.random.choice(fit) if fit else turn.at
 
     def _is_apart(self, tool: ToolDef, places: Sequence[int]) -> bool:
-        at = self._tools.index(tool)
+        at = self._places[tool.name]
         return all(at == place or self._near.likeness(place, at) < TOO_LIKE for place in places)
 
     def _spoken(self, said: Arguments, random: Random) -> str:

@@ -7,14 +7,17 @@ and the episodes shown to the validators, with no model and no event loop in bet
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evaluation import flaws
+from evaluation.generate import stub_tools
 from evaluation.oracle import Edit, Script, script
-from evaluation.records import Episode, Failure, Message, ModelCall, StopReason, ToolCall, Verdict
-from evaluation.scenarios import Scenario
-from evaluation.tools.execute import ToolBox, ToolOutcome
+from evaluation.records import Episode, Failure, FailureKind, Message, ModelCall, StopReason, ToolCall, Verdict
+from evaluation.scenarios import Scenario, ToolDef
+from evaluation.tools.execute import ToolBox, ToolOutcome, argument_mistakes, failed
 from evaluation.validators import VALIDATORS
 
 WRONG: dict[str, Edit] = {
@@ -75,14 +78,12 @@ def _prove(scenario: Scenario, guess: ToolCall | None) -> Proof:
 def enact(scenario: Scenario, turns: Script) -> Episode:
     """Return the episode in which an assistant says `turns`, whatever the tools answer."""
     messages = [*scenario.prompt]
-    box = ToolBox(scenario.tools, scenario.world, scenario.faults)
-    # Where nothing is executed and nothing fails, the tools' answers decide nothing, and their checks take the time.
-    is_played = bool(scenario.faults) or any(tool.function for tool in scenario.tools)
+    call_now, world = _player(scenario)
     failures = []
     for at, turn in enumerate(turns):
         messages.append(turn)
         for call in turn.tool_calls:
-            outcome = box.call_now(call) if is_played else RECORDED
+            outcome = call_now(call)
             if outcome.failure is not None:
                 failures.append(Failure(kind=outcome.failure, message=outcome.message, turn=at, call_id=call.id))
             messages.append(Message(role="tool", content=outcome.content, tool_call_id=call.id, name=call.name))
@@ -91,8 +92,34 @@ def enact(scenario: Scenario, turns: Script) -> Episode:
         id="", scenario_id=scenario.id, task_key=scenario.task_key, messages=tuple(messages), tools=(),
         given=len(scenario.prompt), model_calls=(_CALL,) * len(turns), steps=(), failures=tuple(failures),
         stop_reason=StopReason.ANSWERED if answered else StopReason.TURN_LIMIT, agent="tools", attempt=0, seed=0,
-        model="", template_hash="", started_at=_START, world=box.world,
+        model="", template_hash="", started_at=_START, world=world(),
     )  # fmt: skip
+
+
+def _player(scenario: Scenario) -> tuple[Callable[[ToolCall], ToolOutcome], Callable[[], dict[str, Any]]]:
+    """Return what makes a call, and what tells the world after it.
+
+    Tools that are only recorded, or answer from the world, are played without a thread each; all others, and those
+    that fail, by the box that a test run uses.
+    """
+    if scenario.faults or any(not stub_tools.is_stub(tool) for tool in scenario.tools if tool.function):
+        box = ToolBox(scenario.tools, scenario.world, scenario.faults)
+        return box.call_now, lambda: box.world
+    stubs = {tool.name: tool for tool in scenario.tools if tool.function}
+    return lambda call: _from_world(call, stubs, scenario.world), lambda: scenario.world
+
+
+def _from_world(call: ToolCall, stubs: Mapping[str, ToolDef], world: Mapping[str, Any]) -> ToolOutcome:
+    tool = stubs.get(call.name)
+    if tool is None:
+        return RECORDED
+    wrong = argument_mistakes(tool, call.arguments)
+    if wrong:
+        return failed(FailureKind.INVALID_ARGUMENTS, f"invalid arguments for {call.name}: {'; '.join(wrong)}")
+    result = stub_tools.answer(call.name, call.arguments, world)
+    if isinstance(result, dict) and "error" in result:
+        return ToolOutcome(json.dumps(result, ensure_ascii=False), FailureKind.TOOL_ERROR, str(result["error"]))
+    return ToolOutcome(json.dumps(result, ensure_ascii=False))
 
 
 _CALL = ModelCall(latency_ms=0, tokens_in=0, tokens_out=0, finish="stop")

@@ -6,9 +6,10 @@ look-up with another value would.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from evaluation.scenarios import ToolDef
 from evaluation.validators.values import DIFFERENT, likeness
 
 RECORDED = "recorded"
@@ -20,9 +21,23 @@ def function_of(tool: str) -> str:
     return f"{__name__}:{tool}"
 
 
+def is_stub(tool: ToolDef) -> bool:
+    """Say whether a tool answers from the world."""
+    return tool.function is not None and tool.function.startswith(f"{__name__}:")
+
+
 def recorded(tool: str, arguments: dict[str, Any], result: Any) -> dict[str, Any]:
     """Return a world in which `tool`, called with `arguments`, answers `result`."""
     return {RECORDED: {tool: [{"arguments": arguments, "result": result}]}}
+
+
+def answer(tool: str, arguments: Mapping[str, Any], world: Mapping[str, Any]) -> Any:
+    """Return what `tool` answers in `world`."""
+    for one in world.get(RECORDED, {}).get(tool, ()):
+        wanted = one["arguments"].items()
+        if all(key in arguments and likeness(value, arguments[key]) != DIFFERENT for key, value in wanted):
+            return one["result"]
+    return {"error": "nothing was found for these arguments"}
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
@@ -30,10 +45,6 @@ def __getattr__(name: str) -> Callable[..., Any]:
         raise AttributeError(name)
 
     def call(world: dict[str, Any], **arguments: Any) -> Any:
-        for one in world.get(RECORDED, {}).get(name, ()):
-            wanted = one["arguments"].items()
-            if all(key in arguments and likeness(value, arguments[key]) != DIFFERENT for key, value in wanted):
-                return one["result"]
-        return {"error": "nothing was found for these arguments"}
+        return answer(name, arguments, world)
 
     return call

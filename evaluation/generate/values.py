@@ -48,16 +48,26 @@ class Hint(NamedTuple):
 
 def draw(schema: Mapping[str, Any], hint: Hint, random: Random, *, edge: bool = False) -> Drawn:
     """Return a value that fits `schema`; with `edge`, one at an edge where the schema has any. Raises `NoValue`."""
-    fits = validator_of(schema)
-    if edge:
-        found = [one for one in _edges(schema, hint) if fits.is_valid(one.value)]
-        if found:
-            return random.choice(found)
+    found = [one for one in _edges(schema, hint) if _fits(schema, one.value)] if edge else []
+    if found:
+        return random.choice(found)
     for _ in range(TRIES):
         value = _value(schema, hint, random, 0)
-        if fits.is_valid(value):
+        if _fits(schema, value):
             return Drawn(value)
     raise NoValue(f"no value that fits the schema of {hint.name} in {TRIES} draws")
+
+
+def _fits(schema: Mapping[str, Any], value: Any) -> bool:
+    """Say whether `value` fits. Where a type is all that is asked, it was drawn as one."""
+    if isinstance(schema.get("type"), str) and schema["type"] in _JSON_TEXTS and schema.keys() <= _SAYS_NO_MORE:
+        return isinstance(value, _JSON_TEXTS[schema["type"]])
+    return bool(validator_of(schema).is_valid(value))
+
+
+_JSON_TEXTS: dict[Any, type] = {"string": str, "boolean": bool}
+_SAYS_NO_MORE = frozenset({"type", "description", "title", "default", "examples", "example", "deprecated"})
+"""Keywords that rule out no value of the type."""
 
 
 def validator_of(schema: Mapping[str, Any]) -> Any:
