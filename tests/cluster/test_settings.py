@@ -67,6 +67,7 @@ def test_variables_are_read_by_the_field_s_type() -> None:
     assert settings.train.optim.learning_rate == 1e-4
     assert settings.train.steps is None
     assert settings.stores.ledger_url is None, "an empty variable counts as not set"
+    assert set(settings.counts.model_dump().values()) == {None}, "each suite says itself how many scenarios it has"
 
 
 def test_the_home_is_absolute_and_stays_so(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
@@ -100,7 +101,7 @@ def test_every_mistake_is_told_at_once_with_its_key_and_place() -> None:
         ("a: [1\n", "given.yaml: expected YAML, found "),
         ("- 1\n", "given.yaml: expected keys and values, found list"),
         ("train: 5\n", "train (given.yaml): expected "),
-        ("suite: nowhere\n", "suite (given.yaml): expected a built-in suite (tools) or a file"),
+        ("suite: nowhere\n", "suite (given.yaml): expected a built-in suite ("),
         ("train: {recipe: scratch}\n", "train (given.yaml): recipe: expected lora or full, found scratch"),
         ("base: ./nowhere\n", "base (given.yaml): expected `tiny`, a folder or a Hugging Face id"),
         (

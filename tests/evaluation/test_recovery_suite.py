@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from evaluation.alternatives import alternatives
 from evaluation.models import Sampling, ScriptedModel
 from evaluation.oracle import Edit, Script, oracle, script
 from evaluation.records import FailureKind, RecoveryStrategy, StopReason, Verdict
-from evaluation.scenarios import Kind, Part, Scenario
+from evaluation.scenarios import Kind, Part, Scenario, ToolDef
 from evaluation.splits import Suite, check_split, normalised
-from evaluation.suite import load
+from evaluation.suite import SuiteError, builtin_suites, builtin_tools, load
 from evaluation.template_checks import read_template
 from evaluation.templates import PLACEHOLDER, SUITES, ErrorKind
 from evaluation.validators import task_success, validate
@@ -108,6 +109,31 @@ def test_no_phrasing_is_one_of_the_suite_of_tools() -> None:
         plain[name] = {normalised(PLACEHOLDER.sub("_", text)) for text in texts}
     assert len(plain["recovery"]) > 450
     assert not plain["recovery"] & plain["tools"]
+
+
+def test_a_name_means_the_same_tool_in_every_built_in_suite() -> None:
+    found: dict[str, ToolDef] = {}
+    for name in builtin_suites():
+        for tool in (tool for _, tool in read_template(SUITES / name).tools.values()):
+            plain = ToolDef.model_validate(tool.model_dump(include=set(ToolDef.model_fields)))
+            assert found.setdefault(tool.name, plain) == plain, (name, tool.name)
+    assert found == builtin_tools()
+
+
+def test_borrowed_tools_are_named_and_known(tmp_path: Path) -> None:
+    for file in (SUITES / "recovery").glob("*.yaml"):
+        if file.name in ("suite.yaml", "notes.yaml"):
+            (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    notes = tmp_path / "notes.yaml"
+    notes.write_text(notes.read_text(encoding="utf-8").replace("  - read_note\n", "  - red_note\n"), encoding="utf-8")
+    with pytest.raises(
+        SuiteError, match=r"notes.yaml:\d+: tools\[3\]: expected a tool in full, or one of the suite that"
+    ):
+        load(tmp_path)
+    head = tmp_path / "suite.yaml"
+    head.write_text(head.read_text(encoding="utf-8").replace("borrows: tools", "borrows: nowhere"), encoding="utf-8")
+    with pytest.raises(SuiteError, match=r"borrows: expected another built-in suite, found 'nowhere'"):
+        load(tmp_path)
 
 
 # Wrong agents.
