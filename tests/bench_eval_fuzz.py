@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
+from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -20,6 +21,19 @@ LONGEST = 2**18
 TIMES = 8
 LINEAR = 2.0
 """Time per character at 8 times the length, over that at the length: linear is 1, quadratic 8."""
+
+
+class Pattern(NamedTuple):
+    """A text of any length: something repeated between a head and a tail."""
+
+    head: str
+    mark: str
+    tail: str
+
+
+HEADS = ("", '{"a": "', "<write_to_file><path>a</path><content>", '<tool_call>{"name": "')
+SOUND = (Pattern('{"a": [1', ",1", "]}"), Pattern('{"a": "', "x", '"}'), Pattern("{", '"k": 1, ', '"z": 1}'))
+PATTERNS = (*SOUND, *(Pattern(head, mark, "") for head in HEADS for mark in MARKS))
 
 
 def fuzz_rows(texts: int, first_seed: int, workers: int = 2) -> Iterator[Row]:
@@ -64,24 +78,22 @@ def _batch(number: int, size: int) -> tuple[int, list[str]]:
 def linear_rows() -> Iterator[Row]:
     """Yield, by codec, the worst growth of time per character over the patterns that parsers stumble on.
 
-    A text of JSON that does not open like JSON is refused at its first character, whatever its length: below 1.
+    Of the patterns that look worst, the least of three more measurements counts, so that no pause of the machine does.
     """
     for codec in CODECS:
-        worst = max(MARKS, key=lambda mark, codec=codec: growth(codec, mark))  # type: ignore[misc]
-        ratio = min(growth(codec, worst) for _ in range(3))
-        name = (
-            f"{codec.protocol.name} {codec.name}: time per character at {TIMES} times the length, worst of {len(MARKS)}"
-        )
-        yield Figure(name, ratio, bar=LINEAR, met=ratio <= LINEAR)
+        worst = sorted(PATTERNS, key=lambda pattern, codec=codec: growth(codec, pattern))[-3:]  # type: ignore[misc]
+        ratio = max(min(growth(codec, pattern) for _ in range(3)) for pattern in worst)
+        name = f"{codec.protocol.name} {codec.name}: time per character at {TIMES} times the length"
+        yield Figure(f"{name}, worst of {len(PATTERNS)} patterns", ratio, bar=LINEAR, met=ratio <= LINEAR)
 
 
-def growth(codec: Codec, mark: str) -> float:
+def growth(codec: Codec, pattern: Pattern) -> float:
     """Return the time per character at `LONGEST` over that at an eighth of it."""
-    return _per_character(codec, mark, LONGEST) / _per_character(codec, mark, LONGEST // TIMES)
+    return _per_character(codec, pattern, LONGEST) / _per_character(codec, pattern, LONGEST // TIMES)
 
 
-def _per_character(codec: Codec, mark: str, length: int) -> float:
-    text = mark * (length // len(mark))
+def _per_character(codec: Codec, pattern: Pattern, length: int) -> float:
+    text = pattern.head + pattern.mark * (length // len(pattern.mark)) + pattern.tail
     return min(map(_once, repeat(codec, 3), repeat(text, 3))) / len(text)
 
 
