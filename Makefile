@@ -1,7 +1,7 @@
 # One command for each thing that is done often; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock loop test test-all check bench-loop tiny clean
+.PHONY: help install venv lock loop test test-all check bench-loop bench-eval tiny clean
 
 PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -58,6 +58,9 @@ check: install ## format, lint, strict types, the import arrow and the size budg
 
 bench-loop: install ## whole turns over several seeds, and controls that must not be approved [SEED=n] [FULL=1]
 	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_loop $(ARGS)
+
+bench-eval: install ## agreement with outsiders' checkers, and the harness beside inspect_ai [SEED=n] [FULL=1]
+	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_eval $(ARGS)
 
 tiny: install ## train the shipped base model `tiny` again; goes on where it was stopped
 	@$(BIN)/python -m training.tiny $(ARGS)

@@ -15,6 +15,7 @@ from typing import Any
 from evaluation.expand import expand
 from evaluation.files import atomic_write
 from evaluation.located import Document, Location, SuiteError, not_json, parse, read_jsonl, read_yaml
+from evaluation.protocols.tasks import HEAD, expand_tasks, is_task_suite
 from evaluation.records import stable_id
 from evaluation.scenario_checks import scenario_mistakes
 from evaluation.scenarios import Part, Scenario, ToolDef
@@ -37,7 +38,9 @@ def load(
     """
     path = Path(suite)
     if (isinstance(suite, str) and suite in builtin_suites()) or path.is_dir():
-        return expand(suite, seed, split_seed, counts)
+        folder = SUITES / suite if isinstance(suite, str) and suite in builtin_suites() else path
+        draw = expand_tasks if is_task_suite(folder) else expand
+        return draw(folder, seed, split_seed, counts)
     if path.suffix not in (".yaml", ".yml", ".jsonl"):
         names = ", ".join(builtin_suites()) or "none"
         found = "a file of another type" if path.exists() else "no such file"
@@ -52,16 +55,17 @@ def load(
 
 def builtin_suites() -> list[str]:
     """Return the names of the built-in suites."""
-    return sorted(path.parent.name for path in SUITES.glob("*/suite.yaml"))
+    heads = [*SUITES.glob("*/suite.yaml"), *SUITES.glob(f"*/{HEAD}")]
+    return sorted(path.parent.name for path in heads)
 
 
 @functools.cache
 def builtin_tools() -> dict[str, ToolDef]:
-    """Return the tools of the built-in suites by name."""
+    """Return the tools of the built-in suites of templates by name."""
     return {
         name: ToolDef.model_validate(tool.model_dump(include=set(ToolDef.model_fields)))
-        for suite in builtin_suites()
-        for name, (_, tool) in read_template(SUITES / suite).tools.items()
+        for head in sorted(SUITES.glob("*/suite.yaml"))
+        for name, (_, tool) in read_template(head.parent).tools.items()
     }
 
 

@@ -140,7 +140,7 @@ class StopReason(StrEnum):
     ANSWERED = "answered"
     """The assistant answered without a further call."""
     CALLED = "called"
-    """The scenario asks for calls only, and they were made."""
+    """The scenario asks for calls only, and they were made; or the call that ends the task was."""
     TURN_LIMIT = "turn_limit"
     """The limit of model calls was reached."""
     TOKEN_LIMIT = "token_limit"

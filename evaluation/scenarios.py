@@ -256,6 +256,8 @@ class Scenario(Record):
     expected: Expected
     stop: Literal["answer", "calls"] = "answer"
     """`calls`: the episode ends with the first turn, and calls are not executed (as in the Berkeley leaderboard)."""
+    completion: tuple[str, ...] = ()
+    """Tools that end the task: a call of one, in a turn in which no call failed, ends the episode."""
     max_turns: int = Field(default=6, ge=1)
     """Most model calls."""
     tags: tuple[str, ...] = ()

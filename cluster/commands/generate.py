@@ -105,7 +105,7 @@ def _module(tools: Path) -> str:
 
 @contextmanager
 def _client(model: str, flags: Mapping[str, Any], config: Path | None) -> Iterator[ModelClient]:
-    from cluster.commands.test import find_model
+    from cluster.commands.models import find_model
     from evaluation.engines.client import LocalModel
 
     with opened(flags, config) as at:

@@ -1,4 +1,4 @@
-"""`ratchet test`: attempt scenarios, judge recorded outputs, generate scenarios, and import those of others."""
+"""`ratchet test`: its commands put together, and `check`, which judges recorded outputs."""
 
 from __future__ import annotations
 

@@ -204,6 +204,11 @@ class Attempt:
         self.messages.append(_answered(call, outcome))
         return outcome
 
+    def refuse(self, call: ToolCall, reason: str) -> None:
+        """Answer a call with the reason why it was not made, which is a failure of the call's."""
+        self.fail(FailureKind.TOOL_ERROR, reason, call.id)
+        self.messages.append(_answered(call, failed(FailureKind.TOOL_ERROR, reason)))
+
     def check(self, calls: Sequence[ToolCall]) -> None:
         """Record which of the calls could not be made, without making any."""
         tools = {tool.name: tool for tool in self.scenario.tools}

@@ -271,7 +271,7 @@ class Maker:
         return all(at == place or self._near.likeness(place, at) < TOO_LIKE for place in places)
 
     def _spoken(self, said: Arguments, random: Random) -> str:
-        if said.tool.name.startswith(chains.NOTE):
+        if said.tool.name.startswith(chains.NOTE) and "title" in said.values:
             return f"read my note “{said.values['title']}”"
         spoken = phrasing.speak(said.tool, said.values, random)
         if len(spoken.pairs) <= 4:

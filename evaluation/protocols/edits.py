@@ -54,21 +54,29 @@ def block_mistake(diff: str) -> str | None:
 
 def searched(diff: str) -> list[str]:
     """Return the text that each block looks for, without the hints above it; empty where the blocks cannot be read."""
+    return [old for old, _ in blocks(diff)]
+
+
+def blocks(diff: str) -> list[tuple[str, str]]:
+    """Return the old and the new text of each block, without the hints; empty where the blocks cannot be read."""
     if block_mistake(diff) is not None:
         return []
-    out: list[str] = []
-    inside = False
+    out: list[list[str]] = []
+    inside: int | None = None
     for line in diff.split("\n"):
-        if _SEARCH.fullmatch(line.rstrip()):
-            inside = True
-            out.append("")
-        elif _DIVIDER.fullmatch(line.rstrip()):
-            inside = False
-        elif inside and not out[-1] and (_HINT.fullmatch(line.rstrip()) or not line.strip("-")):
+        marked = line.rstrip()
+        if _SEARCH.fullmatch(marked):
+            inside = 0
+            out.append(["", ""])
+        elif _DIVIDER.fullmatch(marked):
+            inside = 1
+        elif _REPLACE.fullmatch(marked):
+            inside = None
+        elif inside == 0 and not out[-1][0] and (_HINT.fullmatch(marked) or not line.strip("-")):
             continue
-        elif inside:
-            out[-1] += line + "\n"
-    return out
+        elif inside is not None:
+            out[-1][inside] += line + "\n"
+    return [(old, new) for old, new in out]
 
 
 def _line_mistake(line: str, wanted: str, before: str) -> str | None:

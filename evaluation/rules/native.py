@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from evaluation.records import Episode, Message, ModelCall, StopReason, ToolCall, Verdict
+from evaluation.records import Episode, Message, ModelCall, StopReason, ToolCall, Validation, Verdict
 from evaluation.rules.base import VALID, Call, Finding, Ruling, calls_of, invalid
 from evaluation.scenarios import Scenario
 from evaluation.validators import VALIDATORS, exact_calls, validate
@@ -24,10 +24,15 @@ def judge(scenario: Scenario, output: Any) -> Ruling:
     if calls is None and (scenario.expected.calls or scenario.expected.any_call):
         said = f"expected a list of objects with one key each, {{name: arguments}}, found {shown(output)}"
         return invalid(Finding(error="format", message=said))
-    validations = validate(scenario, _episode(scenario, calls or []), _OF_CALLS)
-    if exact_calls(validations):
+    found = validations(scenario, calls or [])
+    if exact_calls(found):
         return VALID
-    return invalid(*(Finding(error=v.name, message=v.reason) for v in validations if v.verdict != Verdict.PASSED))
+    return invalid(*(Finding(error=v.name, message=v.reason) for v in found if v.verdict != Verdict.PASSED))
+
+
+def validations(scenario: Scenario, calls: list[Call]) -> tuple[Validation, ...]:
+    """Return what each validator of calls says of `calls`, with how sure it is."""
+    return validate(scenario, _episode(scenario, calls), _OF_CALLS)
 
 
 def _episode(scenario: Scenario, calls: list[Call]) -> Episode:
