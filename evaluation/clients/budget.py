@@ -117,9 +117,9 @@ class Budgeted:
             await self._budget.settle(most, taken)
         return completion
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the client."""
-        await close(self._model)
+        close(self._model)
 
     def _cost(self, tokens_in: int, tokens_out: int) -> Spent:
         return Spent(self._price.of(tokens_in, tokens_out), tokens_in + tokens_out)

@@ -9,14 +9,14 @@ from evaluation.models import ModelClient
 
 @runtime_checkable
 class Closing(Protocol):
-    """A client that holds connections or files."""
+    """A client that holds a model, connections or a file."""
 
-    async def aclose(self) -> None:
-        """Let go of them. A closed client that is asked again opens anew."""
+    def close(self) -> None:
+        """Let go of it."""
         ...
 
 
-async def close(client: ModelClient) -> None:
-    """Close the client's connections and files, where it holds any, in the event loop that used it."""
+def close(client: ModelClient) -> None:
+    """Close what the client holds, where it holds anything."""
     if isinstance(client, Closing):
-        await client.aclose()
+        client.close()

@@ -5,6 +5,7 @@ request waits for its place (`limiter.py`), is made, and is made again as `retry
 holds no place. The library's parsing is left out too: an answer is read as plain JSON (`chat_api.py`), so that whatever
 an endpoint sends becomes a completion or a `ModelError`. Latency is that of the try that was answered, from request to
 last byte, without any wait of ours. The library's exceptions are not chained: they hold requests, and those the key.
+Connections belong to the event loop that they were made in, and are closed when it ends; there is nothing to close.
 Limits: an answer of at most `LARGEST` bytes. Where an endpoint does not tell its usage, it is estimated.
 """
 
@@ -46,6 +47,12 @@ class _Got(NamedTuple):
     latency_ms: float
 
 
+class _Opened(NamedTuple):
+    client: AsyncOpenAI
+    loop: asyncio.AbstractEventLoop
+    kept: asyncio.Task[None]
+
+
 class OpenAIModel:
     """Asks one model at one endpoint."""
 
@@ -54,7 +61,7 @@ class OpenAIModel:
         self.config = config
         self.limiter = Limiter(config.concurrency)
         self._chance = chance or random.Random()
-        self._opened: tuple[AsyncOpenAI, asyncio.AbstractEventLoop] | None = None
+        self._opened: _Opened | None = None
         self._room = "max_tokens"
         self._told_of_usage = False
 
@@ -83,12 +90,6 @@ class OpenAIModel:
             if got.retry_after_s:
                 self.limiter.hold(got.retry_after_s)
             await asyncio.sleep(decision.wait_s)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        opened, self._opened = self._opened, None
-        if opened is not None and opened[1] is asyncio.get_running_loop():
-            await opened[0].close()
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self._who()})"
@@ -162,11 +163,12 @@ class OpenAIModel:
         )
 
     def _client(self) -> AsyncOpenAI:
-        """Return the library's client of the running event loop: connections belong to the loop they were made in."""
+        """Return the library's client of the running event loop."""
         loop = asyncio.get_running_loop()
-        if self._opened is None or self._opened[1] is not loop:
-            self._opened = (_open(self.config), loop)
-        return self._opened[0]
+        if self._opened is None or self._opened.loop is not loop:
+            client = _open(self.config)
+            self._opened = _Opened(client, loop, loop.create_task(_kept_open(client)))
+        return self._opened.client
 
     def _with_room(self, body: dict[str, Any]) -> dict[str, Any]:
         return {self._room if name == "max_tokens" else name: value for name, value in body.items()}
@@ -193,6 +195,14 @@ async def _streamed(stream: AsyncIterator[Any]) -> dict[str, Any] | Failed:
     if whole.finish is None:
         return Failed(ModelErrorKind.CUT_OFF, f"the stream ended after {whole.chunks} chunks, without a finish reason")
     return whole.body()
+
+
+async def _kept_open(client: AsyncOpenAI) -> None:
+    """Close the connections when this is cancelled, as `asyncio.run` does with what is left at its end."""
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await client.close()
 
 
 @functools.cache

@@ -74,11 +74,11 @@ class Recording:
         except ModelError as error:
             return {"error": str(error.args[0]), "error_kind": error.kind}
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the file, unless it is shared, and the client."""
         if self._own:
             self.journal.close()
-        await close(self._client)
+        close(self._client)
 
 
 class Replay:
@@ -114,7 +114,7 @@ class Replay:
             )
         return _told(known)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the file."""
         self.journal.close()
 

@@ -7,12 +7,13 @@ which is which.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from evaluation.clients.budget import Budget, Budgeted
+from evaluation.clients.closing import close
 from evaluation.clients.endpoint import OPENAI_URL, EndpointConfig
 from evaluation.clients.journal import RecordingError
 from evaluation.clients.replay import Recording, Replay
@@ -50,18 +51,41 @@ class ClientOptions:
     record: Path | None = None
     """File to record the calls in. Flag: `--record`."""
     budget: Budget | None = None
-    """Shared by all clients of the run. Flag: `--budget`."""
+    """Shared by all clients of the run, in one process. Flag: `--budget`."""
 
 
-class Resolved(NamedTuple):
-    """A client and what it costs."""
+@dataclass(frozen=True)
+class ClientSpec:
+    """A client that was checked and can be opened anywhere: light, can be pickled, and holds no key."""
 
-    client: ModelClient
-    """To be closed with `evaluation.clients.closing.close` in the event loop that used it."""
+    spec: str
+    options: ClientOptions
+    name: str
+    """What episodes will record as their model."""
     prices: PriceTable
     """The table with the price that was given; for `Scales.prices`."""
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What its user should know: a price that nobody told, lines of a recording that were passed over."""
+
+    def open(self, env: Mapping[str, str] | None = None) -> ModelClient:
+        """Return the client, its key read from the environment; to be closed by `evaluation.clients.closing.close`.
+
+        Raises `ClientError` where a file cannot be opened any more.
+        """
+        kind, _, rest = self.spec.partition(":")
+        try:
+            return _wrapped(_made(kind, rest, self.options, os.environ if env is None else env), self)
+        except (RecordingError, ScriptError, DiskError) as error:
+            raise ClientError(f"{self.spec}: {error}") from error
+
+    @contextmanager
+    def client(self) -> Iterator[ModelClient]:
+        """Give the client, and close it at the end. Raises `ClientError`."""
+        opened = self.open()
+        try:
+            yield opened
+        finally:
+            close(opened)
 
 
 def is_client(spec: str) -> bool:
@@ -75,24 +99,29 @@ def client_for(
     *,
     prices: PriceTable | None = None,
     env: Mapping[str, str] | None = None,
-) -> Resolved:
-    """Return the client that `spec` names. Raises `ClientError` with every mistake; no message holds a key."""
+) -> ClientSpec:
+    """Return what `spec` names, checked. Raises `ClientError` with every mistake; no message holds a key."""
     options, env = options or ClientOptions(), os.environ if env is None else env
     kind, _, rest = spec.partition(":")
-    table = prices or load_prices()
-    mistakes = [] if is_client(spec) else [f"--model: expected {' or '.join(f'{k}:…' for k in KINDS)}, found {spec!r}"]
-    if is_client(spec) and not rest:
+    if not is_client(spec):
+        raise ClientError(f"--model: expected {', '.join(f'{one}:…' for one in KINDS)}, found {spec!r}")
+    table, name, notes = prices or load_prices(), rest, list[str]()
+    mistakes = [*_of_options(kind, options), *(_of_endpoint(options, env) if kind == "openai" else ())]
+    if not rest:
         mistakes.append(f"--model: expected {kind}:{'MODEL' if kind == 'openai' else 'FILE'}, found no name after it")
-    mistakes += _of_options(kind, options)
-    if kind == "openai" and rest:
-        mistakes += _of_endpoint(options, env)
-        mistakes += _of_price(rest, options, table)
+    elif kind != "openai":
+        name = _of_file(kind, rest, mistakes, notes)
+    if options.price_in is not None and options.price_out is not None:
+        table = table.with_price(name, options.price_in, options.price_out)
+    mistakes += _of_price(kind, name, options, table)
     if mistakes:
         raise ClientError("\n".join(mistakes))
-    client = _made(kind, rest, options, env)
-    if options.price_in is not None and options.price_out is not None:
-        table = table.with_price(client.name, options.price_in, options.price_out)
-    return Resolved(_wrapped(client, options, table), table, _notes(kind, client, table))
+    if kind == "openai" and table.listed(name) is None:
+        notes.append(
+            f"no price of {name} is known: costs are reckoned at the rate of local models;"
+            " give --price-in and --price-out, per million tokens"
+        )
+    return ClientSpec(spec, options, name, table, tuple(notes))
 
 
 def _of_options(kind: str, options: ClientOptions) -> list[str]:
@@ -135,26 +164,46 @@ def _of_endpoint(options: ClientOptions, env: Mapping[str, str]) -> list[str]:
     return wrong
 
 
-def _of_price(model: str, options: ClientOptions, table: PriceTable) -> list[str]:
-    """A budget in money means nothing at a price that nobody told."""
-    told = options.price_in is not None or table.listed(model) is not None
-    if options.budget is None or options.budget.money is None or told:
+def _of_file(kind: str, rest: str, mistakes: list[str], notes: list[str]) -> str:
+    """Return the name of the model in a script or a recording; add what is wrong with it, and what is to be known."""
+    try:
+        client = _made(kind, rest, ClientOptions(), {})
+    except (RecordingError, ScriptError) as error:
+        mistakes.append(f"--model: {error}")
+        return rest
+    if isinstance(client, Replay) and client.journal.torn:
+        torn = client.journal.torn
+        notes.append(f"{client.journal.path}: {torn} unfinished line(s) of a killed writer were passed over")
+    close(client)
+    return client.name
+
+
+def _of_price(kind: str, name: str, options: ClientOptions, table: PriceTable) -> list[str]:
+    """A budget needs a price; one in money, of an endpoint, a price that somebody told."""
+    if options.budget is None:
         return []
-    return [
-        f"--budget: expected a price of {model} to reckon with, found none in price table {table.version}; give"
-        " --price-in and --price-out, per million tokens"
-    ]
+    told = table.listed(name) is not None if kind == "openai" and options.budget.money is not None else True
+    try:
+        table.price(name)
+    except LookupError:
+        told = False
+    return (
+        []
+        if told
+        else [
+            f"--budget: expected a price of {name} to reckon with, found none in price table {table.version}; give"
+            " --price-in and --price-out, per million tokens"
+        ]
+    )
 
 
 def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str]) -> ModelClient:
-    try:
-        if kind == "scripted":
-            return scripted(Path(rest).expanduser())
-        if kind == "replay":
-            name, _, model = rest.partition("#")
-            return Replay(Path(name).expanduser(), model or None)
-    except (RecordingError, ScriptError) as error:
-        raise ClientError(f"--model: {error}") from error
+    """Return the client itself. Raises `ScriptError` and `RecordingError`."""
+    if kind == "scripted":
+        return scripted(Path(rest).expanduser())
+    if kind == "replay":
+        path, _, model = rest.partition("#")
+        return Replay(Path(path).expanduser(), model or None)
     # Here, not above: the library takes a second to import, and nothing else needs it.
     from evaluation.clients.openai import OpenAIModel
 
@@ -170,28 +219,8 @@ def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str]) 
     )
 
 
-def _wrapped(client: ModelClient, options: ClientOptions, table: PriceTable) -> ModelClient:
+def _wrapped(client: ModelClient, spec: ClientSpec) -> ModelClient:
     """Put budget and recording around the client: what is in the recording already costs nothing."""
-    if options.budget is not None:
-        try:
-            price = table.price(client.name)
-        except LookupError as error:
-            raise ClientError(f"--budget: {error}") from error
-        client = Budgeted(client, options.budget, price)
-    if options.record is None:
-        return client
-    try:
-        return Recording(client, options.record.expanduser())
-    except (RecordingError, DiskError) as error:
-        raise ClientError(f"--record: {error}") from error
-
-
-def _notes(kind: str, client: ModelClient, table: PriceTable) -> tuple[str, ...]:
-    if isinstance(client, Replay) and client.journal.torn:
-        return (f"{client.journal.path}: {client.journal.torn} unfinished line(s) of a killed writer were passed over",)
-    if kind == "openai" and table.listed(client.name) is None:
-        return (
-            f"no price of {client.name} is known: costs are reckoned at the rate of local models;"
-            " give --price-in and --price-out, per million tokens",
-        )
-    return ()
+    if spec.options.budget is not None:
+        client = Budgeted(client, spec.options.budget, spec.prices.price(client.name))
+    return client if spec.options.record is None else Recording(client, spec.options.record.expanduser())

@@ -45,10 +45,7 @@ async def asked_at(answering: Answering, **more: Any) -> AsyncIterator[tuple[Ope
     async with Endpoint(answering) as endpoint:
         config = EndpointConfig("m", endpoint.url, Secret(KEY), **{"retries": FAST, **more})
         model = OpenAIModel(config, random.Random(0))
-        try:
-            yield model, endpoint
-        finally:
-            await model.aclose()
+        yield model, endpoint
 
 
 GREEDY = Sampling()
@@ -297,7 +294,6 @@ def test_an_endpoint_that_is_down_says_so() -> None:
         model = OpenAIModel(EndpointConfig("m", f"http://127.0.0.1:{free_port()}/v1", retries=FAST))
         with pytest.raises(ModelError) as raised:
             await model.complete(HI, (), Sampling())
-        await model.aclose()
         return raised.value
 
     got = asyncio.run(go())
@@ -448,7 +444,6 @@ def test_a_client_serves_one_event_loop_after_another() -> None:
         async with Endpoint(answers(completion("again"))) as endpoint:
             model.config = EndpointConfig("m", endpoint.url)
             got = await model.complete(HI, (), Sampling())
-            await model.aclose()
             return got.message.content
 
     assert [asyncio.run(go()), asyncio.run(go())] == ["again", "again"]
@@ -478,7 +473,6 @@ def test_parameters_of_a_url_are_sent() -> None:
         async with Endpoint(answers(completion())) as endpoint:
             model = OpenAIModel(EndpointConfig("m", f"{endpoint.url}?api-version=2024-10"))
             await model.complete(HI, (), Sampling())
-            await model.aclose()
             return endpoint.asked[0].path
 
     assert asyncio.run(go()) == "/v1/chat/completions?api-version=2024-10"

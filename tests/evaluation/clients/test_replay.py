@@ -69,13 +69,13 @@ def test_what_was_recorded_is_replayed_to_the_byte_in_any_order(tmp_path: Path) 
     path = tmp_path / "deep" / "calls.jsonl"
     recording = Recording(Counting(), path)
     first = ask(recording, "a", "b", "c", tools=(TOOL,)) + ask(recording, "a", seed=1)
-    asyncio.run(recording.aclose())
+    recording.close()
     replay = Replay(path)
     again = list(reversed(ask(replay, "c", "b", "a", tools=(TOOL,)))) + ask(replay, "a", seed=1)
     assert [repr(one) for one in again] == [repr(one) for one in first]
     assert again == first
     assert (replay.name, replay.template_hash) == ("m", "t1")
-    asyncio.run(replay.aclose())
+    replay.close()
 
 
 def test_a_miss_is_an_error_and_no_call(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_file_that_changed_meanwhile_is_an_error_of_the_model(tmp_path: Path) 
     replay = Replay(path)
     path.write_text("x")
     assert "can no longer be read" in str(ask(replay, "a")[0])
-    asyncio.run(replay.aclose())
+    replay.close()
     assert "can no longer be read" in str(ask(replay, "a")[0])
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ def test_only_names_with_a_kind_of_client_are_clients() -> None:
 def test_an_endpoint_is_asked_with_the_key_of_the_environment() -> None:
     async def go() -> tuple[str, str]:
         async with Endpoint(answers(completion("hello"))) as endpoint:
-            found = client_for("openai:m", ClientOptions(base_url=endpoint.url), env={"OPENAI_API_KEY": KEY})
-            got = await found.client.complete((Message(role="user", content="hi"),), (), Sampling())
-            await close(found.client)
+            env = {"OPENAI_API_KEY": KEY}
+            client = client_for("openai:m", ClientOptions(base_url=endpoint.url), env=env).open(env)
+            got = await client.complete((Message(role="user", content="hi"),), (), Sampling())
+            close(client)
             return got.message.content, endpoint.asked[0].headers["authorization"]
 
     assert asyncio.run(go()) == ("hello", f"Bearer {KEY}")
@@ -46,10 +48,11 @@ def test_an_endpoint_is_asked_with_the_key_of_the_environment() -> None:
 
 def test_address_and_key_come_from_flag_and_variables_the_nearest_first() -> None:
     env = {"OPENAI_API_KEY": "of-openai", "RATCHET_API_KEY": " mine ", "OPENAI_BASE_URL": "http://there/v1"}
-    client = client_for("openai:m", env=env).client
+    client = client_for("openai:m", env=env).open(env)
     assert isinstance(client, OpenAIModel)
     assert (client.config.base_url, client.config.key.reveal()) == ("http://there/v1", "mine")
-    other = client_for("openai:m", ClientOptions(base_url="http://here/v1"), env={**env, "RATCHET_API_KEY": ""}).client
+    env["RATCHET_API_KEY"] = ""
+    other = client_for("openai:m", ClientOptions(base_url="http://here/v1"), env=env).open(env)
     assert isinstance(other, OpenAIModel)
     assert (other.config.base_url, other.config.key.reveal()) == ("http://here/v1", "of-openai")
 
@@ -77,7 +80,7 @@ def test_all_mistakes_come_in_one_message_and_no_key_in_it() -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "words"),
     [
-        ("tiny", ClientOptions(), "expected openai:… or scripted:… or replay:…, found 'tiny'"),
+        ("tiny", ClientOptions(), "expected openai:…, scripted:…, replay:…, found 'tiny'"),
         ("openai:", ClientOptions(base_url="http://h/v1"), "expected openai:MODEL"),
         ("replay:", ClientOptions(), "expected replay:FILE"),
         ("replay:none.jsonl", ClientOptions(), "expected a file of recorded calls at none.jsonl"),
@@ -114,7 +117,7 @@ def test_a_table_without_any_price_of_a_model_is_named_where_a_budget_needs_it(t
         {"version": "7", "currency": "EUR", "models": [{"name": "x", "input": 1, "output": 1}]}
     )
     path = script(tmp_path, {"say": {"content": "hello"}})
-    with pytest.raises(ClientError, match=r"--budget: expected a price for model 'scripted:replies' in price table 7"):
+    with pytest.raises(ClientError, match=r"--budget: expected a price of scripted:replies .* table 7"):
         client_for(f"scripted:{path}", ClientOptions(budget=Budget(tokens=5)), prices=table, env=NONE)
 
 
@@ -124,7 +127,7 @@ def test_a_budget_is_kept_by_the_client_and_recorded_answers_cost_nothing(tmp_pa
     options = ClientOptions(record=tmp_path / "c.jsonl", budget=budget)
 
     async def go() -> list[Any]:
-        client = client_for(f"scripted:{path}", options, env=NONE).client
+        client = client_for(f"scripted:{path}", options, env=NONE).open()
         assert isinstance(client, Recording)
         asked = [client.complete((Message(role="user", content=text),), (), Sampling()) for text in "aaab"]
         done = [await one for one in asked[:3]]
@@ -132,20 +135,24 @@ def test_a_budget_is_kept_by_the_client_and_recorded_answers_cost_nothing(tmp_pa
         budget.exhausted = True
         with pytest.raises(ModelError) as raised:
             await asked[3]
-        await close(client)
+        close(client)
         return [done[0] == done[2], taken, raised.value.kind]
 
     assert asyncio.run(go()) == [True, 2, ModelErrorKind.OUT_OF_BUDGET]
-    replay = client_for(f"replay:{tmp_path / 'c.jsonl'}", env=NONE)
-    assert isinstance(replay.client, Replay)
-    assert replay.client.name == "scripted:replies"
+    spec = client_for(f"replay:{tmp_path / 'c.jsonl'}", env=NONE)
+    with pickle.loads(pickle.dumps(spec)).client() as replay:
+        assert isinstance(replay, Replay)
+        assert replay.name == spec.name == "scripted:replies"
+    (tmp_path / "c.jsonl").unlink()
+    with pytest.raises(ClientError, match="expected a file of recorded calls"):
+        spec.open()
 
 
 def test_unfinished_lines_of_a_recording_are_noted(tmp_path: Path) -> None:
     path = script(tmp_path, {"say": {"content": "hello"}})
     record = tmp_path / "c.jsonl"
-    client = client_for(f"scripted:{path}", ClientOptions(record=record), env=NONE).client
-    asyncio.run(client.complete((Message(role="user", content="a"),), (), Sampling()))
+    with client_for(f"scripted:{path}", ClientOptions(record=record), env=NONE).client() as client:
+        asyncio.run(client.complete((Message(role="user", content="a"),), (), Sampling()))
     with record.open("a") as file:
         file.write('{"key": "ab')
     assert "1 unfinished line(s)" in client_for(f"replay:{record}#scripted:replies", env=NONE).notes[0]
