@@ -434,7 +434,7 @@ def test_256_are_in_flight_at_an_endpoint_that_takes_100_ms() -> None:
     assert 250 <= endpoint.most <= 256
     # Until the first half is answered, whoever leaves makes room for the next at once.
     assert min(sent[:256]) >= 250
-    assert endpoint.connections <= 256, "connections are kept"
+    assert endpoint.connections < 512, "connections are kept, but for those that were idle for seconds"
 
 
 def test_a_client_serves_one_event_loop_after_another() -> None:

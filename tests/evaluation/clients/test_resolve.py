@@ -72,7 +72,7 @@ def test_all_mistakes_come_in_one_message_and_no_key_in_it() -> None:
     lines = str(raised.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "--price-in, --price-out", "--price-in", "--concurrency", "--request-seconds", "--base-url",
-        "RATCHET_API_KEY or OPENAI_API_KEY",
+        "RATCHET_API_KEY or OPENAI_API_KEY", "--budget",
     ]  # fmt: skip
     assert KEY not in str(raised.value)
 
