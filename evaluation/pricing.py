@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import glob
 from pathlib import Path
 
 import yaml
@@ -23,6 +24,10 @@ class Price(Record):
     """Per million prompt tokens."""
     output: float = Field(ge=0)
     """Per million output tokens."""
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """Return what so many tokens cost."""
+        return (tokens_in * self.input + tokens_out * self.output) / 1_000_000
 
 
 class PriceTable(Record):
@@ -44,8 +49,17 @@ class PriceTable(Record):
 
     def cost(self, tokens_in: int, tokens_out: int, model: str) -> float:
         """Return the cost in the table's currency. Raises `LookupError` for a model without a price."""
-        price = self.price(model)
-        return (tokens_in * price.input + tokens_out * price.output) / 1_000_000
+        return self.price(model).of(tokens_in, tokens_out)
+
+    def listed(self, model: str) -> Price | None:
+        """Return the price that a pattern of its own gives a model; None where only `*`, or nothing, matches."""
+        return next((p for p in self.models if p.name != "*" and fnmatch.fnmatchcase(model, p.name)), None)
+
+    def with_price(self, model: str, input: float, output: float) -> PriceTable:
+        """Return the table with a price for this one model before all others; its version tells the price."""
+        first = Price(name=glob.escape(model), input=input, output=output)
+        version = f"{self.version}+{model}:{input:g}/{output:g}"
+        return self.model_copy(update={"models": (first, *self.models), "version": version})
 
 
 @functools.cache

@@ -163,6 +163,8 @@ class ModelCall(Record):
     tokens_in: int
     tokens_out: int
     finish: Literal["stop", "tool_calls", "length", "error"]
+    fingerprint: str = ""
+    """What the endpoint calls the state of its backend; empty where it does not say."""
 
 
 class AgentStep(Record):

@@ -14,14 +14,16 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import openai
 from openai import AsyncOpenAI
 
 from evaluation.agents import attempt
-from evaluation.models import Completion, ModelError, Sampling
-from evaluation.records import Message, ToolCall, ToolSpec
+from evaluation.clients.chat_api import read_answer, request_body
+from evaluation.models import Completion, ModelError, ModelErrorKind, Sampling
+from evaluation.records import Message, ToolSpec
 from evaluation.scenarios import Scenario
 from evaluation.validators import judge, task_success
 from serving.spool import Tally
@@ -59,38 +61,26 @@ class GatewayModel:
         """Return the next assistant turn. Raises `ModelError`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        create: Any = self._client.chat.completions.with_raw_response.create
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(
-                model=self._model,
-                messages=[m.to_openai() for m in messages],  # type: ignore[misc]
-                tools=[t.to_openai() for t in tools] or openai.omit,  # type: ignore[misc]
-                max_tokens=sampling.max_tokens,
-                temperature=sampling.temperature,
-                seed=sampling.seed,
+            raw = await create(
+                **request_body(self._model, messages, tools, sampling),
                 extra_headers={"X-Ratchet-Conversation": self._conversation},
             )
+            answer = read_answer(json.loads(raw.text), len(messages))
         except openai.OpenAIError as error:
             self.failed += 1
             lost = isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
             self.unreachable = lost
             raise ModelError(f"the gateway did not answer: {error}") from error
+        except ValueError as error:
+            self.failed += 1
+            raise ModelError(f"the gateway's answer cannot be read: {error}", ModelErrorKind.BROKEN_ANSWER) from error
         self.captured = raw.headers["X-Ratchet-Captured"]
         self.variant = raw.headers["X-Ratchet-Variant"]
-        answer = raw.parse()
-        message = answer.choices[0].message
-        calls = tuple(
-            ToolCall(id=c.id, name=c.function.name, arguments=json.loads(c.function.arguments))
-            for c in message.tool_calls or ()
-            if c.type == "function"
-        )
-        used = answer.usage
-        return Completion(
-            Message(role="assistant", content=message.content or "", tool_calls=calls),
-            used.prompt_tokens if used else 0,
-            used.completion_tokens if used else 0,
-            (loop.time() - started) * 1000,
-            "tool_calls" if calls else "length" if answer.choices[0].finish_reason == "length" else "stop",
-        )
+        took = (loop.time() - started) * 1000
+        counts = answer.tokens_in or 0, answer.tokens_out or 0
+        return Completion(answer.message, *counts, took, answer.finish, answer.malformed)
 
 
 @dataclass

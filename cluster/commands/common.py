@@ -25,6 +25,7 @@ INTERRUPTED = 130
 OURS = frozenset(
     {
         "CheckpointError",
+        "ClientError",
         "DiskError",
         "EngineClosed",
         "HeldOutOverlap",
@@ -34,6 +35,7 @@ OURS = frozenset(
         "ModelError",
         "ModelFolderError",
         "PortTaken",
+        "RecordingError",
         "RegistryError",
         "RolloutStuck",
         "RunError",

@@ -267,6 +267,7 @@ class Attempt:
                 tokens_in=completion.tokens_in,
                 tokens_out=completion.tokens_out,
                 finish=completion.finish,
+                fingerprint=completion.fingerprint,
             )
         )
         return replace(completion, message=message)

@@ -33,3 +33,18 @@ def test_a_broken_table_is_refused_with_its_name(tmp_path, text) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=r"expected a price table in .*prices\.yaml"):
         load_prices(path)
+
+
+def test_a_price_of_one_s_own_comes_before_the_table_s_and_is_told_by_its_version() -> None:
+    table = load_prices()
+    own = table.with_price("gpt-4o [beta]", 3, 9)
+    assert own.cost(1_000_000, 1_000_000, "gpt-4o [beta]") == 12
+    assert own.cost(1_000_000, 0, "gpt-4o b") == table.cost(1_000_000, 0, "gpt-4o b")
+    assert own.version == f"{table.version}+gpt-4o [beta]:3/9"
+
+
+def test_a_price_for_all_that_is_left_is_no_price_of_its_own() -> None:
+    found = load_prices().listed("gpt-4o-mini")
+    assert found is not None
+    assert found.of(1_000_000, 0) == found.input
+    assert load_prices().listed("a-model-of-mine") is None

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+
+import pytest
+
+from evaluation.models import ModelError, ModelErrorKind, Sampling, ScriptedModel, UnfitPrompt
+from evaluation.records import Message
+
+
+def test_an_error_tells_the_kind_that_it_was_given_first() -> None:
+    assert str(ModelError("no", ModelErrorKind.REFUSED)) == "refused: no"
+    assert str(ModelError("no")) == "no"
+    assert str(UnfitPrompt("too long")) == "too long"
+    assert (ModelError("no").kind, UnfitPrompt("x").kind) == (ModelErrorKind.OTHER, ModelErrorKind.UNFIT_PROMPT)
+
+
+@pytest.mark.parametrize(
+    "error", [ModelError("no", ModelErrorKind.FILTERED), ModelError("no"), UnfitPrompt("long")], ids=str
+)
+def test_an_error_is_the_same_on_the_other_side_of_a_process(error: ModelError) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), back.kind) == (type(error), str(error), error.kind)
+
+
+def test_only_what_every_request_would_meet_ends_a_run() -> None:
+    assert {kind for kind in ModelErrorKind if kind.ends_run} == {
+        ModelErrorKind.REFUSED,
+        ModelErrorKind.UNKNOWN_MODEL,
+        ModelErrorKind.OUT_OF_BUDGET,
+    }
+
+
+def test_a_script_that_has_ended_has_no_answer() -> None:
+    model = ScriptedModel([Message(role="assistant", content="once")])
+
+    async def twice() -> ModelErrorKind:
+        await model.complete((), (), Sampling())
+        with pytest.raises(ModelError, match="has 1 turns; turn 2 was asked") as raised:
+            await model.complete((), (), Sampling())
+        return raised.value.kind
+
+    assert asyncio.run(twice()) is ModelErrorKind.NO_ANSWER
