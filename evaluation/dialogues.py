@@ -70,7 +70,7 @@ def dialogue_fields(
     world = merged(domain.world, fill_value(told.world, values))
     user = ScriptedUser.model_validate(fill_value(told.user.model_dump(), values))
     policy = domain.policy or Policy()
-    rehearsal = _Rehearsal(name, user, policy, ToolBox(tools, world), values)
+    rehearsal = _Rehearsal(name, user, policy, box=ToolBox(tools, world), values=values)
     script = [rehearsal.step(at, step, last=at == len(told.steps)) for at, step in enumerate(told.steps, start=1)]
     known = rehearsal.known
     _require_final(name, _filled(name, told.final, known), world, rehearsal.box.world)
@@ -105,7 +105,9 @@ def merged(world: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 class _Rehearsal:
     """A dialogue that is gone through, step by step."""
 
-    def __init__(self, name: str, user: ScriptedUser, policy: Policy, box: ToolBox, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, user: ScriptedUser, policy: Policy, *, box: ToolBox, values: Mapping[str, Any]
+    ) -> None:
         self._name, self._script, self._policy, self._values = name, user, policy, values
         self._user = Scripted(user)
         self._said: str | None = None
