@@ -185,3 +185,11 @@ def test_a_second_process_is_refused_while_a_run_is_under_way(tmp_path: Path, le
 
     carry_out(run, replace(work(), concurrency=1), ledger, meanwhile, keep=False)
     assert len(list(read_attempts(run.folder))) == 30
+
+
+def test_the_validator_in_the_documentation_works(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "test-runs.md").read_text()
+    path = tmp_path / "polite.py"
+    path.write_text(page.split("```python\n")[1].split("```")[0])
+    run, _ = done(tmp_path, SCENARIOS[:1], validators=str(path))
+    assert next(run.attempts()).validations[-1].name == "polite"
