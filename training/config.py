@@ -10,7 +10,7 @@ from evaluation.records import Record
 
 SMALL = 100_000_000
 """Most parameters of a small model: one made for a narrow task, which learns at rates that would harm a large one."""
-USUAL_RATES = {("lora", True): 4e-3, ("full", True): 1.5e-3, ("lora", False): 2e-4, ("full", False): 2e-5}
+USUAL_RATES = {("lora", True): 3e-3, ("full", True): 2e-3, ("lora", False): 2e-4, ("full", False): 2e-5}
 """Learning rates by recipe, and whether the base is small."""
 
 
@@ -40,7 +40,7 @@ class Emphasis(NamedTuple):
 class OptimConfig(Record):
     """AdamW and its schedule: linear warm-up, cosine down to a share of the rate, that rate, cooldown to nothing."""
 
-    learning_rate: float = Field(default=4e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     """Where it is not set, a turn and `ratchet train run` take what suits the recipe and the base: `usual_rate`."""
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps that warm up."""
@@ -78,7 +78,7 @@ class LoraConfig(Record):
     targets: str = "all-linear"
     """PEFT's `target_modules`: `all-linear` or module names joined by commas."""
     embeddings: float | None = Field(default=None, ge=0, le=1)
-    """Rate of the input embeddings as a share of the adapters' rate; 0: they do not train. None: 0.2 in a small model
+    """Rate of the input embeddings as a share of the adapters' rate; 0: they do not train. None: 0.7 in a small model
     (up to 100M parameters), which has yet to learn what the words of its task mean, else 0."""
 
 

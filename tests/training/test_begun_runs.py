@@ -52,7 +52,7 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"config": CONFIG.model_copy(update={"seed": 4})}, "seed: expected 3, found 4"),
     ({"config": CONFIG.model_copy(update={"recipe": "full"})}, "recipe: expected lora, found full"),
     ({"config": CONFIG.model_copy(update={"optim": CONFIG.optim.model_copy(update={"learning_rate": 0.5})})},
-     "optim.learning_rate: expected 0.004, found 0.5"),
+     "optim.learning_rate: expected 0.003, found 0.5"),
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from training.config import LoraConfig, TrainConfig
 from training.model import is_small
 from training.recipes.steps import run_steps
 
-SHARE_IF_SMALL = 0.2
+SHARE_IF_SMALL = 0.7
 
 
 class Folded(peft.tuners.lora.Linear):  # type: ignore[misc]
