@@ -18,12 +18,12 @@ from typing import Protocol
 
 from cluster.runs import Run, RunEnd, RunPlan, RunState, begin, count, find_run, finish
 from evaluation.agents import Limits, agent_named
+from evaluation.clients.budget import Budget, Budgeted
 from evaluation.examples import Scales
 from evaluation.figures import Tally
 from evaluation.ledger import Ledger
 from evaluation.ledger.records import RunRecord, Status
 from evaluation.models import ModelClient, Sampling
-from evaluation.own_validators import with_validators
 from evaluation.pricing import PriceTable
 from evaluation.protocols import spec
 from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adherence
@@ -35,7 +35,9 @@ from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attem
 from evaluation.run_folder import RunFile, RunFolderError
 from evaluation.scenarios import Scenario
 from evaluation.tools.outside import Reach
+from evaluation.validators import VALIDATORS
 from evaluation.validators.base import Validator
+from evaluation.validators.own import load_validators
 
 _STATUS = {
     RunState.FINISHED: Status.FINISHED,
@@ -55,6 +57,11 @@ class ModelSource(Protocol):
     @property
     def prices(self) -> PriceTable:
         """What its tokens cost."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its user should know."""
         ...
 
     def client(self) -> AbstractContextManager[ModelClient]:
@@ -153,7 +160,8 @@ def _attempt_missing(
         if work.spread is not None:
             maker = stack.enter_context(work.spread(plan, work))
         else:
-            maker = stack.enter_context(here(plan, work.model, work.user_model, options))
+            left = None if work.budget is None else work.budget - tally.cost
+            maker = stack.enter_context(here(plan, work.model, work.user_model, options, left=left))
         result = asyncio.run(
             run_attempts(
                 work.scenarios,
@@ -171,12 +179,27 @@ def _attempt_missing(
 
 
 @contextmanager
-def here(plan: RunPlan, model: ModelSource, user_model: ModelSource | None, options: RunOptions) -> Iterator[Maker]:
-    """Give what makes the run's attempts in this process. Raises what opening a model raises."""
+def here(
+    plan: RunPlan,
+    model: ModelSource,
+    user_model: ModelSource | None,
+    options: RunOptions,
+    *,
+    left: float | None = None,
+) -> Iterator[Maker]:
+    """Give what makes the run's attempts in this process, at a cost of `left` at most.
+
+    Raises what opening a model raises.
+    """
+    budget = Budget(money=left) if left is not None and left > 0 else None
+
+    def paid(source: ModelSource) -> ModelClient:
+        client = stack.enter_context(source.client())
+        return client if budget is None else Budgeted(client, budget, source.prices.price(client.name))
+
     with ExitStack() as stack:
-        client = encoded(stack.enter_context(model.client()), plan.protocol)
-        user = stack.enter_context(user_model.client()) if user_model is not None else None
-        yield Here(client, plan.id, options, user)
+        user = paid(user_model) if user_model is not None else None
+        yield Here(encoded(paid(model), plan.protocol), plan.id, options, user, budget)
 
 
 def run_options(plan: RunPlan, concurrency: int, prices: PriceTable, budget: float | None) -> RunOptions:
@@ -197,10 +220,9 @@ def run_options(plan: RunPlan, concurrency: int, prices: PriceTable, budget: flo
 
 def _validators(path: str) -> dict[str, Validator]:
     try:
-        source = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFolderError(f"--validators: expected a Python file, found {path}: {error}") from None
-    return with_validators(source, path)
+        return VALIDATORS | load_validators(Path(path))
+    except ValueError as error:
+        raise RunFolderError(f"--validators: {error}") from None
 
 
 def spoken(protocol: str) -> tuple[spec.Protocol, str]:

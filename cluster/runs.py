@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from evaluation.clients.resolve import ClientOptions
 from evaluation.figures import RunFigures, Tally
 from evaluation.files import atomic_write
 from evaluation.outcomes import outcome_of_episode
@@ -48,7 +49,8 @@ class RunPlan(Record):
     """As it was asked for."""
     model_name: str
     """As the episodes name it."""
-    base_url: str | None = None
+    client: ClientOptions = ClientOptions()
+    """Of a model that is no local one."""
     user_model: str | None = None
     agent: str = "tools"
     protocol: str | None = None

@@ -58,14 +58,14 @@ class Spread:
         self.name = name
         self._busy = dict.fromkeys(actors, 0)
 
-    async def make(self, job: Job) -> Judged:
+    async def make(self, job: Job) -> Judged | None:
         """Let an actor make the attempt. Raises `RunFolderError` where none is left."""
         last = "none was started"
         while self._busy:
             actor = min(self._busy, key=lambda one: self._busy[one])
             self._busy[actor] += 1
             try:
-                judged: Judged = await actor.make.remote(job)
+                judged: Judged | None = await actor.make.remote(job)
             except ray.exceptions.ActorDiedError as error:
                 self._busy.pop(actor, None)
                 last = str(error).splitlines()[0]
@@ -85,6 +85,6 @@ class _Attempter:
         options = replace(options, limits=Limits(reach=reach))
         self._maker = self._open.enter_context(here(plan, model, user_model, options))
 
-    async def make(self, job: Job) -> Judged:
+    async def make(self, job: Job) -> Judged | None:
         """Make one attempt."""
         return await self._maker.make(job)

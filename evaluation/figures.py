@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.outcomes import MEASURES, Outcome
+from evaluation.outcomes import MEASURES, SHARES, Outcome
 from evaluation.records import FailureKind, Record, StopReason
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate, mean_interval, share_interval
@@ -31,8 +31,6 @@ from evaluation.stats.intervals import Estimate, mean_interval, share_interval
 _Column = NDArray[Any]
 _K = TypeVar("_K", FailureKind, StopReason, tuple[str, str])
 
-SHARES = ("tool_accuracy", "exact_calls", "task_success", "protocol_clean")
-"""Measures that are yes or no for one attempt."""
 NO_TOOL = "no tool"
 SUCCESS = "task_success"
 

@@ -17,7 +17,7 @@ from evaluation.examples import metrics_of
 from evaluation.pricing import PriceTable
 from evaluation.records import Episode, Example, FailureKind, Message, Metrics, Record, ToolCall, Validation
 from evaluation.scenarios import ExpectedCall, Scenario
-from evaluation.stats.intervals import Estimate, mean_interval, wilson
+from evaluation.stats.intervals import Estimate, mean_interval, share_interval
 from evaluation.validators import exact_calls, protocol_clean, task_success, tool_accuracy
 
 
@@ -54,6 +54,8 @@ MEASURES: dict[str, Measure] = {
     "cost": lambda o: o.cost,
 }
 """What is measured of each outcome; None where it was not judged. `latency_ms` is per model call."""
+SHARES = ("tool_accuracy", "exact_calls", "task_success", "protocol_clean")
+"""Measures that are yes or no for one attempt."""
 
 
 def outcome_of(scenario: Scenario, example: Example) -> Outcome:
@@ -105,7 +107,7 @@ def summarize(outcomes: Iterable[Outcome]) -> dict[str, Estimate]:
     by_scenario: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_scenario[outcome.scenario_id].append(outcome)
-    return {name: _estimate(list(by_scenario.values()), measure) for name, measure in MEASURES.items()}
+    return {name: _estimate(list(by_scenario.values()), name) for name in MEASURES}
 
 
 def failures_by_kind(outcomes: Iterable[Outcome]) -> dict[FailureKind, int]:
@@ -113,8 +115,9 @@ def failures_by_kind(outcomes: Iterable[Outcome]) -> dict[FailureKind, int]:
     return dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None))
 
 
-def _estimate(scenarios: Sequence[Sequence[Outcome]], measure: Measure) -> Estimate:
+def _estimate(scenarios: Sequence[Sequence[Outcome]], name: str) -> Estimate:
+    measure = MEASURES[name]
     values = [judged for attempts in scenarios if (judged := [v for o in attempts if (v := measure(o)) is not None])]
-    if all(len(judged) == 1 and isinstance(judged[0], bool) for judged in values):
-        return wilson(sum(bool(judged[0]) for judged in values), len(values))
-    return mean_interval(np.array([statistics.fmean(judged) for judged in values]))
+    means = np.array([statistics.fmean(judged) for judged in values])
+    made = np.array([len(judged) for judged in values])
+    return share_interval(means, made) if name in SHARES else mean_interval(means)

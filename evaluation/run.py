@@ -18,11 +18,12 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from evaluation.agents import Agent, Limits, ToolsAgent, attempt, episode_id
+from evaluation.clients.budget import Budget
 from evaluation.examples import Origin, Scales, to_example
 from evaluation.figures import RunFigures, Tally
 from evaluation.models import ModelClient, Sampling
 from evaluation.outcomes import Outcome, outcome_of_episode
-from evaluation.records import Example, FailureKind
+from evaluation.records import Example, FailureKind, StopReason
 from evaluation.run_folder import Attempted
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
@@ -65,8 +66,8 @@ class Maker(Protocol):
         """What episodes record as their model."""
         ...
 
-    async def make(self, job: Job) -> Judged:
-        """Make one. What goes wrong in it is data; what is raised ends the run."""
+    async def make(self, job: Job) -> Judged | None:
+        """Make one; None: the budget does not suffice. What goes wrong in it is data; what is raised ends the run."""
         ...
 
 
@@ -245,14 +246,16 @@ class Here:
     run_id: str
     options: RunOptions
     user_model: ModelClient | None = None
+    budget: Budget | None = None
+    """What its clients pay from."""
 
     @property
     def name(self) -> str:
         """What episodes record as their model."""
         return self.model.name
 
-    async def make(self, job: Job) -> Judged:
-        """Make one attempt and judge it."""
+    async def make(self, job: Job) -> Judged | None:
+        """Make one attempt and judge it; None where the budget ended it."""
         episode = await attempt(
             job.scenario,
             self.model,
@@ -263,6 +266,9 @@ class Here:
             limits=self.options.limits,
             user_model=self.user_model,
         )
+        broken = episode.stop_reason in (StopReason.MODEL_ERROR, StopReason.USER_ERROR)
+        if broken and self.budget is not None and self.budget.exhausted:
+            return None
         return judge(job.scenario, episode, self.options.validators)
 
 
@@ -315,7 +321,11 @@ class _Made(NamedTuple):
 
 async def _work(jobs: _Jobs, maker: Maker, keeper: _Keeper) -> None:
     for job in jobs:
-        await keeper.keep(job, await maker.make(job))
+        judged = await maker.make(job)
+        if judged is None:
+            jobs.cut = True
+        else:
+            await keeper.keep(job, judged)
 
 
 class _Keeper:

@@ -12,6 +12,8 @@ import typer
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.models import BaseUrlFlag
+from evaluation.clients.resolve import ClientOptions
 from evaluation.scenarios import Part
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def agents(
     model: Annotated[
         str, typer.Option(help="`scripted` (answers every step rightly), `tiny`, a folder, `name:version`.")
     ] = SCRIPTED,
-    base_url: Annotated[str | None, typer.Option(help="Address of the model's endpoint.")] = None,
+    base_url: BaseUrlFlag = None,
     suite: Annotated[str, typer.Option(help="Built-in suite, or a file of scenarios.")] = "agents",
     part: Annotated[Part, typer.Option(help="Part of the suite.")] = Part.HELD_OUT,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many scenarios.")] = None,
@@ -92,7 +94,7 @@ def _models(
         return
     from cluster.commands.models import model_spec
 
-    with opened(flags, config) as at, model_spec(at, model, base_url).client() as client:
+    with opened(flags, config) as at, model_spec(at, model, ClientOptions(base_url=base_url)).client() as client:
         yield lambda _: client
 
 

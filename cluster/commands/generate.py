@@ -14,6 +14,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.models import BaseUrlFlag
+from evaluation.clients.resolve import ClientOptions
 from evaluation.scenarios import Kind, Part
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def generate(
     kinds: Annotated[str, typer.Option(help="Kinds to make, with commas; all, when left out.")] = "",
     part: Annotated[Part | None, typer.Option(help="Scenarios of this part only.")] = None,
     model: Annotated[str | None, typer.Option(help="Model that rephrases, and thinks of look-alike tools.")] = None,
+    base_url: BaseUrlFlag = None,
     execute: Annotated[bool, typer.Option(help="Let scenarios execute the functions of a .py file.")] = False,
     home: HomeFlag = None,
     config: ConfigFlag = None,
@@ -52,7 +55,7 @@ def generate(
         source = read_tools(tools, _module(tools) if execute else None)
         generated = make(source.tools, count=count, seed=seed, split_seed=split_seed, kinds=chosen, part=part)
         if model is not None:
-            with _client(model, {"home": home}, config) as client:
+            with _client(model, base_url, {"home": home}, config) as client:
                 generated = asyncio.run(with_model(generated, client, seed=seed))
         made = accounts.account(generated, source, tools.name, model)
         accounts.save(generated, made, out)
@@ -104,17 +107,12 @@ def _module(tools: Path) -> str:
 
 
 @contextmanager
-def _client(model: str, flags: Mapping[str, Any], config: Path | None) -> Iterator[ModelClient]:
-    from cluster.commands.models import find_model
-    from evaluation.engines.client import LocalModel
+def _client(model: str, base_url: str | None, flags: Mapping[str, Any], config: Path | None) -> Iterator[ModelClient]:
+    from cluster.commands.models import model_spec
 
-    with opened(flags, config) as at:
-        folder, name = find_model(at, model)
-        local = LocalModel.load(folder, name, at.settings.engine.build(alone=True))
-        try:
-            yield local
-        finally:
-            local.close()
+    options = ClientOptions(base_url=base_url)
+    with opened(flags, config) as at, model_spec(at, model, options).client() as client:
+        yield client
 
 
 def _print(generated: Generated, source: Sourced, out: Path) -> None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 from cluster.commands.common import Opened
+from evaluation.clients.resolve import ClientOptions, client_for, is_client
 from evaluation.models import ModelClient
 from evaluation.pricing import PriceTable, load_prices
 
 if TYPE_CHECKING:
+    from cluster.running import ModelSource
     from evaluation.engines.transformers import EngineConfig
+
+FLAGS = {"time_limit_s": "request_seconds"}
+"""Names of flags that are not those of the option."""
+BaseUrlFlag = Annotated[str | None, typer.Option(help="Address of an openai: model's endpoint. [OPENAI_BASE_URL]")]
+MODEL_HELP = "`tiny`, a folder, `name:version`, `name@alias`, `openai:MODEL`, `replay:FILE` or `scripted:FILE`."
 
 
 class ModelSpec(NamedTuple):
@@ -23,6 +32,7 @@ class ModelSpec(NamedTuple):
     folder: str
     engine: EngineConfig
     prices: PriceTable
+    notes: tuple[str, ...] = ()
 
     @contextmanager
     def client(self) -> Iterator[ModelClient]:
@@ -36,14 +46,33 @@ class ModelSpec(NamedTuple):
             local.close()
 
 
-def model_spec(at: Opened, model: str, base_url: str | None = None) -> ModelSpec:
-    """Return what a name on the command line means. Raises `RegistryError`, `ModelFolderError` and `SettingsError`."""
+def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> ModelSource:
+    """Return what a name on the command line means: `openai:MODEL`, `scripted:FILE`, `replay:FILE`, or a local model.
+
+    Raises `ClientError`, `RegistryError`, `ModelFolderError` and `SettingsError`.
+    """
     from cluster.settings import SettingsError
 
-    if base_url is not None:
-        raise SettingsError(f"--base-url: expected a model behind an endpoint, found {model!r}, which is local")
+    options = options or ClientOptions()
+    if is_client(model):
+        return client_for(model, options)
+    set_there = options.model_dump(exclude_defaults=True, exclude={"budget", "concurrency"})
+    flags = [f"--{FLAGS.get(name, name).replace('_', '-')}" for name in set_there]
+    if flags:
+        raise SettingsError(
+            f"{', '.join(flags)}: expected a model behind an endpoint (openai:NAME), found {model!r}, which is local"
+        )
     folder, name = find_model(at, model)
     return ModelSpec(name, str(folder), at.settings.engine.build(alone=True), load_prices())
+
+
+def absolute(model: str) -> str:
+    """Return what the name means in any working folder."""
+    kind, _, rest = model.partition(":")
+    if is_client(model) and kind != "openai":
+        return f"{kind}:{Path(rest).expanduser().resolve()}"
+    path = Path(model).expanduser()
+    return str(path.resolve()) if model != "tiny" and path.is_dir() else model
 
 
 def find_model(at: Opened, model: str) -> tuple[Path, str]:

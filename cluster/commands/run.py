@@ -24,7 +24,9 @@ from cluster.commands.common import (
     print_json,
     said,
 )
+from cluster.commands.models import FLAGS, MODEL_HELP, BaseUrlFlag
 from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of
+from evaluation.clients.resolve import ClientOptions
 from evaluation.records import StopReason, stable_id
 from evaluation.scenarios import Part
 
@@ -47,7 +49,7 @@ class PartChoice(StrEnum):
 
 
 def run(
-    model: Annotated[str | None, typer.Option(help="`tiny`, a folder, `name:version` or `name@alias`. [tiny]")] = None,
+    model: Annotated[str | None, typer.Option(help=f"{MODEL_HELP} [tiny]")] = None,
     suite: Annotated[str | None, typer.Option(help="Built-in suite, or a file of scenarios.")] = None,
     part: Annotated[PartChoice | None, typer.Option(help="Part of the suite. [held_out]")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only scenarios with this tag; may be given again.")] = None,
@@ -57,7 +59,12 @@ def run(
     concurrency: Annotated[int | None, typer.Option(help="Episodes in flight.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws scenarios and tokens.")] = None,
     user_model: Annotated[str | None, typer.Option(help="Model that plays users, where scenarios have such.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Address of the model's endpoint.")] = None,
+    base_url: BaseUrlFlag = None,
+    stream: Annotated[bool, typer.Option(help="Let an openai: model send its answers piece by piece.")] = False,
+    request_seconds: Annotated[float | None, typer.Option(help="Time limit of one request. [120]")] = None,
+    price_in: Annotated[float | None, typer.Option(help="Of a million prompt tokens.")] = None,
+    price_out: Annotated[float | None, typer.Option(help="Of a million output tokens.")] = None,
+    record: Annotated[Path | None, typer.Option(help="File that keeps each call, for `--model replay:FILE`.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Speak this protocol: `roo:xml`; a name or a file.")] = None,
     validators: Annotated[Path | None, typer.Option(help="Python file with validators of one's own.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Most that the whole run may cost.")] = None,
@@ -80,7 +87,8 @@ def run(
     """
     begun_with = {"model": model, "suite": suite, "part": part, "tag": tag, "limit": limit, "agent": agent,
                   "attempts": attempts, "seed": seed, "user_model": user_model, "base_url": base_url,
-                  "protocol": protocol, "validators": validators}  # fmt: skip
+                  "stream": stream or None, "time_limit_s": request_seconds, "price_in": price_in,
+                  "price_out": price_out, "record": record, "protocol": protocol, "validators": validators}  # fmt: skip
     given = {name: value for name, value in begun_with.items() if value not in (None, [])}
     from cluster.runs import RunState
 
@@ -90,9 +98,13 @@ def run(
         flags = {"suite": kept.get("suite"), "run.attempts": kept.get("attempts"), "seed": kept.get("seed"),
                  "run.concurrency": concurrency, "home": home}  # fmt: skip
         with opened(flags, config) as at:
-            one, work = _prepared(at, plan or _planned(at, given), begun=plan is not None)
+            asked = plan or _planned(at, given)
+            work = _work(at, asked, budget)
             reach = reach_of(allow_tools, allow_host, work.scenarios)
-            work = replace(work, budget=budget, sync=sync, reach=reach, spread=_spread(at, spread))
+            work = replace(work, sync=sync, reach=reach, spread=_spread(at, asked, spread))
+            one = _run(at, asked, work, begun=plan is not None)
+            for note in work.model.notes:
+                console(as_json).print(f"Note: {note}", highlight=False, markup=False, soft_wrap=True)
             again = resume_command(one.plan.id, home, config)
             end, skipped = _carried_out(at, one, work, again, collect=collect, as_json=as_json)
     _say(one, end, skipped, again, as_json=as_json, currency=work.model.prices.currency)
@@ -120,21 +132,24 @@ def _resumed(resume: str | None, given: dict[str, Any], home: Path | None, confi
     if resume is None:
         return None
     if given:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        flags = ", ".join(f"--{FLAGS.get(name, name).replace('_', '-')}" for name in given)
         raise RunFolderError(f"--resume: expected a run to go on as it was begun, found {flags}; leave them out")
     return find_run(Home(Settings.load({"home": home}, config).home_path()).runs, resume).plan
 
 
 def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     """Return the plan of a new run. Raises what finding its model, suite, agent, protocol and validators raises."""
-    from cluster.commands.models import model_spec
+    from cluster.commands.models import absolute, model_spec
     from cluster.running import digest, spoken
     from cluster.runs import RunPlan
     from training.provenance import environment
 
     settings, now = at.settings, datetime.now(UTC)
-    asked = given.get("model", "tiny")
-    name = model_spec(at, asked, given.get("base_url")).name
+    asked = absolute(given.get("model", "tiny"))
+    options = ClientOptions(**{name: value for name, value in given.items() if name in ClientOptions.model_fields})
+    if options.record is not None:
+        options = options.model_copy(update={"record": options.record.expanduser().resolve()})
+    name = model_spec(at, asked, options).name
     protocol = None
     if "protocol" in given:
         _, encoding = spoken(given["protocol"])
@@ -153,8 +168,8 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
         scenarios=len(scenarios),
         model=asked,
         model_name=name,
-        base_url=given.get("base_url"),
-        user_model=given.get("user_model"),
+        client=options,
+        user_model=absolute(given["user_model"]) if "user_model" in given else None,
         agent=given.get("agent", "tools"),
         protocol=protocol,
         validators=str(given["validators"].resolve()) if "validators" in given else None,
@@ -187,26 +202,46 @@ def _scenarios(at: Opened, part: str | None, tags: tuple[str, ...], limit: int |
     return found
 
 
-def _prepared(at: Opened, plan: RunPlan, *, begun: bool) -> tuple[Run, Work]:
-    """Return the run, begun or found, and what it needs. Raises what is wrong with it before anything is written."""
+def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
+    """Return what the run needs. Raises what is wrong with it; nothing is written."""
     from cluster.commands.models import model_spec
-    from cluster.running import Work, require_same, resumed, run_options, start
+    from cluster.running import Work, run_options
 
-    spec = model_spec(at, plan.model, plan.base_url)
-    user = model_spec(at, plan.user_model) if plan.user_model is not None else None
-    scenarios = _scenarios(at, plan.part, plan.tags, plan.limit)
     concurrency = at.settings.run.concurrency
+    options = plan.client.model_copy(update={"budget": budget, "concurrency": concurrency})
+    spec = model_spec(at, plan.model, options)
+    user = model_spec(at, plan.user_model, _of_user(options, plan.user_model)) if plan.user_model is not None else None
     run_options(plan, concurrency, spec.prices, None)
+    return Work(_scenarios(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
+
+
+def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
+    """Return the run, begun now or found. Raises `RunFolderError` where its scenarios are no longer the same."""
+    from cluster.running import require_same, resumed, start
+
     run = resumed(at.home.runs, at.ledger, plan.id) if begun else start(at.home.runs, at.ledger, plan)
-    require_same(run, scenarios)
-    return run, Work(scenarios, spec, user, concurrency)
+    require_same(run, work.scenarios)
+    return run
 
 
-def _spread(at: Opened, actors: int | None) -> Any:
+def _of_user(options: ClientOptions, model: str) -> ClientOptions:
+    """Return the options of the model that plays users: at the same endpoint, at the table's price."""
+    there = options.base_url if model.startswith("openai:") else None
+    return options.model_copy(update={"base_url": there, "price_in": None, "price_out": None, "record": None,
+                                      "stream": False})  # fmt: skip
+
+
+def _spread(at: Opened, plan: RunPlan, actors: int | None) -> Any:
     """Return what spreads the attempts over Ray actors: where it was asked for, and on a cluster."""
     if actors is None and at.settings.ray.address is None:
         return None
     from cluster.spread import spread_over
+    from evaluation.run_folder import RunFolderError
+
+    if plan.client.record is not None:
+        raise RunFolderError(
+            "--record: expected a run in one process, found one over Ray actors; leave one of them out"
+        )
 
     return spread_over(at.settings, actors)
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.clients.budget import Budget, Budgeted
 from evaluation.clients.closing import close
 from evaluation.clients.endpoint import OPENAI_URL, EndpointConfig
 from evaluation.clients.journal import RecordingError
@@ -22,6 +21,7 @@ from evaluation.clients.secrets import Secret, url_mistake
 from evaluation.files import DiskError
 from evaluation.models import ModelClient
 from evaluation.pricing import PriceTable, load_prices
+from evaluation.records import Record
 
 KINDS = ("openai", "scripted", "replay")
 KEYS = ("RATCHET_API_KEY", "OPENAI_API_KEY")
@@ -32,9 +32,8 @@ class ClientError(ValueError):
     """The client that was asked for cannot be made; the message lists every mistake."""
 
 
-@dataclass(frozen=True)
-class ClientOptions:
-    """What the command line says of a client. For what a kind of client does not know, None is expected."""
+class ClientOptions(Record):
+    """What the command line says of a client, unchecked. For what a kind of client does not know, None is expected."""
 
     base_url: str | None = None
     """Of an OpenAI-compatible endpoint; None: OPENAI_BASE_URL, else OpenAI's own. Flag: `--base-url`."""
@@ -50,8 +49,8 @@ class ClientOptions:
     """Per million output tokens. Flag: `--price-out`."""
     record: Path | None = None
     """File to record the calls in. Flag: `--record`."""
-    budget: Budget | None = None
-    """Shared by all clients of the run, in one process. Flag: `--budget`."""
+    budget: float | None = None
+    """What the run may cost, so that a price is needed; whoever opens the client keeps it. Flag: `--budget`."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +178,10 @@ def _of_file(kind: str, rest: str, mistakes: list[str], notes: list[str]) -> str
 
 
 def _of_price(kind: str, name: str, options: ClientOptions, table: PriceTable) -> list[str]:
-    """A budget needs a price; one in money, of an endpoint, a price that somebody told."""
+    """A budget needs a price; that of an endpoint one that somebody told."""
     if options.budget is None:
         return []
-    told = table.listed(name) is not None if kind == "openai" and options.budget.money is not None else True
+    told = table.listed(name) is not None if kind == "openai" else True
     try:
         table.price(name)
     except LookupError:
@@ -220,7 +219,5 @@ def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str]) 
 
 
 def _wrapped(client: ModelClient, spec: ClientSpec) -> ModelClient:
-    """Put budget and recording around the client: what is in the recording already costs nothing."""
-    if spec.options.budget is not None:
-        client = Budgeted(client, spec.options.budget, spec.prices.price(client.name))
+    """Put the recording around the client, where one is to be made."""
     return client if spec.options.record is None else Recording(client, spec.options.record.expanduser())

@@ -161,7 +161,7 @@ def _named(found: list[Operation], notes: list[str], execute: str | None) -> Ite
                 f"tool {operation.name!r} is named {name!r}: a name has letters, digits, _ and -, and is unique"
             )
         taken.add(name)
-        function = f"evaluation.generate.plain_functions:{execute}.{operation.name}" if execute else None
+        function = f"{execute}:{operation.name}" if execute else None
         tool = ToolDef(name=name, description=operation.description, parameters=operation.parameters, function=function)
         yield SourceTool(tool, operation.output)
 

@@ -70,6 +70,7 @@ class Source(NamedTuple):
     wrong: float = 0.3
     seconds: float = 0.0
     prices: PriceTable = load_prices()
+    notes: tuple[str, ...] = ()
 
     @contextmanager
     def client(self) -> Iterator[ModelClient]:

@@ -86,7 +86,7 @@ def test_functions_of_a_file_are_executed_where_asked(tmp_path: Path, monkeypatc
     assert status == 0, error
     assert "Read 1 tools from Python signatures." in told
     assert {tool.function for one in load(out).scenarios for tool in one.tools if tool.name == "greet"} == {
-        "evaluation.generate.plain_functions:greetings_for_a_test.greet"
+        "greetings_for_a_test:greet"
     }
 
 

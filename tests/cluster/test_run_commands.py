@@ -32,7 +32,7 @@ def suite(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "model_spec", lambda at, model, base_url=None: Source(SCENARIOS, model))
+    monkeypatch.setattr(models, "model_spec", lambda at, model, options=None: Source(SCENARIOS, model))
 
 
 def ratchet(*arguments: object) -> Any:
@@ -67,7 +67,7 @@ def test_a_run_prints_its_figures_and_is_listed(home: Path, suite: Path, small_m
 
 def test_a_budget_has_its_own_status_and_says_how_to_go_on(home: Path, suite: Path, small_models: None) -> None:
     asked = ["--part", "train", "--suite", suite, "--concurrency", 1]
-    cut = ratchet("run", *asked, "--budget", 1e-6)
+    cut = ratchet("run", *asked, "--budget", 4e-5)
     assert cut.exit_code == 4
     assert "The budget was spent before all 20 attempts" in cut.stdout
     run = json.loads(ratchet("list", "--json").stdout)[0]
@@ -110,7 +110,7 @@ def test_a_model_that_never_answers_ends_with_a_summary_and_status_2(
         (["--tag", "nothing"], "with tag nothing, found none"),
         (["--part", "live"], "expected scenarios of part live, found none; it has 20 train, 0 held_out, 0 live"),
         (["--protocol", "nothing:xml"], "nothing"),
-        (["--validators", "nothing.py"], "--validators: expected a Python file"),
+        (["--validators", "nothing.py"], "expected a Python file (.py) with validators"),
     ],
 )
 def test_a_mistake_is_refused_and_leaves_nothing_behind(
@@ -196,7 +196,7 @@ RUN = """
 import sys
 from cluster.commands import models
 from tests.cluster.run_making import Source, many
-models.model_spec = lambda at, model, base_url=None: Source(many(20), model, seconds=0.05)
+models.model_spec = lambda at, model, options=None: Source(many(20), model, seconds=0.05)
 from cluster.cli import main
 main()
 """

@@ -13,12 +13,14 @@ from evaluation.figures import RunFigures
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.records import Status
 from evaluation.pricing import load_prices
-from evaluation.records import StopReason
+from evaluation.records import FailureKind, StopReason
 from evaluation.run import Progress
 from evaluation.run_folder import EPISODES, RunFolderError, read_attempts
 from tests.cluster.run_making import Source, done, many, plan
 
 SCENARIOS = many(30)
+DEAREST = 5e-5
+"""More than any one call of theirs can cost, in the currency of the price table."""
 
 
 @pytest.fixture
@@ -49,9 +51,12 @@ def test_a_run_is_kept_whole_and_has_its_row_in_the_ledger(tmp_path: Path, ledge
 def test_a_budget_cuts_the_run_and_going_on_makes_just_what_is_missing(tmp_path: Path, ledger: Ledger) -> None:
     run = start(tmp_path / "runs", ledger, plan(SCENARIOS))
     whole = done(tmp_path / "other", SCENARIOS)[1].figures
-    half = carry_out(run, work(budget=whole.cost / 2, concurrency=1), ledger, lambda _: None, keep=False)
+    budget = DEAREST + whole.cost / 2
+    half = carry_out(run, work(budget=budget, concurrency=8), ledger, lambda _: None, keep=False)
     assert half.state is RunState.CUT
     assert 0 < half.figures.attempts < 30
+    assert 0 < half.figures.cost <= budget
+    assert not half.figures.failures.keys() & {FailureKind.MODEL_ERROR}, "an attempt that was not paid for is none"
     assert ledger.run("run-one").status is Status.STOPPED
     kept = [one.episode.id for one in run.attempts()]
     again = resumed(tmp_path / "runs", ledger, "run-one")
@@ -151,8 +156,8 @@ def test_validators_of_ones_own_count_and_their_mistakes_are_named(tmp_path: Pat
     assert end.figures.failures
     for text, wrong in [
         ("1/0", "ZeroDivisionError"),
-        ("x = 1", "found none"),
-        ("VALIDATORS = {'a': 3}", "'a': 3"),
+        ("x = 1", "found None"),
+        ("VALIDATORS = {'a': 3}", "a: expected a function of scenario and episode, found 3"),
         ("VALIDATORS = []", r"found \[\]"),
         (None, "expected a Python file"),
     ]:

@@ -87,7 +87,9 @@ def test_measures_are_those_of_a_summary() -> None:
     metrics = made.figures().metrics
     assert metrics["tokens_per_episode"].value is not None
     for name, found in metrics.items():
-        assert found == summary[name] or found.value == pytest.approx(summary[name].value)
+        assert (found.value, found.low, found.high) == pytest.approx(
+            (summary[name].value, summary[name].low, summary[name].high)
+        )
         assert found.n == summary[name].n
 
 
