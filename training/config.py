@@ -14,7 +14,7 @@ USUAL_RATES = {("lora", True): 3e-3, ("full", True): 2e-3, ("lora", False): 2e-4
 """Learning rates by recipe, and whether the base is small."""
 
 
-USUAL_SEEN, MOST_PASSES = 16_000, 4
+USUAL_SEEN, MOST_PASSES = 20_000, 4
 """Rows that a run sees where nothing else is said, and how often at most it sees each."""
 
 
@@ -102,7 +102,7 @@ class TrainConfig(Record):
 
     recipe: Literal["lora", "full", "scratch"] = "lora"
     epochs: int | None = Field(default=None, ge=1)
-    """Passes over the rows; None: until about 16,000 rows were seen, in one pass at least and four at most."""
+    """Passes over the rows; None: until about 20,000 rows were seen, in one pass at least and four at most."""
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; None: as `epochs` has it."""
     seed: int = 0
@@ -111,7 +111,7 @@ class TrainConfig(Record):
     The training loss in the curve has it, the evaluation loss has not."""
     name_weight: float = Field(default=1.0, gt=0)
     """Factor of the loss of the name of a tool that is called, which decides which one it is."""
-    mask_names: float = Field(default=0.5, ge=0, le=1)
+    mask_names: float = Field(default=0.8, ge=0, le=1)
     """Share of the rows whose tools get other names, drawn from the vocabulary, so that descriptions are read (arXiv
     2410.04587). Rows kept for evaluation keep theirs."""
     eval_share: float = Field(default=0.03, ge=0, lt=1)

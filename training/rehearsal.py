@@ -16,7 +16,7 @@ from evaluation.records import Source
 from training.snapshot import SnapshotRow
 from training.tiny.generator import conversation
 
-SHARE_IF_SMALL = 0.1
+SHARE_IF_SMALL = 0.3
 
 
 def rehearsal(count: int, seed: int, task_key: str) -> Iterator[SnapshotRow]:

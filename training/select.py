@@ -56,7 +56,7 @@ class SelectConfig(Record):
     file of scenarios has none."""
     rehearsal: float | None = Field(default=None, ge=0, le=1)
     """Conversations about made-up tools, as a share of the selected rows, so that tools which are not among those are
-    still read (`training/rehearsal.py`). None: 0.1 where the base is small (up to 100M parameters), else none."""
+    still read (`training/rehearsal.py`). None: 0.3 where the base is small (up to 100M parameters), else none."""
     together: int = Field(default=6, ge=1)
     """Further examples that share their list of tools: training computes what they share once. 1: each has its own."""
     scrub: bool = True
