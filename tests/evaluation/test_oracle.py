@@ -101,5 +101,9 @@ def test_the_oracle_passes_the_built_in_suite_and_flaws_do_not(name) -> None:
                 episode = run(one, suite_oracle([one], edit))
             except LookupError:
                 continue
+            if one.expected.partial:
+                # What is done counts, not by which calls; and a question may be worded in any way.
+                assert edit is flaws.changed_value or not task_success(validate(one, episode)), (one.id, edit.__name__)
+                continue
             judged = {v.name: v.verdict for v in validate(one, episode)}
             assert judged["arguments"] == Verdict.FAILED, (one.id, edit.__name__)

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -310,7 +311,8 @@ def test_an_endpoint_that_never_answers_is_left_in_time() -> None:
 
     for stream in (False, True):
         got, asked = ask(hangs, stream=stream, time_limit_s=0.1)
-        assert (got.kind, len(asked)) == (K.TIMED_OUT, 3)
+        assert (got.kind, "after 3 tries" in str(got)) == (K.TIMED_OUT, True)
+        assert 1 <= len(asked) <= 3, "on a busy machine a try may be over before the endpoint hears of it"
 
 
 def test_an_answer_that_does_not_end_is_left_at_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,9 +334,10 @@ def test_after_failures_that_pass_comes_the_answer_with_the_latency_of_its_try_a
     assert got.message.content == "third"
     assert len(asked) == 3
     slow = RetryPolicy(tries=2, first_s=0.001, longest_s=5)
+    begun = time.perf_counter()
     got, asked = ask(answers(error(429, Retry_After="0.6"), completion()), retries=slow)
     assert len(asked) == 2
-    assert got.latency_ms < 500
+    assert got.latency_ms < (time.perf_counter() - begun) * 1000 - 590
 
 
 def test_what_an_endpoint_asks_for_is_waited_by_all_requests() -> None:
@@ -416,11 +419,16 @@ def test_an_episode_records_kind_seed_and_fingerprint() -> None:
     assert episode.failures[0].message.startswith("ModelError: refused: m at http://127.0.0.1")
 
 
-def test_256_are_in_flight_at_an_endpoint_that_takes_100_ms() -> None:
+def test_256_are_in_flight_at_an_endpoint_that_can_take_them() -> None:
     sent: list[int] = []
 
     async def go() -> Endpoint:
-        async def slow(_: Asked) -> AsyncIterator[Any]:
+        all_there = asyncio.Event()
+
+        async def slow(asked: Asked) -> AsyncIterator[Any]:
+            if asked.number == 255:
+                all_there.set()
+            await all_there.wait()
             await asyncio.sleep(0.1)
             sent.append(model.limiter.in_flight)
             yield response(200, json.dumps(completion()))
@@ -431,7 +439,7 @@ def test_256_are_in_flight_at_an_endpoint_that_takes_100_ms() -> None:
 
     endpoint = asyncio.run(go())
     assert len(endpoint.asked) == 512
-    assert 250 <= endpoint.most <= 256
+    assert endpoint.most == 256
     # Until the first half is answered, whoever leaves makes room for the next at once.
     assert min(sent[:256]) >= 250
     assert endpoint.connections < 512, "connections are kept, but for those that were idle for seconds"
