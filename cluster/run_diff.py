@@ -20,8 +20,8 @@ from cluster.report_text import NAMES, SCALES, show
 from cluster.run_text import plain
 from cluster.runs import Run
 from evaluation.compare import Comparison, PairRow, summarise
-from evaluation.examples import labels_of
 from evaluation.outcomes import outcome_of_episode
+from evaluation.pairs import pair_row
 from evaluation.pricing import PriceTable
 from evaluation.run_folder import Attempted
 
@@ -84,27 +84,8 @@ def _rows(run: Run, arm: str, prices: PriceTable) -> Iterator[PairRow]:
 
 
 def _row(one: Attempted, arm: str, prices: PriceTable) -> PairRow:
-    scenario = one.scenario
-    outcome = outcome_of_episode(scenario, one.episode, one.validations, prices)
-    return PairRow(
-        scenario_id=scenario.id,
-        group=scenario.group,
-        kind=scenario.kind,
-        tags=scenario.tags,
-        arm=arm,
-        attempt=one.episode.attempt,
-        expected_calls=outcome.expected_calls,
-        given_calls=outcome.given_calls,
-        verdicts={v.name: v.verdict for v in one.validations},
-        tool_accuracy=outcome.tool_accuracy,
-        exact_calls=outcome.exact_calls,
-        task_success=outcome.task_success,
-        protocol_clean=outcome.protocol_clean,
-        quality=labels_of(one.validations).response_quality,
-        tokens=float(outcome.tokens_in + outcome.tokens_out),
-        latency_ms=outcome.latency_ms / outcome.model_calls if outcome.model_calls else None,
-        cost=outcome.cost,
-    )
+    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, prices)
+    return pair_row(one.scenario, outcome, one.validations, arm=arm, attempt=one.episode.attempt)
 
 
 def diff_json(found: RunDiff) -> dict[str, Any]:

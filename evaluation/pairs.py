@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from evaluation.agents import attempt
 from evaluation.compare import PairRow
-from evaluation.examples import Origin, Scales, to_example
+from evaluation.examples import Origin, Scales, quality, to_example
 from evaluation.models import ModelClient, Sampling
-from evaluation.outcomes import outcome_of
-from evaluation.records import Example
+from evaluation.outcomes import Outcome, outcome_of
+from evaluation.records import Example, Validation
 from evaluation.scenarios import Scenario
 from evaluation.validators import judge
 
@@ -112,12 +112,14 @@ async def _one(
     run = f"{run_id}/{arm}"
     judged = judge(scenario, await attempt(scenario, model, sampling=seeded, attempt=number, run_id=run))
     example = to_example(scenario, *judged, run_id=run, origin=Origin(), scales=Scales())
-    return pair_row(scenario, example, arm=arm, attempt=number), example
+    row = pair_row(scenario, outcome_of(scenario, example), example.validations, arm=arm, attempt=number)
+    return row, example
 
 
-def pair_row(scenario: Scenario, example: Example, *, arm: str, attempt: int) -> PairRow:
+def pair_row(
+    scenario: Scenario, outcome: Outcome, validations: Sequence[Validation], *, arm: str, attempt: int
+) -> PairRow:
     """Return the comparison's row of one judged attempt."""
-    outcome = outcome_of(scenario, example)
     return PairRow(
         scenario_id=scenario.id,
         group=scenario.group,
@@ -127,12 +129,12 @@ def pair_row(scenario: Scenario, example: Example, *, arm: str, attempt: int) ->
         attempt=attempt,
         expected_calls=outcome.expected_calls,
         given_calls=outcome.given_calls,
-        verdicts={v.name: v.verdict for v in example.validations},
+        verdicts={v.name: v.verdict for v in validations},
         tool_accuracy=outcome.tool_accuracy,
         exact_calls=outcome.exact_calls,
         task_success=outcome.task_success,
         protocol_clean=outcome.protocol_clean,
-        quality=example.labels.response_quality,
+        quality=quality(validations),
         tokens=float(outcome.tokens_in + outcome.tokens_out),
         latency_ms=outcome.latency_ms / outcome.model_calls if outcome.model_calls else None,
         cost=outcome.cost,

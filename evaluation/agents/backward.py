@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evaluation.agents.parsing import Extracted, extracted, lines, some_text
-from evaluation.agents.prompts import Context, Fact, asked, parameter_type
+from evaluation.agents.prompts import Context, Fact, parameter_type
 from evaluation.agents.similarity import same_words
-from evaluation.agents.steps import Steps, StepSettings, partial, with_missing
-from evaluation.records import FailureKind, Message, StopReason
+from evaluation.agents.steps import Steps, StepSettings, converse, partial, with_missing
+from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import ToolDef
 from evaluation.tools.execute import argument_mistakes
 
@@ -55,13 +55,13 @@ class BackwardAgent:
 
     async def run(self, at: Attempt) -> StopReason:
         """Answer what the user asks, until the user says nothing more."""
-        while True:
+
+        async def answer(context: Context) -> str:
             search = _Search(Steps(at, self.name, self.settings.steps), self.settings)
-            fact = await search.reach(asked(at), ())
-            answer = fact.answer if fact.found else partial([fact, *search.data])
-            at.say(Message(role="assistant", content=answer))
-            if not await at.reply():
-                return StopReason.ANSWERED
+            fact = await search.reach(context, ())
+            return fact.answer if fact.found else partial([fact, *search.data])
+
+        return await converse(at, answer)
 
 
 class _Search:

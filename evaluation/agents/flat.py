@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evaluation.agents.parsing import lines, some_text, yes_or_no
-from evaluation.agents.prompts import Context, Fact, asked, described
-from evaluation.agents.steps import WORD, Steps, StepSettings, partial, with_missing
-from evaluation.records import FailureKind, Message, StopReason
-from evaluation.scenarios import ToolDef
+from evaluation.agents.prompts import Context, Fact, described
+from evaluation.agents.steps import WORD, Steps, StepSettings, converse, partial, with_missing
+from evaluation.records import FailureKind, StopReason
 
 if TYPE_CHECKING:
     from evaluation.agents.attempt import Attempt
@@ -47,11 +46,7 @@ class FlatAgent:
 
     async def run(self, at: Attempt) -> StopReason:
         """Answer what the user asks, until the user says nothing more."""
-        while True:
-            answer = await self._solve(Steps(at, self.name, self.settings.steps), asked(at))
-            at.say(Message(role="assistant", content=answer))
-            if not await at.reply():
-                return StopReason.ANSWERED
+        return await converse(at, lambda context: self._solve(Steps(at, self.name, self.settings.steps), context))
 
     async def _solve(self, steps: Steps, context: Context) -> str:
         parts = await self._parts(steps, context)
@@ -78,26 +73,12 @@ class FlatAgent:
 
     async def _part(self, steps: Steps, context: Context) -> tuple[Fact, str]:
         """Answer one part; return what it came to, and the data behind it."""
-        left = list(steps.at.scenario.tools)
-        steps.random("tools", context.question).shuffle(left)
-        wrong = ""
-        while left and len(left) > len(steps.at.scenario.tools) - self.settings.tools_tried:
-            tool = await steps.pick(context, left, NO_TOOL)
-            if not isinstance(tool, ToolDef):
-                break
-            left.remove(tool)
-            arguments = await steps.arguments(context, tool)
-            if arguments is None:
-                wrong = f"nothing fits what {tool.name} asks for"
-                continue
-            outcome = await steps.call(tool.name, arguments)
-            if outcome.failure is None:
-                result = steps.shortened(outcome.content)
-                answer = await steps.read("answer", context.sections({"Result": result}), some_text)
-                return Fact(context.question, answer or result), result[:DATA]
-            wrong = f"{tool.name} failed: {outcome.message}"
-            context = context.knowing(Fact(f"With {tool.name}:", outcome.message, found=False))
-        return await self._without_tool(steps, context, wrong), ""
+        tools = list(steps.at.scenario.tools)
+        steps.random("tools", context.question).shuffle(tools)
+        tried = await steps.try_tools(context, tools, NO_TOOL, most=self.settings.tools_tried)
+        if tried.fact is not None:
+            return tried.fact, tried.result[:DATA]
+        return await self._without_tool(steps, tried.context, tried.wrong), ""
 
     async def _without_tool(self, steps: Steps, context: Context, wrong: str) -> Fact:
         """Answer from what was said, or in general; after tools that did not work, from what was said or not at all."""

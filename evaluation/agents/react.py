@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evaluation.agents.parsing import Move, move
-from evaluation.agents.prompts import Context, Fact, asked, described
-from evaluation.agents.steps import Steps, StepSettings, partial
-from evaluation.records import FailureKind, Message, StopReason
+from evaluation.agents.prompts import Context, Fact, described
+from evaluation.agents.steps import Steps, StepSettings, converse, partial
+from evaluation.records import FailureKind, StopReason
 
 if TYPE_CHECKING:
     from evaluation.agents.attempt import Attempt
@@ -43,11 +43,7 @@ class ReactAgent:
 
     async def run(self, at: Attempt) -> StopReason:
         """Answer what the user asks, until the user says nothing more."""
-        while True:
-            answer = await self._solve(Steps(at, self.name, self.settings.steps), asked(at))
-            at.say(Message(role="assistant", content=answer))
-            if not await at.reply():
-                return StopReason.ANSWERED
+        return await converse(at, lambda context: self._solve(Steps(at, self.name, self.settings.steps), context))
 
     async def _solve(self, steps: Steps, context: Context) -> str:
         trail: list[str] = []

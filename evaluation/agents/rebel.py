@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evaluation.agents.parsing import lines, some_text, yes_or_no
-from evaluation.agents.prompts import Context, Fact, asked, described
+from evaluation.agents.prompts import Context, Fact, described
 from evaluation.agents.similarity import Similarity, same_words, similarity
-from evaluation.agents.steps import WORD, Steps, StepSettings, partial, with_missing
-from evaluation.records import FailureKind, Message, StopReason
-from evaluation.scenarios import ToolDef
+from evaluation.agents.steps import WORD, Steps, StepSettings, converse, partial, with_missing
+from evaluation.records import FailureKind, StopReason
 
 if TYPE_CHECKING:
     from evaluation.agents.attempt import Attempt
@@ -52,12 +51,13 @@ class RebelAgent:
 
     async def run(self, at: Attempt) -> StopReason:
         """Answer what the user asks, until the user says nothing more."""
-        while True:
+
+        async def answer(context: Context) -> str:
             solving = _Solving(Steps(at, self.name, self.settings.steps), self.settings, self._alike)
-            fact = await solving.solve(asked(at), ())
-            at.say(Message(role="assistant", content=fact.answer if fact.found else partial([fact])))
-            if not await at.reply():
-                return StopReason.ANSWERED
+            fact = await solving.solve(context, ())
+            return fact.answer if fact.found else partial([fact])
+
+        return await converse(at, answer)
 
 
 class _Solving:
@@ -101,23 +101,12 @@ class _Solving:
         """Answer from what is known, with a tool, or from what is known after all."""
         steps = self._steps
         enough = await steps.read("memory_check", context.sections(), yes_or_no, tokens=WORD)
-        left, wrong = [] if enough else list(steps.at.scenario.tools), ""
-        while left and len(left) > len(steps.at.scenario.tools) - self._settings.tools_tried:
-            tool = await steps.pick(context, left, NO_TOOL)
-            if not isinstance(tool, ToolDef):
-                break
-            left.remove(tool)
-            arguments = await steps.arguments(context, tool)
-            if arguments is None:
-                wrong = f"nothing fits what {tool.name} asks for"
-                continue
-            outcome = await steps.call(tool.name, arguments)
-            if outcome.failure is None:
-                result = steps.shortened(outcome.content)
-                answer = await steps.read("answer", context.sections({"Result": result}), some_text)
-                return Fact(context.question, answer or result)
-            wrong = f"{tool.name} failed: {outcome.message}"
-            context = context.knowing(Fact(f"With {tool.name}:", outcome.message, found=False))
+        wrong = ""
+        if not enough:
+            tools, most = steps.at.scenario.tools, self._settings.tools_tried
+            fact, _, wrong, context = await steps.try_tools(context, tools, NO_TOOL, most=most)
+            if fact is not None:
+                return fact
         if wrong and not any(fact.found for fact in parts):
             return Fact(context.question, wrong, found=False)
         return await self._from_memory(context, parts)

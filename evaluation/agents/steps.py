@@ -7,14 +7,14 @@ says, beside what it did find. Arguments are held to the tool's JSON Schema befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from evaluation.agents.attempt import Attempt, Stopped
-from evaluation.agents.parsing import choice, json_object
-from evaluation.agents.prompts import Context, Fact, Sections, described, prompt, retried, step_texts
+from evaluation.agents.parsing import choice, json_object, some_text
+from evaluation.agents.prompts import Context, Fact, Sections, asked, described, prompt, retried, step_texts
 from evaluation.records import FailureKind, Message, StopReason, ToolCall, stable_id
 from evaluation.scenarios import ToolDef
 from evaluation.tools.execute import ToolOutcome, argument_mistakes
@@ -39,6 +39,19 @@ class StepSettings:
     """Most examples that a step is shown."""
     result_characters: int = 8000
     """Most characters of a tool's result that a step is shown; the rest is cut, and the cut is said."""
+
+
+class Tried(NamedTuple):
+    """What came of trying tools for one question."""
+
+    fact: Fact | None
+    """What a tool's result says of it; None where no tool yielded one."""
+    result: str
+    """That result, as steps are shown it."""
+    wrong: str
+    """Why the last tool did not work; empty where none was tried in vain."""
+    context: Context
+    """With what failed calls taught."""
 
 
 class Steps:
@@ -94,6 +107,29 @@ class Steps:
 
         return await self.read("input", context.sections(Tool=described(tool)), fitting)
 
+    async def try_tools(
+        self, context: Context, tools: Sequence[ToolDef], others: dict[int, str], *, most: int
+    ) -> Tried:
+        """Pick a tool, call it and answer from its result; where it does not work, another one, `most` in all."""
+        left, wrong = list(tools), ""
+        while left and len(left) > len(tools) - most:
+            tool = await self.pick(context, left, others)
+            if not isinstance(tool, ToolDef):
+                break
+            left.remove(tool)
+            arguments = await self.arguments(context, tool)
+            if arguments is None:
+                wrong = f"nothing fits what {tool.name} asks for"
+                continue
+            outcome = await self.call(tool.name, arguments)
+            if outcome.failure is None:
+                result = self.shortened(outcome.content)
+                answer = await self.read("answer", context.sections({"Result": result}), some_text)
+                return Tried(Fact(context.question, answer or result), result, wrong, context)
+            wrong = f"{tool.name} failed: {outcome.message}"
+            context = context.knowing(Fact(f"With {tool.name}:", outcome.message, found=False))
+        return Tried(None, "", wrong, context)
+
     async def call(self, tool: str, arguments: dict[str, Any], thought: str = "") -> ToolOutcome:
         """Make a call as a turn of the conversation. Raises `Stopped` where the scenario ends with its calls."""
         made = ToolCall(id=f"call_{len(self.at.messages)}", name=tool, arguments=arguments)
@@ -107,6 +143,14 @@ class Steps:
         """Return a tool's result as a step is shown it."""
         most = self._settings.result_characters
         return result if len(result) <= most else f"{result[:most]} (cut: {most} of {len(result)} characters)"
+
+
+async def converse(at: Attempt, answer: Callable[[Context], Awaitable[str]]) -> StopReason:
+    """Answer what the user asks, until the user says nothing more."""
+    while True:
+        at.say(Message(role="assistant", content=await answer(asked(at))))
+        if not await at.reply():
+            return StopReason.ANSWERED
 
 
 def partial(facts: Sequence[Fact]) -> str:

@@ -166,23 +166,27 @@ def test_tools_that_raise_or_hang_and_a_model_that_breaks_are_data_and_the_run_g
     assert result.metrics["task_success"].value == pytest.approx(8 / 12)
 
 
+class Counting:
+    """Does right, and counts how many calls are under way."""
+
+    name, template_hash = "counting", ""
+
+    def __init__(self, scenarios, seconds=0.0) -> None:
+        self._right, self._seconds, self._busy, self.most = suite_oracle(scenarios), seconds, 0, 0
+
+    async def complete(self, messages, tools, sampling):
+        self._busy += 1
+        self.most = max(self.most, self._busy)
+        await asyncio.sleep(self._seconds)
+        self._busy -= 1
+        return await self._right.complete(messages, tools, sampling)
+
+
 def test_at_most_so_many_attempts_run_at_once() -> None:
     scenarios = many(60)
-    right, busy, most = suite_oracle(scenarios), 0, 0
-
-    class Counting:
-        name, template_hash = "counting", ""
-
-        async def complete(self, messages, tools, sampling):
-            nonlocal busy, most
-            busy += 1
-            most = max(most, busy)
-            await asyncio.sleep(0)
-            busy -= 1
-            return await right.complete(messages, tools, sampling)
-
-    go(scenarios, Counting(), Kept(), concurrency=5)
-    assert most == 5
+    model = Counting(scenarios)
+    go(scenarios, model, Kept(), concurrency=5)
+    assert model.most == 5
 
 
 def test_a_model_without_a_price_is_refused_before_anything_runs() -> None:
@@ -320,21 +324,9 @@ def test_the_same_seed_gives_the_same_run_whatever_ran_beside_what() -> None:
 
 def test_all_that_may_run_at_once_do() -> None:
     scenarios = many(300)
-    right, busy, most = suite_oracle(scenarios), 0, 0
-
-    class Slow:
-        name, template_hash = "slow", ""
-
-        async def complete(self, messages, tools, sampling):
-            nonlocal busy, most
-            busy += 1
-            most = max(most, busy)
-            await asyncio.sleep(0.1)
-            busy -= 1
-            return await right.complete(messages, tools, sampling)
-
-    go(scenarios, Slow(), None, concurrency=256)
-    assert most >= 250
+    model = Counting(scenarios, seconds=0.1)
+    go(scenarios, model, None, concurrency=256)
+    assert model.most >= 250
 
 
 def test_the_harness_itself_takes_little_time() -> None:

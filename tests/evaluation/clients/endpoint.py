@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 CUT = object()
@@ -54,11 +55,12 @@ class Endpoint:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        going = True
         try:
-            while await self._one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            # A client that leaves, and the end of this endpoint, end a connection: neither is an error.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while going:
+                    going = await self._one(reader, writer)
         finally:
             writer.close()
             self._tasks.discard(task)

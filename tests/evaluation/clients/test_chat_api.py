@@ -47,7 +47,19 @@ def test_whatever_chunks_come_are_put_together(chunks: list[Any]) -> None:
     whole = Assembled()
     for chunk in chunks:
         whole.feed(chunk)
-    read_answer(whole.body()).message.model_dump_json()
+    message = read_answer(whole.body()).message
+    assert Message.model_validate_json(message.model_dump_json()) == message
+    assert whole.chunks == len(chunks)
+
+
+@given(st.text(min_size=1), st.dictionaries(st.text(max_size=5), st.integers()), st.integers(1, 9))
+def test_what_comes_in_pieces_is_what_was_cut(content: str, arguments: dict[str, int], size: int) -> None:
+    whole, text = Assembled(), json.dumps(arguments)
+    for at in range(0, max(len(content), len(text)), size):
+        piece = {"index": 0, "id": "a", "function": {"name": "f", "arguments": text[at : at + size]}}
+        whole.feed({"choices": [{"delta": {"content": content[at : at + size], "tool_calls": [piece]}}]})
+    calls = (ToolCall(id="a", name="f", arguments=arguments),)
+    assert read_answer(whole.body()).message == Message(role="assistant", content=content, tool_calls=calls)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)), st.text(max_size=9))
