@@ -5,6 +5,7 @@ request waits for its place (`limiter.py`), is made, and is made again as `retry
 holds no place. The library's parsing is left out too: an answer is read as plain JSON (`chat_api.py`), so that whatever
 an endpoint sends becomes a completion or a `ModelError`. Latency is that of the try that was answered, from request to
 last byte, without any wait of ours. The library's exceptions are not chained: they hold requests, and those the key.
+An endpoint that refuses the very first answer for a reason that stays (the key, the model's name) is not asked again.
 Connections belong to the event loop that they were made in, and are closed when it ends; there is nothing to close.
 Limits: an answer of at most `LARGEST` bytes. Where an endpoint does not tell its usage, it is estimated.
 """
@@ -64,6 +65,9 @@ class OpenAIModel:
         self._opened: _Opened | None = None
         self._room = "max_tokens"
         self._told_of_usage = False
+        self._answered = False
+        self._refusal: Failed | None = None
+        """What every further request would meet, too."""
 
     @property
     def name(self) -> str:
@@ -79,9 +83,12 @@ class OpenAIModel:
         begun, tries = time.monotonic(), 0
         while True:
             tries += 1
-            got = await self._try(body, len(messages))
+            got = self._refusal or await self._try(body, len(messages))
             if isinstance(got, _Got):
+                self._answered = True
                 return self._completion(got, messages, tools)
+            if got.kind.ends_run and not self._answered:
+                self._refusal = got
             taken = time.monotonic() - begun
             decision = self.config.retries.decide(got, tries, taken, self._chance.random())
             if decision.wait_s is None:

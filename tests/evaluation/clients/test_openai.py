@@ -498,3 +498,18 @@ def test_what_was_said_is_sent_back_in_the_api_s_own_form() -> None:
     sent = asyncio.run(go())
     assert sent[1]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"x": "é"}'}
     assert (sent[2]["role"], sent[2]["tool_call_id"]) == ("tool", "a")
+
+
+def test_an_endpoint_that_refuses_from_the_start_is_asked_once_and_one_that_answered_again() -> None:
+    async def go(*told: Any) -> tuple[list[str], int]:
+        said = []
+        async with asked_at(answers(*told)) as (model, endpoint):
+            for _ in range(3):
+                try:
+                    said.append((await model.complete(HI, (), Sampling())).message.content)
+                except ModelError as failed:
+                    said.append(failed.kind.value)
+            return said, len(endpoint.asked)
+
+    assert asyncio.run(go(error(401, "no such key"))) == (["refused"] * 3, 1)
+    assert asyncio.run(go(completion("fine"), error(401), completion("again"))) == (["fine", "refused", "again"], 3)
