@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evaluation.protocols import hermes
 from evaluation.protocols.codec import Codec
 from evaluation.protocols.load import load_protocol
-from evaluation.protocols.strict_json import NotJson, parse_json
+from evaluation.protocols.strict_json import DEEPEST, NotJson, parse_json
 from evaluation.records import Message, ToolCall
 from tests.evaluation.protocols.making import LINEAR, cuts, growth, pocket
 
@@ -99,6 +99,29 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(NotJson):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("[" * DEEPEST + "]" * DEEPEST, True),
+        ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), False),
+        ('{"a":' * (DEEPEST + 1) + "1" + "}" * (DEEPEST + 1), False),
+        ("[" + "[{}]," * DEEPEST + "1]", True),
+        (json.dumps(["[{" * DEEPEST + '\\"']), True),
+    ],
+)
+def test_how_deep_is_read_does_not_hang_on_how_deep_the_reader_is_called(text: str, read: bool) -> None:
+    def said(below: int) -> str:
+        if below:
+            return said(below - 1)
+        try:
+            parse_json(text)
+        except NotJson as error:
+            return str(error)
+        return ""
+
+    assert said(0) == said(300) == ("" if read else f"more than {DEEPEST} levels of nesting")
 
 
 @pytest.mark.parametrize(
