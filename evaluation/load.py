@@ -70,8 +70,11 @@ def builtin_tools() -> dict[str, ToolDef]:
 
 
 def save_jsonl(suite: Suite, path: Path) -> None:
-    """Write a suite's scenarios in full, one a line; `load` reads them back unchanged. Raises `DiskError`."""
-    atomic_write(path, "".join(scenario.model_dump_json() + "\n" for scenario in suite.scenarios))
+    """Write a suite's scenarios, one a line, without what is the default; `load` reads them back unchanged.
+
+    Raises `DiskError`.
+    """
+    atomic_write(path, "".join(one.model_dump_json(exclude_defaults=True) + "\n" for one in suite.scenarios))
 
 
 def scenario_schema() -> str:

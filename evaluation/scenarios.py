@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from evaluation.records import Message, Record, RecoveryStrategy, StopReason, ToolSpec, stable_id
 from evaluation.tools.outside import HttpTool, McpTool, http_mistakes
@@ -117,6 +117,11 @@ class ExpectedArgument(Record):
     """`like`: texts may differ in case and silent punctuation. `exact`: to the character. `set`: a list, any order."""
     optional: bool = False
     """May be left out."""
+
+    @model_serializer(mode="wrap")
+    def _with_values(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Without `any_of`, an object that holds nothing else would be read as an acceptable value.
+        return {"any_of": self.any_of, **written(self)}
 
 
 class ExpectedCall(Record):

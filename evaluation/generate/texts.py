@@ -129,7 +129,8 @@ class Asked(NamedTuple):
     def text(self, random: Random) -> str:
         """Return the request, with something drawn into it."""
         thing = vocabulary.draw(self.topic, random)
-        return self.words.replace("{}", thing)
+        words = self.words.replace(" a {}", " an {}") if thing[0] in "aeiou" else self.words
+        return words.replace("{}", thing)
 
 
 _WRITING = "write poem haiku story joke text generate creative compose rhyme riddle"
