@@ -1,7 +1,7 @@
 """The figures of evaluation: agreement with outsiders' checkers, and what the harness costs, beside inspect_ai.
 
     make bench-eval             within 30 minutes on two cores
-    make bench-eval FULL=1      5,000 scenarios a run, 50,000 for memory, 100,000 texts
+    make bench-eval FULL=1      5,000 scenarios a run, 50,000 for memory, 100,000 texts and outputs
     make bench-eval SEED=7      other scenarios, other texts
 
 Figures go to `.ratchet/bench/eval.json`. Those that cannot be had here (the outsiders' files or the peer are absent)
@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from tests import bench_eval_agreement as agreement
+from tests import bench_eval_drawn as drawn
 from tests import bench_eval_fuzz as fuzz
 from tests import bench_eval_harness as harness
 from tests import bench_eval_suites as suites
@@ -38,11 +39,12 @@ class Sizes:
     many: int
     texts: int
     generated: int
+    outputs: int
 
 
 SIZES = {
-    False: Sizes(samples=1000, repetitions=5, many=50_000, texts=100_000, generated=500),
-    True: Sizes(samples=5000, repetitions=5, many=50_000, texts=100_000, generated=5000),
+    False: Sizes(samples=1000, repetitions=5, many=50_000, texts=100_000, generated=500, outputs=20_000),
+    True: Sizes(samples=5000, repetitions=5, many=50_000, texts=100_000, generated=5000, outputs=100_000),
 }
 
 Part = Callable[[], Iterable[Row]]
@@ -54,6 +56,7 @@ def parts(sizes: Sizes, seed: int) -> dict[str, Part]:
     return {
         "machine": machine,
         "leaderboard": partial(agreement.leaderboard_rows, judged),
+        "drawn": partial(drawn.drawn_rows, sizes.outputs, seed),
         "roo": agreement.roo_rows,
         "calibration": partial(agreement.calibration_rows, judged),
         "time": partial(harness.time_rows, sizes.samples, sizes.repetitions),
@@ -134,6 +137,7 @@ def main() -> int:
 PARTS = (
     "machine",
     "leaderboard",
+    "drawn",
     "roo",
     "calibration",
     "time",

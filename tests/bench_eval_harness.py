@@ -1,39 +1,34 @@
 """What the harness itself costs: time per scenario, calls in flight, memory; beside inspect_ai where it does the same.
 
 Each measurement runs in a process of its own, ours and the peer's turn and turn about, so that whatever else the
-machine does strikes both. The peer gets an environment of its own, made here once, at a pinned version.
+machine does strikes both.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench_eval_rows import Figure, NotMeasured, Peer, Row, Skipped, compared
+from tests.bench_eval_peers import BENCH, Package, install, output
+from tests.bench_eval_rows import Figure, Peer, Row, Skipped, compared
 
-BENCH = Path(".ratchet/bench")
-PEER_ENVIRONMENT = BENCH / "inspect-venv"
-PEER_VERSION = "0.3.285"
+INSPECT = Package("inspect_ai", "0.3.285")
 HERE = Path(__file__).parent
 
 OURS_CONCURRENCY = 64
 PEER_CONCURRENCY, PEER_BUFFER = 256, 1000
 """What made the peer fastest of 10, 32, 100 and 256 at once, with its own buffer (10) and with 500 and 1,000."""
 PEER = Peer(
-    f"inspect_ai {PEER_VERSION}",
+    f"{INSPECT.name} {INSPECT.version}",
     f"max_samples={PEER_CONCURRENCY} max_connections={PEER_CONCURRENCY} log_buffer={PEER_BUFFER} log_format=eval "
     "log_realtime=False score_display=False display=none log_model_api=False no sandbox, includes() as scorer; "
     "up to a buffer of samples is lost with the process",
 )
-SECONDS = 900
-"""Most that one measurement may take."""
 GROWN = 1.15
 """Memory counts as flat below this ratio."""
 
@@ -75,7 +70,7 @@ def ours(asked: Asked) -> Run:
 
 def peer(asked: Asked) -> Run:
     """Measure the peer once. Raises `NotMeasured`."""
-    return _measured("peer", [str(_peer_python()), str(HERE / "bench_eval_peer.py")], asked)
+    return _measured("peer", [str(INSPECT.python), str(HERE / "bench_eval_peer.py")], asked)
 
 
 def _measured(who: str, command: Sequence[str], asked: Asked) -> Run:
@@ -83,46 +78,15 @@ def _measured(who: str, command: Sequence[str], asked: Asked) -> Run:
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     try:
-        text = _output([*command, *asked.arguments, "--logs", str(logs)])
+        text = output([*command, *asked.arguments, "--logs", str(logs)])
     finally:
         shutil.rmtree(logs, ignore_errors=True)
     return Run(**json.loads(text.strip().splitlines()[-1]))
 
 
-def _output(command: Sequence[str]) -> str:
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "INSPECT_DISPLAY": "none"}
-    try:
-        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise NotMeasured(f"{' '.join(command[:3])} took more than {SECONDS} s") from error
-    if done.returncode != 0:
-        raise NotMeasured(f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout)[-800:]}")
-    return done.stdout
-
-
-def _peer_python() -> Path:
-    return PEER_ENVIRONMENT / "bin" / "python"
-
-
-def install_peer() -> str | None:
-    """Make the peer's environment where it is not there; return why it cannot be had, or None."""
-    marker = PEER_ENVIRONMENT / f"inspect_ai-{PEER_VERSION}"
-    if marker.exists():
-        return None
-    print(f"Installing inspect_ai {PEER_VERSION} into {PEER_ENVIRONMENT}: about a minute", flush=True)
-    try:
-        _output([sys.executable, "-m", "venv", "--clear", str(PEER_ENVIRONMENT)])
-        _output([str(_peer_python()), "-m", "pip", "install", "-q", "--disable-pip-version-check",
-                 f"inspect_ai=={PEER_VERSION}"])  # fmt: skip
-    except NotMeasured as error:
-        return f"inspect_ai cannot be installed: {str(error)[-300:]}"
-    marker.touch()
-    return None
-
-
 def time_rows(samples: int, repetitions: int) -> Iterator[Row]:
     """Yield time per three-call scenario with a model that takes none, and where the time goes."""
-    lacking = install_peer()
+    lacking = install(INSPECT)
     mine, kept, theirs = [], [], []
     for _ in range(repetitions):
         mine.append(ours(Asked(samples, OURS_CONCURRENCY)))
@@ -149,7 +113,7 @@ def flight_rows(samples: int) -> Iterator[Row]:
     """Yield how many model calls are in flight at once when 256 may be, with a model that takes 100 ms."""
     asked = Asked(samples, 256, latency_ms=100)
     mine = ours(asked)
-    theirs: Run | None = peer(asked._replace(log_buffer=PEER_BUFFER)) if install_peer() is None else None
+    theirs: Run | None = peer(asked._replace(log_buffer=PEER_BUFFER)) if install(INSPECT) is None else None
     least = samples * 4 * 0.1 / 256
     yield Figure(
         f"most in flight at concurrency 256, model of 100 ms ({samples} scenarios)",

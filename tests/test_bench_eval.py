@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from evaluation.scenarios import Kind
-from tests import bench_eval, bench_eval_agreement, bench_eval_harness, bench_eval_suites
+from tests import bench_eval, bench_eval_agreement, bench_eval_drawn, bench_eval_harness, bench_eval_suites
 from tests.bench_eval import line, measure, number, save
 from tests.bench_eval_fuzz import CODECS, LONGEST, PATTERNS, growth
 from tests.bench_eval_harness import Asked, Run
@@ -136,7 +137,7 @@ def test_times_and_memory_are_compared_turn_and_turn_about(monkeypatch: pytest.M
 
     monkeypatch.setattr(bench_eval_harness, "ours", ours)
     monkeypatch.setattr(bench_eval_harness, "peer", peer)
-    monkeypatch.setattr(bench_eval_harness, "install_peer", lambda: None)
+    monkeypatch.setattr(bench_eval_harness, "install", lambda _: None)
     rows = [row for row in bench_eval_harness.time_rows(100, 2) if isinstance(row, Figure)]
     assert order == ["ours", "ledger", "peer"] * 2
     assert (rows[0].ratio, rows[0].met) == (pytest.approx(0.1), True)
@@ -145,7 +146,7 @@ def test_times_and_memory_are_compared_turn_and_turn_about(monkeypatch: pytest.M
     assert (flight.ours, flight.peer, flight.met) == (256.0, 200.0, True)
     memory = [row for row in bench_eval_harness.memory_rows(1000, 50_000) if isinstance(row, Figure)][-1]
     assert (memory.ours, memory.met) == (pytest.approx(150 / 101), False)
-    monkeypatch.setattr(bench_eval_harness, "install_peer", lambda: "no index")
+    monkeypatch.setattr(bench_eval_harness, "install", lambda _: "no index")
     lacking = list(bench_eval_harness.time_rows(100, 1))
     assert isinstance(lacking[0], Skipped)
     assert isinstance(lacking[1], Figure)
@@ -163,3 +164,67 @@ def test_flawed_agents_err_in_each_way_and_the_same_seed_gives_the_same(monkeypa
     (row,) = bench_eval_suites.seed_rows(3)
     assert isinstance(row, Figure)
     assert row.met
+
+
+ENTRY = {
+    "id": "simple_python_0",
+    "question": [[{"role": "user", "content": "Weather in Oslo, twice?"}]],
+    "function": [
+        {
+            "name": "weather",
+            "description": "Tell the weather.",
+            "parameters": {
+                "type": "dict",
+                "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+                "required": ["city"],
+            },
+        }
+    ],
+}
+ANSWER = {"id": ENTRY["id"], "ground_truth": [{"weather": {"city": ["Oslo"], "days": [1, ""]}}]}
+
+
+def leaderboard_files(folder: Path) -> Path:
+    (folder / "possible_answer").mkdir()
+    (folder / "BFCL_v4_simple_python.json").write_text(json.dumps(ENTRY))
+    (folder / "possible_answer" / "BFCL_v4_simple_python.json").write_text(json.dumps(ANSWER))
+    return folder
+
+
+def test_outputs_are_drawn_anew_by_each_seed_and_some_stay_right(tmp_path: Path) -> None:
+    (entry,) = bench_eval_drawn.entries(leaderboard_files(tmp_path))
+    first, again, other = (
+        [json.dumps(bench_eval_drawn.drawn(entry, rng)) for _ in range(200)]
+        for rng in (Random(1), Random(1), Random(2))
+    )
+    assert first == again != other
+    assert 20 < first.count('[{"weather": {"city": "Oslo"}}]') < 100
+    assert len(set(first)) > 50
+
+
+def test_verdicts_on_drawn_outputs_are_held_against_the_checkers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = leaderboard_files(tmp_path)
+    said = [[True, None]]
+    monkeypatch.setattr(bench_eval_drawn, "install", lambda _: None)
+    monkeypatch.setattr(bench_eval_drawn, "drawn", lambda *_: [{"weather": {"city": "Rome"}}])
+    monkeypatch.setattr(bench_eval_drawn, "output", lambda *_: "\n".join(map(json.dumps, said)))
+    with pytest.raises(NotMeasured, match="expected 4 verdicts of the checker, found 1"):
+        list(bench_eval_drawn.drawn_rows(4, 0, folder))
+    said += [[False, "value_error:string"]] * 2 + [[False, "type_error:simple"]]
+    same, accepted, rejected, errors = bench_eval_drawn.drawn_rows(4, 0, folder)
+    assert all(isinstance(row, Figure) for row in (same, accepted, rejected, errors))
+    assert [row.ours for row in (same, accepted, rejected, errors) if isinstance(row, Figure)] == [0.75, 0, 1, 2 / 3]
+
+
+def test_drawn_outputs_need_the_leaderboards_files_and_its_checker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(bench_eval_drawn.drawn_rows(4, 0, tmp_path)) == [
+        Skipped(bench_eval_drawn.NAME, "../shared/bfcl is absent")
+    ]
+    monkeypatch.setattr(bench_eval_drawn, "install", lambda _: "no index")
+    assert list(bench_eval_drawn.drawn_rows(4, 0, leaderboard_files(tmp_path))) == [
+        Skipped(bench_eval_drawn.NAME, "no index")
+    ]

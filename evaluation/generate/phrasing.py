@@ -46,8 +46,8 @@ _DO = (
 )  # fmt: skip
 _WHAT = (
     "What {is} {what}?", "I need {what}.", "Give me {what}.", "Show me {what}, please.", "Can you tell me {what}?",
-    "Could you look up {what}?", "I'm looking for {what}.", "Tell me {what}.", "Please look up {what}.", "{What}, please.",
-    "I'd like to know {what}.", "I was wondering what {what} {is}.", "Could I have {what}?",
+    "Could you look up {what}?", "I'm looking for {what}.", "Tell me {what}.", "Please look up {what}.",
+    "{What}, please.", "I'd like to know {what}.", "I was wondering what {what} {is}.", "Could I have {what}?",
 )  # fmt: skip
 _FACTS = (
     "{Facts}. Please {bare}.", "{Facts}. Could you {bare}?", "I need to {bare}. {Facts}.", "{Bare}, please. {Facts}.",
