@@ -66,9 +66,10 @@ def import_bfcl(questions: Sequence[Path], answers: Sequence[Path] = ()) -> list
     for path in questions:
         document = read_jsonl(path)
         unanswered: list[tuple[int, str]] = []
+        mistakes += _foreign(document)
         for at, data in enumerate(document.data):
-            row = parse(_Question, document, data, (at,), mistakes=mistakes)
-            if row is None or not _is_usable(document, at, row, seen, mistakes=mistakes):
+            row = None if _is_foreign(data) else parse(_Question, document, data, (at,), mistakes=mistakes)
+            if row is None or not _is_new(document, at, row, seen, mistakes=mistakes):
                 continue
             if row.id not in truths and not category_of(row.id).endswith("relevance"):
                 unanswered.append((at, row.id))
@@ -80,17 +81,31 @@ def import_bfcl(questions: Sequence[Path], answers: Sequence[Path] = ()) -> list
     return join_groups(scenarios)
 
 
-def _is_usable(document: Document, at: int, row: _Question, seen: dict[str, str], *, mistakes: list[str]) -> bool:
-    """Say whether the entry's category is known and its id is new; what is wrong goes to `mistakes`."""
+def _is_foreign(data: Any) -> bool:
+    """Say whether an entry is of a category that is not imported."""
+    name = data.get("id") if isinstance(data, dict) else None
+    return isinstance(name, str) and category_of(name) not in CATEGORIES
+
+
+def _foreign(document: Document) -> Iterator[str]:
+    """Yield one mistake for each category that is not imported."""
+    found: dict[str, list[int]] = {}
+    for at, data in enumerate(document.data):
+        if _is_foreign(data):
+            found.setdefault(category_of(data["id"]), []).append(at)
+    for category, places in found.items():
+        entries = f"{len(places)} of {category!r}" if len(places) > 1 else repr(document.data[places[0]]["id"])
+        said = f"expected entries of {', '.join(CATEGORIES)}, found {entries}"
+        yield document.mistake((places[0],), said, name=("id",))
+
+
+def _is_new(document: Document, at: int, row: _Question, seen: dict[str, str], *, mistakes: list[str]) -> bool:
+    """Say whether the entry's id is new; what is wrong goes to `mistakes`."""
     here = f"{document.path}:{document.line((at,))}"
-    if category_of(row.id) not in CATEGORIES:
-        known = ", ".join(CATEGORIES)
-        mistakes.append(document.mistake((at,), f"expected an entry of {known}, found {row.id!r}", name=("id",)))
-    elif seen.setdefault(row.id, here) != here:
-        said = f"expected each entry once, found {row.id!r} of {seen[row.id]} again"
-        mistakes.append(document.mistake((at,), said, name=("id",)))
-    else:
+    if seen.setdefault(row.id, here) == here:
         return True
+    said = f"expected each entry once, found {row.id!r} of {seen[row.id]} again"
+    mistakes.append(document.mistake((at,), said, name=("id",)))
     return False
 
 
@@ -105,7 +120,8 @@ def _unanswered(document: Document, entries: list[tuple[int, str]], where: str) 
 
 def _read_answers(path: Path, mistakes: list[str]) -> dict[str, _Answer]:
     document = read_jsonl(path)
-    rows = [parse(_Answer, document, row, (at,), mistakes=mistakes) for at, row in enumerate(document.data)]
+    known = [(at, row) for at, row in enumerate(document.data) if not _is_foreign(row)]
+    rows = [parse(_Answer, document, row, (at,), mistakes=mistakes) for at, row in known]
     return {row.id: row for row in rows if row is not None}
 
 

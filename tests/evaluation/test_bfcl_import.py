@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +158,14 @@ def test_all_mistakes_are_named_with_their_lines(tmp_path: Path) -> None:
 
 def test_an_entry_twice_and_one_of_another_language_are_refused(tmp_path: Path) -> None:
     rows = [question("irrelevance_1"), question("irrelevance_1"), question("simple_java_1"), question("exec_simple_1")]
+    turns = [{"id": f"multi_turn_base_{n}", "involved_classes": []} for n in range(200)]
+    answers = [{"id": "multi_turn_base_0", "ground_truth": [["cd('a')"]]}]
     with pytest.raises(SuiteError) as caught:
-        import_bfcl([write(tmp_path, rows)])
-    twice, java, executed = caught.value.mistakes
+        import_bfcl([write(tmp_path, rows), write(tmp_path, turns, "t.json")], [write(tmp_path, answers, "a.json")])
+    java, executed, twice, several = caught.value.mistakes
+    assert re.search(r"t\.json:1: id: expected entries of .*, found 200 of 'multi_turn_base'", several)
     assert "json:2: id: expected each entry once, found 'irrelevance_1' of" in twice
-    assert "json:3: id: expected an entry of simple, simple_python," in java
+    assert "json:3: id: expected entries of simple, simple_python," in java
     assert "json:4: id: " in executed
 
 
