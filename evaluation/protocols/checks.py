@@ -90,7 +90,9 @@ def _pattern(check: Check, arguments: Arguments, _: Protocol) -> Problem | None:
 
 def _text(check: Check, arguments: Arguments, _: Protocol) -> Problem | None:
     value = value_at(arguments, check.parameter)
-    return None if value is ABSENT or isinstance(value, str) else _wrong(check, "text", value)
+    # An empty value of any type counts as missing, where it is missed.
+    fine = value is ABSENT or isinstance(value, str) or not filled(value)
+    return None if fine else _wrong(check, "text", value)
 
 
 def _array(check: Check, arguments: Arguments, _: Protocol) -> Problem | None:

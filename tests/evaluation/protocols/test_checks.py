@@ -18,7 +18,7 @@ TABLE: list[tuple[CheckKind, dict[str, Any], list[Any], list[Any]]] = [
     ("filled", {}, ["a", [], {}, 1], ["", None, 0, False, checks.ABSENT]),
     ("one_of", {"values": ["a", "b"]}, ["a", "b"], ["c", "", None, [], checks.ABSENT]),
     ("pattern", {"pattern": "a+"}, ["aa", checks.ABSENT], ["", "ab", 5, None]),
-    ("text", {}, ["", "a", checks.ABSENT], [5, None, ["a"]]),
+    ("text", {}, ["", "a", checks.ABSENT, None, 0], [5, [], ["a"]]),
     ("array", {}, [[], ["a"]], ["a", {}, None, [None], checks.ABSENT]),
     ("object", {}, [{}, checks.ABSENT], [[], "{}", None]),
     ("json", {}, ["{}", "5", "", checks.ABSENT, {"a": 1}], ["{", "a", "NaN"]),

@@ -118,6 +118,8 @@ def test_numbers_are_double_precision_only_where_the_agent_has_them() -> None:
         ("apply_patch", {"patch": "*** Begin Patch\n*** End Patch"}, "invalid_param", None),
         ("write_to_file", {"path": ""}, "missing_param", "content"),
         ("attempt_completion", {"result": ""}, "missing_param", "result"),
+        ("apply_diff", {"path": "a", "diff": None}, "missing_param", "diff"),
+        ("apply_diff", {"path": "a", "diff": ["b"]}, "invalid_param", None),
         ("custom_tool", {}, "unknown_tool", None),
     ],
 )
