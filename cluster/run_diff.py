@@ -115,6 +115,10 @@ def print_diff(out: Console, found: RunDiff, most: int) -> None:
     if found.only_first or found.only_second:
         out.print(f"Left out: {found.only_first} only in the first, {found.only_second} only in the second",
                   highlight=False)  # fmt: skip
+    if not found.comparison.scenarios:
+        told = "Nothing to compare: runs share scenarios when their suite, part and --seed are the same"
+        out.print(told, highlight=False, soft_wrap=True)
+        return
     table = plain(("", "first", "second", "difference", "p"))
     for name, one in found.comparison.metrics.items():
         if one.difference.n:

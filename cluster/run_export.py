@@ -33,6 +33,10 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+FORMAT_OF = {".xml": Format.JUNIT, ".html": Format.HTML, ".htm": Format.HTML, ".jsonl": Format.JSONL}
+"""The format that a file's name tells."""
+
+
 def export(run: Run, kind: Format, out: Path) -> int:
     """Write the run to `out` and return how many attempts that are. Raises `DiskError` and `RunFolderError`."""
     lines = {Format.JUNIT: junit, Format.HTML: page, Format.JSONL: _jsonl}[kind](run)

@@ -118,23 +118,26 @@ def diff(
 def export(
     run: Ref,
     out: Annotated[Path, typer.Option(help="File to write.")],
-    kind: Annotated[str, typer.Option("--format", help="junit, html or jsonl.")] = "html",
+    kind: Annotated[
+        str | None, typer.Option("--format", help="junit, html or jsonl. [by the file's name: .xml, .html, .jsonl]")
+    ] = None,
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write a run as JUnit XML, as one HTML page, or as JSON Lines.
 
-    Example: ratchet test export latest --format junit --out report.xml
+    Example: ratchet test export latest --out report.xml
     """
     from cluster.run_export import export as write
     from cluster.runs import find_run
 
     with said():
         found = find_run(_runs(home, config), run)
-        written = write(found, _format(kind), out)
+        form = _format(kind, out)
+        written = write(found, form, out)
     if as_json:
-        print_json({"run": found.plan.id, "format": kind, "out": str(out), "episodes": written})
+        print_json({"run": found.plan.id, "format": form, "out": str(out), "episodes": written})
     else:
         console().print(f"Wrote {written} episodes to {out}", highlight=False, markup=False, soft_wrap=True)
 
@@ -235,10 +238,16 @@ def _print_list(run: Run, some: list[Attempted], count: int) -> None:
     out.print(f"{count} episodes{more} · ratchet test show {run.plan.id} EPISODE", highlight=False, soft_wrap=True)
 
 
-def _format(kind: str) -> Format:
-    from cluster.run_export import Format
+def _format(kind: str | None, out: Path) -> Format:
+    from cluster.run_export import FORMAT_OF, Format
     from evaluation.run_folder import RunFolderError
 
+    if kind is None:
+        by_name = FORMAT_OF.get(out.suffix.lower())
+        if by_name is None:
+            endings = ", ".join(FORMAT_OF)
+            raise RunFolderError(f"--out: expected a name that ends in {endings}, or --format; found {out.name!r}")
+        return by_name
     try:
         return Format(kind)
     except ValueError:

@@ -180,6 +180,14 @@ def test_a_diff_names_what_changed_either_way(home: Path) -> None:
     assert same["metrics"]["task_success"]["difference"]["value"] == 0
 
 
+def test_a_diff_of_runs_that_share_no_scenario_says_when_they_do(home: Path) -> None:
+    done(home, SCENARIOS[:4], id="run-first")
+    done(home, SCENARIOS[4:8], id="run-second")
+    plain = ratchet("diff", "run-first", "run-second").stdout
+    assert "Left out: 4 only in the first, 4 only in the second" in plain
+    assert "Nothing to compare: runs share scenarios when their suite, part and --seed are the same" in plain
+
+
 def test_an_export_in_each_form_and_another_form_is_refused(home: Path, tmp_path: Path) -> None:
     done(home, SCENARIOS[:4])
     for kind, begins in (("junit", "<?xml"), ("html", "<!DOCTYPE html>"), ("jsonl", '{"order":0,')):
@@ -190,6 +198,20 @@ def test_an_export_in_each_form_and_another_form_is_refused(home: Path, tmp_path
     result = ratchet("export", "latest", "--format", "pdf", "--out", tmp_path / "x")
     assert result.exit_code == 2
     assert "--format: expected junit, html, jsonl, found 'pdf'" in result.stderr
+
+
+def test_the_name_of_an_export_tells_its_form(home: Path, tmp_path: Path) -> None:
+    done(home, SCENARIOS[:4])
+    for ending, begins in (("xml", "<?xml"), ("html", "<!DOCTYPE html>"), ("jsonl", '{"order":0,')):
+        out = tmp_path / f"run.{ending}"
+        assert ratchet("export", "latest", "--out", out).exit_code == 0
+        assert out.read_text().startswith(begins)
+    result = ratchet("export", "latest", "--out", tmp_path / "run.pdf")
+    assert result.exit_code == 2
+    assert (
+        "--out: expected a name that ends in .xml, .html, .htm, .jsonl, or --format; found 'run.pdf'" in result.stderr
+    )
+    assert not (tmp_path / "run.pdf").exists()
 
 
 RUN = """
