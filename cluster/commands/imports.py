@@ -41,7 +41,8 @@ def bfcl(
     questions: Annotated[list[Path], typer.Option(help="The leaderboard's file of questions; may be given again.")],
     out: OutFlag,
     answers: Annotated[
-        list[Path] | None, typer.Option(help="The file of answers; may be given again; not for (ir)relevance.")
+        list[Path] | None,
+        typer.Option(help="The file of answers; may be given again. [that of the same name in possible_answer/]"),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -51,12 +52,13 @@ def bfcl(
 
     Example: ratchet test import bfcl --questions Q.json --answers A.json --out suite.jsonl
     """
-    from evaluation.importers.bfcl import import_bfcl
+    from evaluation.importers.bfcl import answers_beside, import_bfcl
 
     with said():
-        scenarios = import_bfcl(questions, answers or ())
-        counts = _saved(scenarios, out, [*questions, *(answers or ())])
-    _told(out, counts, {}, as_json=as_json)
+        given = answers if answers is not None else answers_beside(questions)
+        scenarios = import_bfcl(questions, given)
+        counts = _saved(scenarios, out, [*questions, *given])
+    _told(out, counts, {"answers": [str(path) for path in given]}, as_json=as_json)
 
 
 @app.command()
@@ -123,6 +125,8 @@ def _told(out: Path, counts: Mapping[str, int], more: dict[str, Any], *, as_json
     parts = ", ".join(f"{n} {part}" for part, n in counts.items())
     at = console()
     at.print(f"Wrote {total} scenarios to {out}: {parts}", highlight=False)
+    if more.get("answers"):
+        at.print(f"Answers from {', '.join(more['answers'])}", highlight=False, markup=False, soft_wrap=True)
     if more.get("kinds"):
         names = {
             "calls": "with calls",

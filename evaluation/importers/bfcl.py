@@ -81,6 +81,12 @@ def import_bfcl(questions: Sequence[Path], answers: Sequence[Path] = ()) -> list
     return join_groups(scenarios)
 
 
+def answers_beside(questions: Sequence[Path]) -> list[Path]:
+    """Return the files of answers that lie beside files of questions as the leaderboard lays them out."""
+    beside = [path.parent / "possible_answer" / path.name for path in questions]
+    return [path for path in beside if path.is_file()]
+
+
 def _is_foreign(data: Any) -> bool:
     """Say whether an entry is of a category that is not imported."""
     name = data.get("id") if isinstance(data, dict) else None

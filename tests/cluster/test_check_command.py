@@ -38,6 +38,18 @@ def suite(tmp_path: Path) -> Path:
     return out
 
 
+def test_answers_are_found_beside_the_questions(tmp_path: Path) -> None:
+    questions = write(tmp_path / "BFCL_v4_simple_python.json", question("simple_python_1"))
+    arguments = ("import", "bfcl", "--questions", str(questions), "--out", str(tmp_path / "suite.jsonl"))
+    assert "found no file of answers" in run(*arguments).stderr
+    answers = tmp_path / "possible_answer" / questions.name
+    answers.parent.mkdir()
+    write(answers, {"id": "simple_python_1", "ground_truth": [{"book": {"city": ["Oslo"], "nights": [3, ""]}}]})
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert f"Answers from {answers}" in result.stdout
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["test", *arguments])
 
