@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ ENVIRONMENT = environment.ENVIRONMENT | {
 os.environ.update(ENVIRONMENT)
 for _name in [name for name in os.environ if name.startswith("RATCHET_") or name == "RAY_ADDRESS"]:
     del os.environ[_name]
+
+# A job that a shell starts in the background ignores Ctrl-C, and so would all that tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: on a busy machine any example may take long. In CI the same examples every time.
 hypothesis.settings.register_profile("ratchet", deadline=None, derandomize=bool(os.environ.get("CI")))
