@@ -86,8 +86,8 @@ def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
     value = counts.candidate / counts.base
     z = float(ndtri(1 - alpha / 2))
     middle = math.log(value) if value > 0 else -30.0
-    low = _root(lambda t: _tang(counts, math.exp(t)) - z, -30.0, middle) if value > 0 else None
-    high = _root(lambda t: _tang(counts, math.exp(t)) + z, middle, 30.0)
+    low = _root(lambda t: ratio_score(counts, math.exp(t)) - z, -30.0, middle) if value > 0 else None
+    high = _root(lambda t: ratio_score(counts, math.exp(t)) + z, middle, 30.0)
     return Estimate(
         value=value,
         low=0.0 if low is None else math.exp(low),
@@ -96,8 +96,8 @@ def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
     )
 
 
-def _tang(counts: PairCounts, ratio: float) -> float:
-    """Score statistic of candidate / base = `ratio`; falls as `ratio` grows."""
+def ratio_score(counts: PairCounts, ratio: float) -> float:
+    """Return the score statistic of candidate / base = `ratio` (Tang, Tang and Chan 2003); falls as `ratio` grows."""
     n, c = counts.n, counts.only_base
     some = n - counts.neither
     square = n * (1 + ratio)
