@@ -13,7 +13,6 @@ matter to the interval. Limits: pairs independent of each other, with one mean; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from scipy.optimize import brentq
@@ -82,7 +81,8 @@ class PairedSequence:
 
     def _edge(self, value: float, end: float) -> float:
         """Return the outermost mean between `value` and `end` that is not excluded."""
-        means = np.array(list(self._tried(value, end)))
+        # Closer together near the value, where the edge of a long sequence lies.
+        means = value + (end - value) * np.linspace(0, 1, _GRID + 1) ** 2
         kept = np.flatnonzero(self._evidence(means) < self._limit)
         last = int(kept[-1]) if len(kept) else 0
         if last == len(means) - 1:
@@ -93,11 +93,6 @@ class PairedSequence:
             return float(self._evidence(np.array([mean]))[0]) - self._limit
 
         return float(brentq(left, inner, outer, xtol=1e-9)) if left(inner) < 0 < left(outer) else outer
-
-    def _tried(self, value: float, end: float) -> Iterator[float]:
-        """Yield means from `value` to `end`, closer together near `value`."""
-        for step in range(_GRID + 1):
-            yield value + (end - value) * (step / _GRID) ** 2
 
 
 def paired_sequence(differences: Array, alpha: float = 0.05) -> Estimate:

@@ -80,12 +80,12 @@ def decompose_pairs(pairs: Mapping[str, Sequence[tuple[float, float]]], alpha: f
         {name: [other for _, other in of] for name, of in pairs.items()},
         alpha,
     )
-    z = float(ndtri(1 - alpha / 2))
     parts = []
     for part in found.parts:
         moved = np.array([other - one for one, other in pairs[part.slice]])
         error = float(moved.std(ddof=1)) / math.sqrt(len(moved)) * part.share_first if len(moved) > 1 else None
-        parts.append(part.model_copy(update={"figure": _estimate(part.figure.value, error, z, len(moved))}))
+        figure = _estimate(part.figure.value or 0.0, error, len(moved), alpha)
+        parts.append(part.model_copy(update={"figure": figure}))
     return found.model_copy(update={"parts": tuple(parts)})
 
 
@@ -94,17 +94,13 @@ def _part(
 ) -> Part:
     shares = [0.0 if side is None else len(side) / size for side, size in zip((first, second), sizes, strict=True)]
     means = [None if side is None else float(side.mean()) for side in (first, second)]
-    share = (shares[0] + shares[1]) / 2
-    if first is None or second is None or means[0] is None or means[1] is None:
-        # A slice that only one arm has cannot have changed its figure: all of it is mix.
-        value = next(mean for mean in means if mean is not None)
-        change = 0.0
-        figure = _estimate(0.0, None, 0.0, 0)
-    else:
-        value, change = (means[0] + means[1]) / 2, means[1] - means[0]
-        both = min(len(first), len(second)) > 1
-        error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second)) * share if both else None
-        figure = _estimate(change * share, error, float(ndtri(1 - alpha / 2)), min(len(first), len(second)))
+    known = [mean for mean in means if mean is not None]
+    # A slice that only one arm has cannot have changed its figure: all of it is mix.
+    figure = Estimate(value=0.0, low=None, high=None, n=0)
+    if first is not None and second is not None:
+        n, share = min(len(first), len(second)), (shares[0] + shares[1]) / 2
+        error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second)) * share if n > 1 else None
+        figure = _estimate((known[1] - known[0]) * share, error, n, alpha)
     return Part(
         slice=name,
         share_first=shares[0],
@@ -112,11 +108,12 @@ def _part(
         value_first=means[0],
         value_second=means[1],
         figure=figure,
-        mix=(shares[1] - shares[0]) * (value - middle),
+        mix=(shares[1] - shares[0]) * (sum(known) / len(known) - middle),
     )
 
 
-def _estimate(value: float | None, error: float | None, z: float, n: int) -> Estimate:
-    if value is None or error is None:
+def _estimate(value: float, error: float | None, n: int, alpha: float) -> Estimate:
+    if error is None:
         return Estimate(value=value, low=None, high=None, n=n)
-    return Estimate(value=value, low=value - z * error, high=value + z * error, n=n)
+    half = float(ndtri(1 - alpha / 2)) * error
+    return Estimate(value=value, low=value - half, high=value + half, n=n)

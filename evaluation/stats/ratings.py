@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, ndtri
 
 from evaluation.records import Record
@@ -101,15 +102,9 @@ def ratings(scores: Mapping[str, Mapping[str, float]], alpha: float = 0.05) -> l
 
 def _groups(attempted: NDArray[np.bool_]) -> list[list[int]]:
     """Return which versions are linked by shared scenarios, the largest group first."""
-    shared = (attempted.astype(np.int64) @ attempted.T.astype(np.int64)) > 0
-    left, groups = set(range(len(attempted))), []
-    while left:
-        found, fresh = set(), {min(left)}
-        while fresh:
-            found |= fresh
-            fresh = {int(n) for member in fresh for n in np.flatnonzero(shared[member])} - found
-        groups.append(sorted(found | {min(left)}))
-        left -= found
+    shared = attempted.astype(np.int64) @ attempted.T.astype(np.int64)
+    _, labels = connected_components(shared, directed=False)
+    groups = [[int(n) for n in np.flatnonzero(labels == label)] for label in np.unique(labels)]
     return sorted(groups, key=lambda members: (-len(members), members))
 
 

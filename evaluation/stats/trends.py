@@ -3,9 +3,10 @@
 Decisions: slopes are Theil and Sen's (the median of all slopes between two observations), which one bad day does not
 move; times are given, so that gaps and several observations at one time do no harm. A change point is where the means
 of both sides differ most for their noise; it counts when that is rarer than alpha among random orders of the same
-values, and both sides are searched again (binary segmentation). Distributions are compared by the population stability
-index and by a two-sample test, because the index alone knows nothing of sample sizes and the test alone nothing of
-importance. Whatever the data cannot tell is said to be so, with the reason; nothing raises on short or constant series.
+values, and both sides are searched again (binary segmentation); values of one time are averaged first. Distributions
+are compared by the population stability index and by a two-sample test, because the index alone knows nothing of
+sample sizes and the test alone nothing of importance. Whatever the data cannot tell is said to be so, with the reason;
+nothing raises on short or constant series.
 Limits: a change point's test supposes independent observations: a season or a steady trend can look like changes.
 Forecasts go on in a straight line. Times are numbers of days.
 """
@@ -16,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
@@ -53,9 +55,11 @@ class ChangePoint(Record):
     """Where a figure's mean changed."""
 
     at: float
-    """Time of the first observation after the change."""
+    """The first time after the change."""
     before: Estimate
+    """Mean since the change before this one."""
     after: Estimate
+    """Mean until the next one."""
     p_value: float
 
 
@@ -111,8 +115,8 @@ def trend(times: Array, values: Array, alpha: float = 0.05) -> Trend:
 
 def change_points(times: Array, values: Array, alpha: float = 0.01, seed: int = 0) -> list[ChangePoint]:
     """Return where the mean of `values` changed, in the order of time; empty where nothing did or too few are known."""
-    x, y = _series(times, values)
-    found: list[ChangePoint] = []
+    x, y = _at_each_time(*_series(times, values))
+    p_values: dict[int, float] = {}
     parts = [(0, len(x))]
     while parts:
         start, end = parts.pop()
@@ -120,13 +124,15 @@ def change_points(times: Array, values: Array, alpha: float = 0.01, seed: int = 
         if at is None:
             continue
         p_value = _chance(y[start:end], seed)
-        if p_value >= alpha:
-            continue
-        middle = start + at
-        before, after = mean_interval(y[start:middle]), mean_interval(y[middle:end])
-        found.append(ChangePoint(at=float(x[middle]), before=before, after=after, p_value=p_value))
-        parts += [(start, middle), (middle, end)]
-    return sorted(found, key=lambda point: point.at)
+        if p_value < alpha:
+            p_values[start + at] = p_value
+            parts += [(start, start + at), (start + at, end)]
+    edges = [0, *sorted(p_values), len(x)]
+    levels = [mean_interval(y[start:end]) for start, end in pairwise(edges)]
+    return [
+        ChangePoint(at=float(x[place]), before=before, after=after, p_value=p_values[place])
+        for place, (before, after) in zip(edges[1:-1], pairwise(levels), strict=True)
+    ]
 
 
 def drift(reference: Array, current: Array, alpha: float = 0.05) -> Drift:
@@ -161,20 +167,19 @@ def crossing(times: Array, values: Array, limit: float, *, falling: bool, alpha:
     now = float(x[-1])
     if away <= 0:
         return Crossing(day=now, low=now, high=now, reason="the limit is met already")
-    slopes = [None if s is None else (-s if falling else s) for s in (found.slope.value, found.slope.low,
-                                                                     found.slope.high)]  # fmt: skip
-    value, fastest = slopes[0], max((s for s in slopes if s is not None), default=0.0)
-    slowest = min((s for s in slopes if s is not None), default=0.0)
-    if value is None or value <= 0:
-        return Crossing(day=None, low=now + away / fastest if fastest > 0 else None, high=None,
-                        reason="the figure does not move towards the limit")  # fmt: skip
-    day = now + away / value
-    return Crossing(
-        day=day,
-        low=now + away / fastest,
-        high=now + away / slowest if slowest > 0 else None,
-        reason="" if slowest > 0 else "the slope is not clear: it may never be met",
-    )
+    # Towards the limit, per day: the likeliest, and the ends of the interval.
+    value, *ends = (None if s is None else -s if falling else s for s in (found.slope.value, found.slope.low,
+                                                                         found.slope.high))  # fmt: skip
+    known = [end for end in ends if end is not None]
+
+    def at(slope: float | None) -> float | None:
+        return now + away / slope if slope is not None and slope > 0 else None
+
+    day, low, high = at(value), at(max(known, default=None)), at(min(known, default=None))
+    if day is None:
+        return Crossing(day=None, low=low, high=None, reason="the figure does not move towards the limit")
+    unsure = "" if high is not None else "the slope is not clear: it may never be met"
+    return Crossing(day=day, low=low, high=high, reason=unsure)
 
 
 def _series(times: Array, values: Array) -> tuple[Array, Array]:
@@ -184,6 +189,12 @@ def _series(times: Array, values: Array) -> tuple[Array, Array]:
         raise ValueError(f"expected a time for each value, found {len(x)} times and {len(y)} values")
     order = np.lexsort((y, x))
     return x[order], y[order]
+
+
+def _at_each_time(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return each time once, with the mean of its values: they have no order among themselves."""
+    unique, places, counts = np.unique(x, return_inverse=True, return_counts=True)
+    return unique, np.bincount(places, weights=y, minlength=len(unique)) / counts
 
 
 def _lacking(x: Array) -> str:

@@ -59,6 +59,17 @@ def test_two_changes_are_found_where_they_are() -> None:
     assert found[0].before.value == pytest.approx(0.6, abs=0.03)
     assert found[1].after.value == pytest.approx(0.7, abs=0.03)
     assert all(point.p_value < 0.01 for point in found)
+    # What lies between two changes is the second side of the one and the first of the other.
+    assert found[0].after == found[1].before
+    assert found[0].after.n == pytest.approx(40, abs=5)
+
+
+def test_values_of_one_time_have_no_order_that_could_look_like_a_change() -> None:
+    rng = np.random.default_rng(2)
+    assert change_points(np.zeros(200), rng.normal(0, 1, 200)) == []
+    times = np.repeat(np.arange(30.0), 20)
+    assert change_points(times, rng.normal(0, 1, 600)) == []
+    assert len(change_points(times, rng.normal(0, 1, 600) + 2 * (times >= 15))) == 1
 
 
 def test_changes_are_claimed_in_noise_as_seldom_as_promised() -> None:
