@@ -105,25 +105,26 @@ class _Reader:
         self._document = document
         self._split_seed = split_seed
         self._mistakes: list[str] = []
+        self._shared: dict[str, Any] = {}
 
     def read(self) -> list[Scenario]:
         """Return all scenarios. Raises `SuiteError`."""
         rows, root = self._rows()
         for where, text in not_json(self._document.data):
             self._mistake(where, text)
+        self._shared_tools()
         known = _known_parts(rows)
         scenarios = [self._scenario((*root, index), row, known) for index, row in enumerate(rows)]
         seen: dict[str, int] = {}
-        for index, scenario in enumerate(scenarios):
-            if scenario is None:
-                continue
+        for index, (row, scenario) in enumerate(zip(rows, scenarios, strict=True)):
             at = (*root, index)
-            if scenario.id in seen:
-                self._mistake(
-                    (*at, "id"), f"expected each id once, found {scenario.id!r} of line {seen[scenario.id]} again"
-                )
-            seen.setdefault(scenario.id, self._document.line(at))
-            for where, text in scenario_mistakes(scenario):
+            # Also of scenarios that cannot be read for other mistakes.
+            name = row.get("id") if isinstance(row, dict) else None
+            if isinstance(name, str) and name in seen:
+                self._mistake((*at, "id"), f"expected each id once, found {name!r} of line {seen[name]} again")
+            elif isinstance(name, str):
+                seen[name] = self._document.line(at)
+            for where, text in () if scenario is None else scenario_mistakes(scenario):
                 self._mistake((*at, *where), text)
         if self._mistakes:
             raise SuiteError(self._mistakes)
@@ -138,6 +139,27 @@ class _Reader:
             found = f"a {type(rows).__name__}" if rows else "nothing"
             raise SuiteError([self._document.mistake(root, f"expected a list of scenarios, found {found}")])
         return rows, root
+
+    def _shared_tools(self) -> None:
+        """Read the file's own tools, which its scenarios may name, and refuse what else stands beside `scenarios`."""
+        document, data = self._document, self._document.data
+        if not isinstance(data, dict):
+            return
+        for name in sorted(data.keys() - {"scenarios", "tools"}, key=str):
+            self._mistakes.append(document.mistake((name,), "expected `tools` and `scenarios` only, found this field"))
+        shared = data.get("tools", [])
+        if not isinstance(shared, list):
+            found = f"expected a list of tools, found a {type(shared).__name__}"
+            self._mistakes.append(document.mistake(("tools",), found))
+            return
+        for index, given in enumerate(shared):
+            at = ("tools", index)
+            tool = parse(ToolDef, document, given, at, mistakes=self._mistakes)
+            if tool is not None and tool.name in self._shared:
+                again = f"expected each tool once, found {tool.name!r} again"
+                self._mistakes.append(document.mistake((*at, "name"), again))
+            elif tool is not None:
+                self._shared[tool.name] = given
 
     def _mistake(self, at: Location, text: str) -> None:
         at_root = 1 + (at[:1] == ("scenarios",))
@@ -156,7 +178,7 @@ class _Reader:
         group = row.setdefault("group", _own_group(row))
         row.setdefault("part", known.get(str(group)) or part_of_group(str(group), self._split_seed).value)
         before = len(self._mistakes)
-        row["tools"] = self._tools(at, row.get("tools", []))
+        row["tools"] = self._tools(at, row.get("tools", list(self._shared)))
         scenario = parse(Scenario, self._document, in_full(row), at, mistakes=self._mistakes)
         return scenario if len(self._mistakes) == before else None
 
@@ -166,10 +188,11 @@ class _Reader:
         out = []
         for index, tool in enumerate(tools):
             if isinstance(tool, str):
-                if tool not in builtin_tools():
+                known = self._shared.get(tool) or builtin_tools().get(tool)
+                if known is None:
                     self._mistake((*at, "tools", index), f"expected a built-in tool or a tool in full, found {tool!r}")
                     continue
-                tool = builtin_tools()[tool]
+                tool = known
             out.append(tool)
         return out
 

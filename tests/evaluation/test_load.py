@@ -155,6 +155,43 @@ def test_json_lines_name_each_line_that_is_none(tmp_path: Path) -> None:
     ]
 
 
+SHARED = """\
+tools:
+  - {name: ring, description: Rings., parameters: {type: object, properties: {at: {type: string}}}}
+  - {name: stop, description: Stops., parameters: {type: object, properties: {}}}
+scenarios:
+  - {id: all, query: Ring at noon}
+  - {id: named, query: Stop, tools: [stop, get_forecast]}
+  - {id: own, query: Hello, tools: []}
+"""
+
+
+def test_tools_beside_the_scenarios_are_shared_by_them(tmp_path: Path) -> None:
+    suite = load(write(tmp_path, SHARED))
+    offered = {one.id: [tool.name for tool in one.tools] for one in suite.scenarios}
+    assert offered == {"all": ["ring", "stop"], "named": ["stop", "get_forecast"], "own": []}
+
+
+def test_mistakes_in_what_is_shared_are_named_with_the_others(tmp_path: Path) -> None:
+    text = SHARED.replace("name: stop,", "name: ring,", 1).replace("scenarios:", "tool_sets: []\nscenarios:")
+    assert mistakes(write(tmp_path, text)) == [
+        "4: tool_sets: expected `tools` and `scenarios` only, found this field",
+        "3: tools[1].name: expected each tool once, found 'ring' again",
+        "7: tools[0]: expected a built-in tool or a tool in full, found 'stop'",
+    ]
+    assert mistakes(write(tmp_path, "tools: {}\nscenarios: [{query: a}]")) == [
+        "1: tools: expected a list of tools, found a dict"
+    ]
+    (bad, *_) = mistakes(write(tmp_path, "tools: [{description: a}]\nscenarios: [{query: a}]"))
+    assert bad == "1: name: expected a value, found none"
+
+
+def test_an_id_that_occurs_again_is_named_whatever_else_is_wrong_with_its_scenario(tmp_path: Path) -> None:
+    found = mistakes(write(tmp_path, "- {id: a, query: b}\n- {id: a, query: c, weight: heavy}\n"))
+    assert "2: id: expected each id once, found 'a' of line 1 again" in found
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
