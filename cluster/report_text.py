@@ -41,9 +41,8 @@ def show(estimate: Json | None, *, signed: bool = False, digits: int = 3, scale:
 
 def _number(value: float, *, signed: bool, digits: int) -> str:
     sign = "+" if signed else ""
-    # Two digits that say something, where the decimals would show fewer.
-    if 0 < abs(value) < 10 ** (1 - digits):
-        return f"{value:{sign}.2g}"
+    if value and abs(value) < 0.0005:
+        return f"{value:{sign}.{digits - 1}e}"
     return f"{value:{sign}.{digits if abs(value) < 10 else digits - 2}f}"
 
 

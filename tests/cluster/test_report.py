@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cluster.clock import Clock
 from cluster.report import ending
-from cluster.report_text import markdown, print_report, show
+from cluster.report_text import markdown, print_report
 from cluster.steps.report import write_report
 from evaluation.files import atomic_write
 from evaluation.gate import GateOutcome
@@ -50,18 +50,6 @@ def test_a_promoted_turn_leaves_three_files(tmp_path: Path) -> None:
     text = (made.folder / "report.md").read_text()
     assert text.index("agent:2 was promoted") < text.index("| task success | 0.525 [0.499, 0.546] | 0.889")
     assert "| 50 % | 41 | 39 | advance |" in text
-
-
-@pytest.mark.parametrize(
-    ("figure", "shown"),
-    [
-        ((-0.000731, -0.00101, -0.000488), "-0.00073 [-0.001, -0.00049]"),
-        ((0.0217, 0.0204, 0.0), "+0.022 [+0.02, +0.00]"),
-        ((0.912, -0.0032, 131.2), "+0.91 [-0.0032, +131]"),
-    ],
-)
-def test_a_small_figure_keeps_two_digits_that_say_something(figure: tuple[float, ...], shown: str) -> None:
-    assert show(dict(zip(("value", "low", "high"), figure, strict=True)), signed=True, digits=2) == shown
 
 
 def test_a_rejected_turn_has_no_rollout(tmp_path: Path) -> None:
