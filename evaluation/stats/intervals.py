@@ -100,7 +100,7 @@ def share_interval(shares: Array, weights: Array | None = None, alpha: float = 0
 def mean_interval(values: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:
     """Return a mean with its BCa bootstrap interval (t below 10 observations, normal above 3,000). `values`: (n,)."""
     flat = finite(values)
-    return _statistic_interval(flat[:, None], lambda means: means[..., 0], alpha, seed)
+    return function_of_means(flat[:, None], lambda means: means[..., 0], alpha, seed)
 
 
 def log_ratio_interval(numerator: Array, denominator: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:
@@ -118,7 +118,7 @@ def log_ratio_interval(numerator: Array, denominator: Array, alpha: float = 0.05
     if top.mean() == 0:
         return Estimate(value=0.0, low=None, high=None, n=n)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = _statistic_interval(np.stack([top, bottom], axis=1), _log_ratio, alpha, seed)
+        log = function_of_means(np.stack([top, bottom], axis=1), _log_ratio, alpha, seed)
     return Estimate(value=_exp(log.value), low=_exp(log.low), high=_exp(log.high), n=n)
 
 
@@ -133,7 +133,7 @@ def _exp(value: float | None) -> float | None:
     return float(np.exp(value))
 
 
-def _statistic_interval(rows: Array, statistic: Callable[[Array], Array], alpha: float, seed: int) -> Estimate:
+def function_of_means(rows: Array, statistic: Callable[[Array], Array], alpha: float, seed: int) -> Estimate:
     """Interval of a smooth function of column means. `rows`: (n, k); `statistic` maps (..., k) to (...)."""
     n = len(rows)
     if n == 0:
