@@ -22,7 +22,7 @@ from pydantic import Field
 
 from evaluation.records import Record, ToolCall, Verdict, stable_id
 from evaluation.scenarios import ExpectedCall, Kind
-from evaluation.stats.intervals import Array, Estimate, log_ratio_interval, mean_interval, wilson
+from evaluation.stats.intervals import Array, Estimate, log_ratio_interval, mean_interval, proportion
 from evaluation.stats.paired import count_pairs, difference_of_proportions, mcnemar, permutation, ratio_of_proportions
 
 HELD_OUT_TOOL = "held_out_tool"
@@ -298,7 +298,7 @@ def _arm_figures(kept: Mapping[str, list[PairRow]], alpha: float) -> dict[str, E
 
 def _estimate(values: Array, metric: Metric, alpha: float) -> Estimate:
     if metric.binary and np.isin(values, (0, 1)).all():
-        return wilson(int(values.sum()), len(values), alpha)
+        return proportion(int(values.sum()), len(values), alpha)
     return mean_interval(values, alpha)
 
 

@@ -1,7 +1,7 @@
 """The figures of a test run: one `Outcome` per example, and their summary, each figure with its interval.
 
 Decisions: an outcome is made from scenario and example alone, so that what an earlier, interrupted run persisted counts
-the same as what ran just now. Shares get a Wilson interval, means a bootstrap one; several attempts at one scenario
+the same as what ran just now. Shares get an exact interval, means a bootstrap one; several attempts at one scenario
 are averaged first, because only scenarios are independent of each other.
 """
 

@@ -12,7 +12,7 @@ from evaluation.outcomes import Outcome, outcome_of_episode, summarize
 from evaluation.pricing import load_prices
 from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import Scenario
-from evaluation.stats.intervals import wilson
+from evaluation.stats.intervals import proportion
 from evaluation.validators import judge
 from tests.evaluation.attempts import BY_ID, KINDS, call, calling, follow, saying
 
@@ -64,9 +64,9 @@ def test_attempts_that_were_not_judged_do_not_count_as_attempts() -> None:
     assert (figures.attempts, figures.scenarios) == (9, 3)
 
 
-def test_with_one_attempt_the_interval_is_wilsons() -> None:
+def test_with_one_attempt_the_interval_is_that_of_a_proportion() -> None:
     figures = tally([[True]] * 3 + [[False]]).figures()
-    assert figures.metrics["task_success"] == figures.pass_all[1] == wilson(3, 4)
+    assert figures.metrics["task_success"] == figures.pass_all[1] == proportion(3, 4)
 
 
 def test_what_ended_first_has_no_influence_on_a_figure() -> None:
@@ -129,7 +129,7 @@ def test_kinds_tags_tools_failures_and_ends_are_counted() -> None:
         "one_call": 0,
     }
     assert figures.by_tag["held_out_tool"].scenarios == 2
-    assert figures.by_tag["no_tool"].metrics["tool_accuracy"] == wilson(1, 1)
+    assert figures.by_tag["no_tool"].metrics["tool_accuracy"] == proportion(1, 1)
     assert figures.failures == {FailureKind.TOOL_ERROR: 2}
     assert figures.stop_reasons == {StopReason.ANSWERED: 2}
 

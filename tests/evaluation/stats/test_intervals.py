@@ -4,23 +4,53 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.stats.intervals import Estimate, log_ratio_interval, mean_interval, share_interval, wilson
+from evaluation.stats.intervals import (
+    Estimate,
+    binomial_limits,
+    log_ratio_interval,
+    mean_interval,
+    proportion,
+    share_interval,
+)
+
+GRID = [(n, p) for n in (30, 50, 100, 300, 1000, 2000) for p in np.round(np.linspace(0.02, 0.98, 25), 2)]
 
 
 def test_an_estimate_has_exactly_the_four_keys():
-    assert wilson(1, 2).model_dump_json() == ('{"value":0.5,"low":0.09453120573423074,"high":0.9054687942657693,"n":2}')
+    assert list(proportion(1, 2).model_dump()) == ["value", "low", "high", "n"]
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 29), (15, 148), (81, 263), (20, 20)])
-def test_wilson_is_scipys(successes, n):
-    expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
-    assert wilson(successes, n).low == pytest.approx(expected.low, abs=1e-12)
-    assert wilson(successes, n).high == pytest.approx(expected.high, abs=1e-12)
+def test_a_proportions_interval_is_scipys(successes, n):
+    expected = stats.binomtest(successes, n).proportion_ci(method="exact")
+    assert proportion(successes, n).low == pytest.approx(expected.low, abs=1e-12)
+    assert proportion(successes, n).high == pytest.approx(expected.high, abs=1e-12)
 
 
-def test_wilson_gives_newcombes_published_interval():
-    estimate = wilson(81, 263)  # Newcombe 1998, table I, method 3: 0.2553 to 0.3662
-    assert (round(estimate.low, 4), round(estimate.high, 4)) == (0.2553, 0.3662)
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
+)
+def test_a_proportions_interval_is_the_published_one(successes, n, low, high):
+    found = proportion(successes, n)  # Newcombe 1998, Statistics in Medicine 17:857, table I, method 5
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+def test_a_proportion_is_covered_everywhere_and_not_by_far_too_wide_intervals():
+    coverage = []
+    for n, p in GRID:
+        counts = np.arange(n + 1)
+        limits = [binomial_limits(int(x), n, 0.05) for x in counts]
+        inside = np.array([low <= p <= high for low, high in limits])
+        coverage.append(float(stats.binom.pmf(counts[inside], n, p).sum()))
+    assert min(coverage) >= 0.95
+    assert np.mean(coverage) <= 0.97
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 3), (4, 3)])
+def test_more_successes_than_trials_are_refused(successes, n):
+    with pytest.raises(ValueError, match=f"expected 0 <= successes <= n, found successes={successes}, n=3"):
+        proportion(successes, n)
 
 
 def test_bca_is_close_to_scipys_for_many_skewed_values():
@@ -85,8 +115,8 @@ def test_a_ratio_that_is_the_same_on_every_pair_has_no_width_however_it_is_round
         assert ratio.high == pytest.approx(1.1)
 
 
-def test_shares_of_clusters_stay_within_their_bounds_and_are_wilsons_where_each_is_one_or_none() -> None:
-    assert share_interval(np.array([1.0, 0, 0, 1])) == wilson(2, 4)
+def test_shares_of_clusters_stay_within_their_bounds_and_are_a_proportions_where_each_is_one_or_none() -> None:
+    assert share_interval(np.array([1.0, 0, 0, 1])) == proportion(2, 4)
     few = share_interval(np.array([0.5, 0.0]), np.array([2, 2]))
     assert few.low is not None
     assert few.high is not None
