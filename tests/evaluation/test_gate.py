@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from evaluation.compare import PairRow, summarise
-from evaluation.gate import GateOutcome, GatePolicy, RegressionEvidence, RuleOutcome, judge, pinned
+from evaluation.compare import summarise
+from evaluation.gate import GateOutcome, judge
+from evaluation.gate_policy import GatePolicy, PolicyError
+from evaluation.gate_rules import RegressionEvidence, RuleOutcome, pinned
+from evaluation.pair_rows import PairRow
 from evaluation.scenarios import Kind
+from tests.evaluation.rows import figures, with_figures
 
 POLICY = GatePolicy()
 
@@ -23,14 +27,16 @@ def rows_of(base, candidate, *, base_latency, candidate_latency, cost=1.0, quali
                     group="g",
                     kind=Kind.ONE_CALL,
                     arm=arm,
-                    tool_accuracy=bool(solved),
-                    exact_calls=bool(solved),
-                    task_success=bool(solved),
-                    protocol_clean=True,
-                    quality=(4.0 if solved else 1.0) if quality is None else quality,
-                    tokens=100.0,
-                    alone_ms=float(latency[i]),
-                    cost=price * (1 + i % 5),
+                    measured=figures(
+                        tool_accuracy=solved,
+                        exact_calls=solved,
+                        task_success=solved,
+                        protocol_clean=True,
+                        quality=(4.0 if solved else 1.0) if quality is None else quality,
+                        tokens_per_episode=100.0,
+                        latency_ms=latency[i],
+                        cost=price * (1 + i % 5),
+                    ),
                 )
             )
     return rows
@@ -116,6 +122,7 @@ def test_a_clear_win_is_approved_with_its_evidence():
         "quality",
         "latency",
         "cost",
+        "segments",
         "regression",
         "better",
     ]
@@ -130,14 +137,15 @@ def test_a_clear_win_is_approved_with_its_evidence():
         ({"task_success": None}, "accuracy"),
         ({"quality": float("nan")}, "quality"),
         ({"cost": -1.0}, "cost"),
-        ({"alone_ms": float("inf")}, "latency"),
+        ({"latency_ms": float("inf")}, "latency"),
         ({"scenario_id": "another"}, "pairing"),
         ({"tool_accuracy": None, "exact_calls": None}, None),
     ],
 )
 def test_one_bad_row_never_approves_where_it_matters(change, blamed):
     rows = clear_win()
-    rows[0] = rows[0].model_copy(update=change)
+    other = "scenario_id" in change
+    rows[0] = rows[0].model_copy(update=change) if other else with_figures(rows[0], **change)
     decision = judge(summarise(rows), POLICY)
     if blamed is None:
         assert decision.outcome is GateOutcome.APPROVE  # neither is asked for, and task success is better by itself
@@ -155,7 +163,7 @@ def test_slower_or_dearer_is_rejected_although_more_accurate():
     decision = judge(summarise(clear_win(cost=1.3)), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "cost").outcome is RuleOutcome.FAILED
-    rows = [r if r.arm == "base" else r.model_copy(update={"alone_ms": r.alone_ms * 1.2}) for r in clear_win()]
+    rows = [r if r.arm == "base" else with_figures(r, latency_ms=r.measured["latency_ms"] * 1.2) for r in clear_win()]
     decision = judge(summarise(rows), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "latency").outcome is RuleOutcome.FAILED
@@ -203,17 +211,17 @@ def test_a_pinned_scenario_that_the_candidate_fails_in_any_attempt_rejects_it():
         r.model_copy(update={"tags": ("regression",)}) if r.scenario_id in ("s00000", "s00001") else r
         for r in clear_win()
     ]
-    found = {r.scenario_id: r.task_success for r in rows if r.tags and r.arm == "candidate"}
+    found = {r.scenario_id: r.success for r in rows if r.tags and r.arm == "candidate"}
     assert pinned(rows) == RegressionEvidence(passed=found)
-    again = [r.model_copy(update={"attempt": 1, "task_success": False}) for r in rows if r.tags]
+    again = [with_figures(r.model_copy(update={"attempt": 1}), task_success=False) for r in rows if r.tags]
     assert set(pinned(rows + again).passed.values()) == set(pinned(again + rows).passed.values()) == {False}
     assert pinned([r for r in rows if r.arm == "base"]).passed == dict.fromkeys(found)
     assert pinned(clear_win()).passed == {}
 
 
 def test_policies_are_validated():
-    with pytest.raises(ValidationError, match="task_success"):
-        GatePolicy(key_metrics=("acuracy",))
+    with pytest.raises(PolicyError, match=r"key_metrics: expected one of tool_accuracy, .* found 'acuracy'"):
+        judge(summarise(clear_win()), GatePolicy(key_metrics=("acuracy",)))
     with pytest.raises(ValidationError):
         GatePolicy(accuracy_ratio=0)
     with pytest.raises(ValueError, match=r"alpha=policy\.alpha"):
