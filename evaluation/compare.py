@@ -231,7 +231,7 @@ def _compared(table: _Table, metric: Metric, alpha: float) -> MetricComparison:
 def _on_pairs(
     base: Array, candidate: Array, groups: Codes | None, metric: Metric, *, missing: int, alpha: float
 ) -> MetricComparison:
-    difference, ratio, p_value = _test(base, candidate, groups, metric, alpha)
+    difference, ratio, p_value = _test(base, candidate, groups, metric, alpha=alpha)
     return MetricComparison(
         direction=metric.direction,
         base=_estimate(base, groups, metric, alpha),
@@ -251,7 +251,7 @@ class _Tested(NamedTuple):
     p_value: float
 
 
-def _test(base: Array, candidate: Array, groups: Codes | None, metric: Metric, alpha: float) -> _Tested:
+def _test(base: Array, candidate: Array, groups: Codes | None, metric: Metric, *, alpha: float) -> _Tested:
     """Compare the pairs by what fits: exact for yes or no, quantiles by swaps of arms, means by sign flips."""
     if metric.quantile is not None:
         q = metric.quantile
@@ -296,11 +296,11 @@ def _slice(name: str, places: Codes, table: _Table, metrics: Mapping[str, Metric
         there &= table.solved[places] if metric.both_solved else True
         if metric.quantile is None and there.any():
             groups = table.groups[places][there] if table.clustered else None
-            figures[key] = _slice_figures(base[there], candidate[there], groups, metric.binary, alpha)
+            figures[key] = _slice_figures(base[there], candidate[there], groups, binary=metric.binary, alpha=alpha)
     return Slice(name=name, scenarios=len(places), metrics=figures)
 
 
-def _slice_figures(base: Array, candidate: Array, groups: Codes | None, binary: bool, alpha: float) -> SliceFigures:
+def _slice_figures(base: Array, candidate: Array, groups: Codes | None, *, binary: bool, alpha: float) -> SliceFigures:
     whole = binary and groups is None and bool(np.isin(np.concatenate([base, candidate]), (0, 1)).all())
     if whole:
         counts = count_pairs(base, candidate)
