@@ -272,6 +272,27 @@ def _test(base: Array, candidate: Array, groups: Codes | None, metric: Metric, *
     )
 
 
+class Pairs(NamedTuple):
+    """The figures of paired scenarios, (n,) each, in the order of their ids."""
+
+    base: Array
+    candidate: Array
+
+
+def paired_values(
+    rows: Iterable[PairRow], base: str, candidate: str, *, metrics: Mapping[str, Metric], names: Sequence[str]
+) -> dict[str, Pairs]:
+    """Return the pairs that a comparison of each metric rests on."""
+    table = _table(pair(rows, base, candidate), metrics)
+    found = {}
+    for name in names:
+        first, second = table.base[metrics[name].figure], table.candidate[metrics[name].figure]
+        there = ~np.isnan(first) & ~np.isnan(second)
+        there &= table.solved if metrics[name].both_solved else True
+        found[name] = Pairs(first[there], second[there])
+    return found
+
+
 def slice_names(row: PairRow) -> list[str]:
     """Return the slices that a scenario lies in."""
     tools = {call.name for call in row.expected_calls} or {NO_TOOL}
