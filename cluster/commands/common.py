@@ -24,6 +24,7 @@ INTERRUPTED = 130
 
 OURS = frozenset(
     {
+        "ABError",
         "CheckpointError",
         "ClientError",
         "DiskError",
@@ -34,6 +35,7 @@ OURS = frozenset(
         "LedgerError",
         "ModelError",
         "ModelFolderError",
+        "PolicyError",
         "PortTaken",
         "RecordingError",
         "RegistryError",

@@ -157,7 +157,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     part = given.get("part", PartChoice.HELD_OUT)
     chosen = None if part is PartChoice.ALL else part.value
     path = Path(settings.suite)
-    scenarios = _scenarios(at, chosen, tuple(given.get("tag", ())), given.get("limit"))
+    scenarios = scenarios_of(at, chosen, tuple(given.get("tag", ())), given.get("limit"))
     return RunPlan(
         id=f"run-{stable_id(now, name)[:10]}",
         suite=str(path.resolve()) if path.exists() else settings.suite,
@@ -182,7 +182,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     )
 
 
-def _scenarios(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
+def scenarios_of(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
     """Return the scenarios of a run. Raises `SuiteError` where there is none."""
     from evaluation.suite import SuiteError, load
 
@@ -212,7 +212,7 @@ def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
     spec = model_spec(at, plan.model, options)
     user = model_spec(at, plan.user_model, _of_user(options, plan.user_model)) if plan.user_model is not None else None
     run_options(plan, concurrency, spec.prices, None)
-    return Work(_scenarios(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
+    return Work(scenarios_of(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
 
 
 def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
