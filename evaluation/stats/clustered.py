@@ -50,7 +50,7 @@ def clustered_mean(values: Array, groups: Groups, alpha: float = 0.05, seed: int
 
 
 def clustered_log_ratio(
-    numerator: Array, denominator: Array, groups: Groups, *, alpha: float = 0.05, seed: int = 0
+    numerator: Array, denominator: Array, groups: Groups, alpha: float = 0.05, *, seed: int = 0
 ) -> Estimate:
     """Return mean(numerator) / mean(denominator) of pairs with an interval over groups, on the log scale. All: (n,).
 
