@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 from cluster.episode_view import Block, View, view
-from cluster.report_text import NAMES, SCALES, show
+from cluster.report_text import scale_of, show, title_of
 from cluster.runs import Run
 from evaluation.pricing import load_prices
 
@@ -73,7 +73,7 @@ def _figures(run: Run) -> Iterator[str]:
     state = f"{figures.attempts} of {plan.total} attempts, {run.state.value}"
     yield f'<p class="facts">{escape(facts)} · {figures.scenarios} scenarios{each} · {state} · 95% intervals</p>\n'
     rows = [
-        (NAMES.get(name, name), show(one.model_dump(), scale=SCALES.get(name, 1.0)), str(one.n))
+        (title_of(name), show(one.model_dump(), scale=scale_of(name)), str(one.n))
         for name, one in figures.metrics.items()
     ]
     for k in figures.pass_at if plan.attempts > 1 else ():

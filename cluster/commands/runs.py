@@ -33,7 +33,7 @@ def list_runs(
 
     Example: ratchet test list --suite tools --model tiny
     """
-    from cluster.report_text import NAMES
+    from cluster.report_text import title_of
     from cluster.runs import all_runs
 
     with said():
@@ -51,7 +51,7 @@ def list_runs(
             Text.assemble((row["run"], "bold"), f"  {what}  ", (state, style), f"  {row['started_at'][:16]}"),
             soft_wrap=True,
         )
-        shares = [f"{NAMES[key]} {_share(row['metrics'][key])}" for key in ("task_success", "tool_accuracy")]
+        shares = [f"{title_of(key)} {_share(row['metrics'][key])}" for key in ("task_success", "tool_accuracy")]
         out.print(Text("    " + " · ".join(shares), "dim"))
     if not rows:
         out.print("No such test run in this home: ratchet test run", highlight=False)

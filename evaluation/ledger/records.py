@@ -1,4 +1,4 @@
-"""The ledger's own nouns: runs, rollouts and their events, decisions, turns of the loop, and the filter of examples."""
+"""The ledger's own nouns: runs, rollouts and their events, decisions, turns of the loop, figures, pinned scenarios."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import Field, JsonValue
 
 from evaluation.records import Record, Source
+from evaluation.scenarios import Scenario
 
 
 class ExampleFilter(Record):
@@ -149,4 +150,93 @@ class DecisionRecord(Record):
     outcome: str
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
     policy_hash: str
+    at: datetime
+
+
+class OverrideRecord(Record):
+    """A person's word against a decision of the gate. Stands beside the decision for ever."""
+
+    id: str
+    decision_id: str
+    outcome: str
+    """`approve` or `reject`: what holds instead."""
+    by: str = Field(min_length=1)
+    """Name of the person."""
+    reason: str = Field(min_length=1)
+    at: datetime
+
+
+class PinStatus(StrEnum):
+    """Whether a pinned scenario decides."""
+
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    """Flaky: attempted and reported, without a say."""
+    REMOVED = "removed"
+    """Taken out of the regression set by a person; kept for its trail."""
+
+
+class PinEvent(Record):
+    """One line of a pin's trail. Lines are added, never changed."""
+
+    what: str
+    """`pinned`, `quarantined`, `released`, `removed`."""
+    by: str
+    """A person's name, or the command."""
+    reason: str
+    passes: int | None = None
+    """Of repeated runs, where they decided."""
+    attempts: int | None = None
+    at: datetime
+
+
+class PinRecord(Record):
+    """A scenario of the regression set."""
+
+    id: str
+    """The scenario's."""
+    scenario: Scenario
+    origin: str
+    """Where it comes from: `suite:<name>`, `run:<id>`, `example:<id>`."""
+    status: PinStatus = PinStatus.ACTIVE
+    trail: tuple[PinEvent, ...]
+    """At least how it was pinned."""
+    at: datetime
+    """When it was pinned."""
+
+
+class Observation(Record):
+    """A figure of one version, as it was measured at one time."""
+
+    id: str
+    subject: str
+    """The version, `name:version`, or the model as episodes name it."""
+    task_key: str = ""
+    """Empty: over all task keys."""
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    """95% interval."""
+    n: int
+    """Scenarios (or production examples) that it rests on."""
+    origin: str
+    """`test`, `compare`, `ab` or `production`."""
+    origin_id: str
+    """The run, the comparison, or the day."""
+    suite_digest: str = ""
+    """Of the scenarios; figures of different ones are not to be compared without care."""
+    at: datetime
+
+
+class LookRecord(Record):
+    """One use of held-out scenarios for a choice."""
+
+    id: str
+    digest: str
+    """Of the held-out scenarios."""
+    kind: str
+    """`compare`, `ab`, `test`."""
+    subject: str
+    """What was looked at."""
     at: datetime

@@ -189,3 +189,64 @@ class SettingRow(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class PinRow(Base):
+    """A scenario of the regression set."""
+
+    __tablename__ = "pins"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class ObservationRow(Base):
+    """A figure of a version at one time."""
+
+    __tablename__ = "observations"
+    __table_args__ = (
+        Index("ix_observations_metric", "metric", "at", "id"),
+        Index("ix_observations_subject", "subject", "metric", "at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    task_key: Mapped[str]
+    metric: Mapped[str]
+    value: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    n: Mapped[int]
+    origin: Mapped[str]
+    origin_id: Mapped[str]
+    suite_digest: Mapped[str]
+    at: Mapped[datetime]
+
+
+class LookRow(Base):
+    """One use of a suite's held-out scenarios."""
+
+    __tablename__ = "looks"
+    __table_args__ = (Index("ix_looks_digest", "digest", "at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    at: Mapped[datetime]
+
+
+class OverrideRow(Base):
+    """A person's word against a decision of the gate."""
+
+    __tablename__ = "overrides"
+    __table_args__ = (Index("ix_overrides_decision", "decision_id", "at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
+    outcome: Mapped[str]
+    by: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]

@@ -1,7 +1,8 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
 Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
-and production (`rollouts.py`). Whatever a verb has returned from is on disk.
+and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
+(`judgement.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -16,6 +17,7 @@ from typing import Self
 
 from evaluation.ledger.database import open_database
 from evaluation.ledger.examples import Examples
+from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 
@@ -25,7 +27,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions):
+class Ledger(Examples, Runs, Rollouts, Decisions, Judgement):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.figures import NO_TOOL, Confusion, Tally, confusions
-from evaluation.outcomes import Outcome, outcome_of_episode, summarize
+from evaluation.figures import NO_TOOL, Confusion, Tally, confusions, summarize
+from evaluation.outcomes import Outcome, outcome_of_episode
 from evaluation.pricing import load_prices
 from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import Scenario

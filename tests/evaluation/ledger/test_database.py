@@ -95,7 +95,7 @@ def test_a_newer_schema_is_refused_and_left_alone(ledger: Ledger, url: str, tmp_
     with sqlite3.connect(tmp_path / "ledger.db") as other:
         other.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     other.close()
-    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0001\)"):
+    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0002\)"):
         Ledger.open(url)
     assert ledger.setting("a") == "1"
 
@@ -174,3 +174,16 @@ def test_a_killed_writer_loses_nothing_that_it_said_and_doubles_nothing(url: str
         assert len(set(kept)) == len(kept)
         again = [example(number) for number in range(len(kept) + 3)]
         assert ledger.add_examples(again) == 3
+
+
+def test_a_filled_ledger_goes_back_and_forward_again(url: str) -> None:
+    with Ledger.open(url) as ledger:
+        ledger.add_examples([example(1), example(2)])
+    database = open_database(url, 1)
+    migrate(database, "0001")
+    with database.read() as connection:
+        assert "pins" not in inspect(connection).get_table_names()
+    database.engine.dispose()
+    with Ledger.open(url) as again:
+        assert again.count() == 2
+        assert again.pins() == ()
