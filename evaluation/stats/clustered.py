@@ -39,8 +39,8 @@ class _Clusters(NamedTuple):
 def clustered_mean(values: Array, groups: Groups, alpha: float = 0.05, seed: int = 0) -> Estimate:
     """Return the mean of the values with the interval of a ratio: sums of groups over their sizes. Both: (n,).
 
-    BCa bootstrap over groups (Student's t below 10 groups, normal above 3,000); no interval from one group.
-    Raises `ValueError` where lengths differ, values are not finite, or groups are no integers.
+    The bootstrap of `mean_interval` over groups (Student's t below 10 groups, normal above 3,000); no interval from one
+    group. Raises `ValueError` where lengths differ, values are not finite, or groups are no integers.
     """
     clusters = _clusters(values, groups)
     if _single(clusters):
@@ -50,9 +50,9 @@ def clustered_mean(values: Array, groups: Groups, alpha: float = 0.05, seed: int
 
 
 def clustered_log_ratio(
-    numerator: Array, denominator: Array, groups: Groups, *, alpha: float = 0.05, seed: int = 0
+    numerator: Array, denominator: Array, groups: Groups, alpha: float = 0.05, *, seed: int = 0
 ) -> Estimate:
-    """Return mean(numerator) / mean(denominator) of pairs with a BCa interval over groups, on the log scale. All: (n,).
+    """Return mean(numerator) / mean(denominator) of pairs with an interval over groups, on the log scale. All: (n,).
 
     Swapping the two gives the reciprocal; undefined where `log_ratio_interval` is. Raises `ValueError` as
     `clustered_mean` does.

@@ -2,7 +2,8 @@
 
 Decisions: an interval that the data cannot give (no observation, one observation, a ratio to zero) is None, never a
 guess; identical observations give an interval of width zero, which only says that nothing varied. Proportions have the
-exact interval: the coverage of Wilson's falls to 92.2% at 50 observations and a rate of 2%. Bootstraps draw from a
+exact interval: the coverage of Wilson's falls to 92.2% at 50 observations and a rate of 2%. Bootstrap intervals (BCa)
+are never narrower than Student's on either side, which keeps false differences at their level. Bootstraps draw from a
 generator with a fixed seed, in the order of the data, so that the same rows give the same bytes; on negated data they
 give the negated interval. Not covered: observations that depend on each other (see `clustered.py`).
 """
@@ -98,13 +99,13 @@ def share_interval(shares: Array, weights: Array | None = None, alpha: float = 0
 
 
 def mean_interval(values: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:
-    """Return a mean with its BCa bootstrap interval (t below 10 observations, normal above 3,000). `values`: (n,)."""
+    """Return a mean with its bootstrap interval (t below 10 observations, normal above 3,000). `values`: (n,)."""
     flat = finite(values)
     return function_of_means(flat[:, None], lambda means: means[..., 0], alpha, seed)
 
 
 def log_ratio_interval(numerator: Array, denominator: Array, alpha: float = 0.05, seed: int = 0) -> Estimate:
-    """Return mean(numerator) / mean(denominator) of pairs, with a BCa interval on the log scale. Both: (n,).
+    """Return mean(numerator) / mean(denominator) of pairs, with an interval on the log scale. Both: (n,).
 
     Swapping the two gives the reciprocal. Undefined (None) where a mean is not positive.
     Raises `ValueError` when the lengths differ.
@@ -134,7 +135,11 @@ def _exp(value: float | None) -> float | None:
 
 
 def function_of_means(rows: Array, statistic: Callable[[Array], Array], alpha: float, seed: int) -> Estimate:
-    """Interval of a smooth function of column means. `rows`: (n, k); `statistic` maps (..., k) to (...)."""
+    """Return a smooth function of column means with its interval: each limit the farther of BCa's and Student's.
+
+    BCa alone covers symmetric differences with heavy tails in 87% of cases at 30 to 100 pairs, Student's interval
+    skewed values in 88%. `rows`: (n, k); `statistic` maps (..., k) to (...).
+    """
     n = len(rows)
     if n == 0:
         return Estimate(value=None, low=None, high=None, n=0)
@@ -145,11 +150,11 @@ def function_of_means(rows: Array, statistic: Callable[[Array], Array], alpha: f
         return Estimate(value=value, low=value, high=value, n=n)
     leave_one_out = statistic((rows.sum(axis=0) - rows) / (n - 1))
     influence = leave_one_out.mean() - leave_one_out
+    half = _quantile(n, alpha) * float(np.sqrt((influence**2).sum() * (n - 1) / n))
+    low, high = value - half, value + half
     if BOOTSTRAP_FROM <= n <= BOOTSTRAP_TO:
-        low, high = _bca(rows, statistic, influence, alpha=alpha, seed=seed)
-    else:
-        error = float(np.sqrt((influence**2).sum() * (n - 1) / n))
-        low, high = value - _quantile(n, alpha) * error, value + _quantile(n, alpha) * error
+        limits = _bca(rows, statistic, influence, alpha=alpha, seed=seed)
+        low, high = float(np.minimum(low, limits[0])), float(np.maximum(high, limits[1]))
     return (
         Estimate(value=value, low=low, high=high, n=n)
         if np.isfinite([low, high]).all()
