@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cluster.ab import ABReport
-from cluster.ab_text import against_text, asked, metric_rows, notes, p_text, slices_of
+from cluster.ab_text import against_text, asked, headline, metric_rows, notes, p_text, slices_of
 from evaluation.ab import ArmResult, figure_text
 from evaluation.metrics import Metric
 
@@ -16,18 +16,21 @@ def markdown(report: ABReport, metrics: Metrics) -> str:
     """Return `ab.md`."""
     result = report.result
     parts = [
-        f"# {result.conclusion.value.capitalize()}: {' and '.join(arm.arm for arm in result.arms)} against"
-        f" {result.control}",
+        f"# {headline(report)}",
         f"**{result.recommendation}**",
         "![effects with their intervals](ab.png)",
-        *(f"- {line}" for line in asked(report)),
+        _list(asked(report)),
     ]
     for arm in result.arms:
         parts += list(_arm(arm, result.control, report, metrics))
     if result.between:
         parts += list(_between(report, metrics))
-    parts += ["## Notes", *(f"- {line}" for line in notes(report)), *_provenance(report)]
+    parts += ["## Notes", _list(notes(report)), *_provenance(report)]
     return "\n\n".join(parts) + "\n"
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -43,7 +46,7 @@ def _arm(arm: ArmResult, control: str, report: ABReport, metrics: Metrics) -> It
     yield _table(headings, [(*row, str(one.compared.difference.n)) for (row, _), one in rows])
     if arm.contrary:
         yield "### Against the whole"
-        yield "\n".join(f"- {against_text(one, metrics)}" for one in arm.contrary)
+        yield _list(against_text(one, metrics) for one in arm.contrary)
     primary = metrics[report.plan.question.primary]
     for division in ("kind", "tool", "tag"):
         yield from _slices(arm, division, primary)

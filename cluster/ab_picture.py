@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cluster.ab import ABReport
-from cluster.ab_text import slices_of
+from cluster.ab_text import headline, slices_of
 from evaluation.ab import ArmResult, Conclusion
 from evaluation.metrics import Direction, Metric
 from evaluation.stats.intervals import Estimate
@@ -37,14 +37,15 @@ def picture(report: ABReport, metrics: Mapping[str, Metric]) -> bytes:
     heights = [0.36 * max(len(one), len(other), 3) + 1.3 for one, other in zip(effects, parts, strict=True)]
     with mpl.rc_context({"font.size": 9, "axes.titlesize": 10}):
         figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
-        figure.suptitle(report.result.recommendation.partition(". ")[0][:110], fontweight="bold")
+        figure.suptitle(headline(report), fontweight="bold")
         grid = figure.subplots(len(arms), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
         for row, arm, lines, slices in zip(grid, arms, effects, parts, strict=True):
-            _forest(row[0], lines, f"{arm.arm} against {report.result.control}: better is right",
-                    "relative difference, %", report.plan.question.margin * 100)  # fmt: skip
+            most = max(len(lines), len(slices), 3)
+            _forest(row[0], lines, most, title=f"{arm.arm} against {report.result.control}: better is right",
+                    label="relative difference, %", margin=report.plan.question.margin * 100)  # fmt: skip
             share = primary.unit == "share"
             axis = f"difference in {primary.title}" + (", points" if share else "")
-            _forest(row[1], slices, f"{primary.title}: parts of the scenarios", axis, None)
+            _forest(row[1], slices, most, title=f"{primary.title}: parts of the scenarios", label=axis)
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=120)
     return png.getvalue()
@@ -84,7 +85,10 @@ def _parts(arm: ArmResult, metric: Metric) -> list[_Line]:
     return [found[at][1] for at in sorted(kept)]
 
 
-def _forest(axes: Axes, lines: Sequence[_Line], title: str, label: str, margin: float | None) -> None:
+def _forest(
+    axes: Axes, lines: Sequence[_Line], most: int, *, title: str, label: str, margin: float | None = None
+) -> None:
+    """Draw effects under each other, as close as `most` of them would stand."""
     axes.set_title(title, loc="left")
     axes.set_xlabel(label)
     axes.axvline(0, color="#333333", linewidth=1)
@@ -93,7 +97,7 @@ def _forest(axes: Axes, lines: Sequence[_Line], title: str, label: str, margin: 
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_yticks(range(len(lines)), [line.label for line in lines])
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(lines) - 0.4 if lines else 1, -0.6)
+    axes.set_ylim(most - 0.4, -0.6)
     axes.grid(alpha=0.25, axis="x")
     for at, line in enumerate(lines):
         value, low, high = line.effect.value, line.effect.low, line.effect.high

@@ -37,6 +37,15 @@ def print_ab(out: Console, report: ABReport, metrics: Mapping[str, Metric]) -> N
         out.print(escape(line), highlight=False)
 
 
+def headline(report: ABReport) -> str:
+    """Return the result in a few words."""
+    result = report.result
+    arms = ", ".join(f"{arm.arm} {arm.conclusion.value}" for arm in result.arms)
+    if len(result.arms) == 1:
+        return f"{result.conclusion.value.capitalize()}: {result.arms[0].arm} against {result.control}"
+    return f"{result.conclusion.value.capitalize()}. Against {result.control}: {arms}"
+
+
 def asked(report: ABReport) -> Iterator[str]:
     """Yield what was compared."""
     plan = report.plan
@@ -143,7 +152,8 @@ def notes(report: ABReport) -> Iterator[str]:
     several = len(plan.question.metrics) * len(report.result.arms)
     if report.result.watched:
         yield (
-            f"Differences of shares are in points. Intervals hold at every moment, all {several} together at {1 - plan.question.alpha:.0%}: stopping early"
+            f"Differences of shares are in points. Intervals hold at every moment, all {several} together at"
+            f" {1 - plan.question.alpha:.0%}: stopping early"
             " costs no error."
         )
     else:

@@ -189,7 +189,7 @@ def judged(name: str, compared: MetricComparison, question: Question, *, p_holm:
     significant = p_holm is not None and p_holm < question.alpha
     if side is Conclusion.BETTER and significant:
         conclusion = Conclusion.BETTER
-    elif compared.identical or within_margin(compared, question.margin):
+    elif within_margin(compared, question.margin):
         conclusion = Conclusion.EQUAL
     elif side is Conclusion.WORSE and significant:
         conclusion = Conclusion.WORSE
