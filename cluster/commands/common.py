@@ -34,6 +34,7 @@ OURS = frozenset(
         "LedgerError",
         "ModelError",
         "ModelFolderError",
+        "PinError",
         "PortTaken",
         "RecordingError",
         "RegistryError",
