@@ -28,6 +28,7 @@ OURS = frozenset(
         "ClientError",
         "DiskError",
         "EngineClosed",
+        "FoldError",
         "HeldOutOverlap",
         "HomeError",
         "LeaseHeld",
