@@ -112,8 +112,8 @@ def pool_rows(each: Sequence[Sequence[PairRow]]) -> list[PairRow]:
     if not each or not all(each):
         empty = sum(not rows for rows in each)
         raise FoldError(
-            f"expected the rows of one comparison or more, none of them empty, found {len(each)}, {empty} of them empty;"
-            " leave out folds that were not compared"
+            f"expected the rows of one comparison or more, none of them empty, found {len(each)}, {empty} of them"
+            " empty; leave out folds that were not compared"
         )
     arms = [frozenset(row.arm for row in rows) for rows in each]
     if len(set(arms)) > 1:

@@ -183,13 +183,16 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
 
 
 def _scenarios(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
-    """Return the scenarios of a run. Raises `SuiteError` where there is none."""
+    """Return the scenarios of a run. Raises `SuiteError` where there is none, and `FoldError`."""
+    from evaluation.folds import fold_of, folded
     from evaluation.suite import SuiteError, load
 
     settings = at.settings
     split = int(at.ledger.set_once(f"split_seed/{settings.suite}", str(settings.seed)))
     counts = {Part(name): n for name, n in settings.counts.model_dump().items()}
     suite = load(settings.suite, seed=settings.seed, split_seed=split, counts=counts)
+    if settings.run.fold is not None:
+        suite = folded(suite, fold_of(settings.run.fold))
     every = suite.scenarios if part is None else suite.part(Part(part))
     found = tuple(one for one in every if not tags or set(tags) & set(one.tags))[:limit]
     if not found:

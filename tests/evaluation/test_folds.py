@@ -13,7 +13,6 @@ from evaluation.scenarios import Expected, Kind, Part, Scenario
 from evaluation.suite import Suite, check_split
 from tests.evaluation.attempts import scenario, want
 
-
 NOTHING = Expected()
 
 
