@@ -68,7 +68,7 @@ def flaky(
             reach = reach_of(allow_tools, allow_host, [pin.scenario for pin in pins])
             asked = model or at.ledger.champion(at.settings.model) or at.settings.base
             run, found = _measured(at, pins, asked, how, base_url=base_url, reach=reach, as_json=as_json)
-            where = f"Model {run.plan.model_name}, run {run.plan.id}."
+            where = f"Model {run.plan.model_name}, temperature {warmth:g}, run {run.plan.id}."
             found = settle(at.ledger, found, by=by, where=where, release=release, at=datetime.now(UTC))
     if as_json:
         print_json(_json(run, found))
@@ -132,14 +132,16 @@ def _print(run: Run, found: list[Finding]) -> None:
     from evaluation.regression import EXAMPLE_RATE, attempts_to_tell, looks_steady
 
     out, plan = console(), run.plan
-    table = Table("scenario", "passed", "shows", "status", box=None, padding=(0, 2, 0, 0))
+    # No table: an id is copied from here, and may not be cut.
+    out.print(Text(f"{'passed':<8} {'shows':<12} {'status':<21} scenario", "bold"), soft_wrap=True)
     for one in found:
-        passed = f"{one.flaky.passes}/{one.flaky.attempts}" + (f" ({one.unanswered} unknown)" if one.unanswered else "")
-        status = one.pin.status.value
-        changed = status if one.before is one.pin.status else f"{one.before.value} → {status}"
-        style = "" if one.before is one.pin.status else "yellow"
-        table.add_row(Text(one.pin.id), passed, one.flaky.steadiness.value.replace("_", " "), Text(changed, style))
-    out.print(table)
+        now, shows = one.pin.status, one.flaky.steadiness.value.replace("_", " ")
+        changed = now.value if one.before is now else f"{one.before.value} → {now.value}"
+        passed = f"{one.flaky.passes}/{one.flaky.attempts}"
+        unknown = f" ({one.unanswered} unknown)" if one.unanswered else ""
+        style = "" if one.before is now else "yellow"
+        row = Text.assemble(f"{passed:<8} {shows:<12} ", (f"{changed:<21}", style), f" {one.pin.id}{unknown}")
+        out.print(row, soft_wrap=True)
     counts = Counter(one.flaky.steadiness.value.replace("_", " ") for one in found)
     said = ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
     lines = [

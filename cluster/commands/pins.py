@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
@@ -69,7 +68,12 @@ def pin(
     for one in done:
         _say(one)
     new = sum(one.new for one in done)
-    console().print(f"{new} of {len(done)} scenarios are new in the regression set: ratchet test pins", highlight=False)
+    words = f"{new} of {len(done)} scenarios are new in the regression set: ratchet test pins"
+    if from_run is not None:
+        words += (
+            "\nAs long as a model fails one of them, the gate approves none that does; flaky ones: ratchet test flaky"
+        )
+    console().print(words, highlight=False, soft_wrap=True)
 
 
 def _require_one(given: dict[str, bool]) -> None:
@@ -160,12 +164,11 @@ def pins(
         for one in found:
             _print_whole(one)
     else:
-        table = Table("scenario", "kind", "status", "origin", "since", "why", box=None, padding=(0, 2, 0, 0))
         for one in found:
-            last = one.trail[-1]
-            table.add_row(Text(one.id), one.scenario.kind.value, one.status.value, Text(one.origin),
-                          f"{one.at:%Y-%m-%d}", Text(last.reason))  # fmt: skip
-        out.print(table)
+            style = "" if one.status == "active" else "yellow"
+            what = f"  {one.scenario.kind.value} · {one.origin} · since {one.at:%Y-%m-%d}"
+            out.print(Text.assemble((one.id, "bold"), "  ", (one.status.value, style), what), soft_wrap=True)
+            out.print(Text(f"    {one.trail[-1].reason}", "dim"), soft_wrap=True)
     quarantined = sum(one.status == "quarantined" for one in found)
     if quarantined:
         out.print(f"{quarantined} quarantined: attempted and reported, without a say.", highlight=False)
