@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cluster.looks import has_templates
 from cluster.runs import find_run
 from evaluation.folds import fold_of, folded
 from evaluation.from_example import PinError, scenario_of_example
@@ -93,11 +94,6 @@ def drawn(at: Opened, turn: str | None = None) -> Iterator[Suite]:
     for seed, split_seed in dict.fromkeys([plain, *others] if turn is None else [*others, plain]):
         suite = load(settings.suite, seed=seed, split_seed=split_seed, counts=counts)
         yield suite if settings.run.fold is None else folded(suite, fold_of(settings.run.fold))
-
-
-def has_templates(suite: str) -> bool:
-    """Whether the suite draws its scenarios, so that another seed gives others."""
-    return suite in builtin_suites() or not Path(suite).is_file()
 
 
 def _of_turns(loops: Path, suite: str, turn: str | None) -> list[tuple[int, int]]:

@@ -171,7 +171,7 @@ def looks(
     Example: ratchet test looks
     """
     with said():
-        from cluster.pinning import has_templates
+        from cluster.looks import has_templates
         from evaluation.held_out import budget
 
         with opened({"home": home}, config) as at:
@@ -208,6 +208,8 @@ def _look_json(digest: str, each: list[LookRecord], spent: HeldOutBudget) -> dic
 
 
 def _print_looks(rows: list[tuple[str, list[LookRecord], HeldOutBudget]]) -> None:
+    from cluster.looks import warning
+
     out = console()
     columns = ("held-out scenarios", "number", "looks", "by", "last at", "level")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
@@ -217,5 +219,5 @@ def _print_looks(rows: list[tuple[str, list[LookRecord], HeldOutBudget]]) -> Non
         table.add_row(digest[:10], number, str(spent.looks), kinds, f"{each[-1].at:%Y-%m-%d}", spent.level.value)
     out.print(table)
     for digest, _, spent in rows:
-        if spent.advice:
-            out.print(f"{digest[:10]}: {spent.sentence} Needed: {spent.advice}.", highlight=False, soft_wrap=True)
+        if told := warning(spent):
+            out.print(f"{digest[:10]}: {told}", highlight=False, soft_wrap=True)

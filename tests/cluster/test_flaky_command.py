@@ -164,3 +164,17 @@ def test_looks_at_held_out_scenarios_are_counted(home: Path, tmp_path: Path, mon
     plain = ratchet("looks").stdout
     assert "10 compare" in plain
     assert "Needed: fresh held-out scenarios: `ratchet test generate" in plain.replace("\n", " ")
+
+
+def test_a_test_run_of_held_out_scenarios_is_a_look_once_for_each_model(
+    home: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out = [one.model_copy(update={"part": Part.HELD_OUT}) for one in SCENARIOS[:3]]
+    path = tmp_path / "small.jsonl"
+    save_jsonl(Suite(name="small", seed=0, split_seed=0, scenarios=(*held_out, *SCENARIOS[3:])), path)
+    monkeypatch.setenv("RATCHET_SUITE", str(path))
+    said = [ratchet("run", "--model", name).stdout for name in ("a", "a", "b", "c")]
+    assert ["Note: These held-out scenarios were looked at 3 times" in one for one in said] == [False] * 3 + [True]
+    assert ratchet("run", "--model", "d", "--part", "train").exit_code == 0
+    [row] = json.loads(ratchet("looks", "--json").stdout)
+    assert [(one["kind"], one["subject"]) for one in row["made"]] == [("test", name) for name in "abc"]
