@@ -41,6 +41,7 @@ def flaky(
     temperature: Annotated[float | None, typer.Option(min=0, help="Of the model. [run.temperature]")] = None,
     release: Annotated[bool, typer.Option("--release", help="Let steady ones decide again.")] = False,
     by: Annotated[str, typer.Option("--by", help="Your name, for the trail.")] = COMMAND,
+    user_model: Annotated[str | None, typer.Option(help="Model that plays users, where scenarios have such.")] = None,
     base_url: BaseUrlFlag = None,
     allow_tools: AllowToolsFlag = None,
     allow_host: AllowHostFlag = None,
@@ -67,7 +68,8 @@ def flaky(
             how = Sampled(attempts, at.settings.seed, warmth, run_settings.max_tokens)
             reach = reach_of(allow_tools, allow_host, [pin.scenario for pin in pins])
             asked = model or at.ledger.champion(at.settings.model) or at.settings.base
-            run, found = _measured(at, pins, asked, how, base_url=base_url, reach=reach, as_json=as_json)
+            by_whom = (asked, user_model)
+            run, found = _measured(at, pins, by_whom, how, base_url=base_url, reach=reach, as_json=as_json)
             where = f"Model {run.plan.model_name}, temperature {warmth:g}, run {run.plan.id}."
             found = settle(at.ledger, found, by=by, where=where, release=release, at=datetime.now(UTC))
     if as_json:
@@ -82,25 +84,31 @@ def flaky(
 def _measured(
     at: Opened,
     pins: tuple[PinRecord, ...],
-    model: str,
+    by_whom: tuple[str, str | None],
     how: Sampled,
     *,
     base_url: str | None,
     reach: Any,
     as_json: bool,
 ) -> tuple[Run, list[Finding]]:
-    """Carry the run out and return what it found. Exits with 130 at Ctrl-C; nothing has changed then."""
+    """Carry the run out and return what it found; `by_whom`: the model, and the one that plays users.
+
+    Exits with 130 at Ctrl-C; nothing has changed then.
+    """
     from cluster.commands import models
     from cluster.live_run import shown
     from cluster.repeated import findings, repeated_run
     from cluster.running import Work, carry_out, start
     from evaluation.clients.resolve import ClientOptions
 
-    asked = models.absolute(model)
+    asked, user = models.absolute(by_whom[0]), None if by_whom[1] is None else models.absolute(by_whom[1])
     client = ClientOptions(base_url=base_url)
     source = models.model_spec(at, asked, client)
+    of_user = ClientOptions(base_url=base_url if (user or "").startswith("openai:") else None)
+    users = None if user is None else models.model_spec(at, user, of_user)
     plan = repeated_run(at.home.runs, pins, asked, source, client=client, how=how, at=datetime.now(UTC))
-    work = Work(tuple(pin.scenario for pin in pins), source, concurrency=at.settings.run.concurrency)
+    plan = plan.model_copy(update={"user_model": user})
+    work = Work(tuple(pin.scenario for pin in pins), source, users, concurrency=at.settings.run.concurrency)
     run = start(at.home.runs, at.ledger, plan)
     try:
         with shown(console(as_json), plan.total, source.prices.currency) as tell:

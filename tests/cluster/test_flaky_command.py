@@ -17,7 +17,7 @@ from evaluation.ledger import Ledger, PinStatus
 from evaluation.models import ModelClient
 from evaluation.oracle import suite_oracle
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.scenarios import Part
+from evaluation.scenarios import ModelUser, Part
 from evaluation.suite import Suite, save_jsonl
 from tests.cluster.run_making import Down, Wavering, many
 from tests.evaluation.ledger.making import START
@@ -178,3 +178,14 @@ def test_a_test_run_of_held_out_scenarios_is_a_look_once_for_each_model(
     assert ratchet("run", "--model", "d", "--part", "train").exit_code == 0
     [row] = json.loads(ratchet("looks", "--json").stdout)
     assert [(one["kind"], one["subject"]) for one in row["made"]] == [("test", name) for name in "abc"]
+
+
+def test_a_model_plays_users_where_scenarios_have_such(home: Path, asked: list[str]) -> None:
+    talked = SCENARIOS[2].model_copy(update={"id": "talk", "user": ModelUser(instructions="You want to be greeted.")})
+    with ledger_of(home) as ledger:
+        ledger.pin([pin(talked)])
+    found = measured("--model", "steady", "--user-model", "user", "--attempts", 3)
+    assert asked == ["steady", "user"]
+    assert found["model"] == "steady"
+    run = json.loads((home / "runs" / found["run"] / "run.json").read_text())
+    assert run["user_model"] == "user"
