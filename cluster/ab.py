@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.ab_plan import RESULT, ABError, ABPlan
+from cluster.looks import looked
 from cluster.pairing import Watch, run_arms
 from cluster.running import ModelSource, encoded
 from cluster.runs import Run
+from cluster.settings import Settings
 from evaluation.ab import ABResult, conclude, pairs_of
 from evaluation.agents import Limits, agent_named
 from evaluation.compare import Comparison, summarise
 from evaluation.examples import Scales
 from evaluation.files import atomic_write
+from evaluation.held_out import HeldOutBudget
 from evaluation.ledger import Ledger, RunRecord, Status
 from evaluation.ledger.store import utc_now
 from evaluation.metrics import Metric
 from evaluation.models import ModelClient, Sampling
-from evaluation.observed import Seen, look_at, observations
+from evaluation.observed import Seen, observations
 from evaluation.outcomes import outcome_of_episode
 from evaluation.pair_rows import PairRow
 from evaluation.pairs import Arm, PairOptions, Spent, pair_row
@@ -48,13 +51,14 @@ class ABReport(Record):
     spent: dict[str, float]
     """What the comparison itself took: seconds, attempts, tokens, cost; of these, for measuring latency apart."""
     currency: str
-    looks: int | None = None
-    """How often these held-out scenarios were looked at by now; None where they are not held out."""
+    held_out: HeldOutBudget | None = None
+    """What these held-out scenarios are worth by now; None where they are not held out."""
 
 
 class ABWork(NamedTuple):
     """What a comparison needs beside its plan."""
 
+    settings: Settings
     scenarios: Sequence[Scenario]
     sources: Mapping[str, ModelSource]
     """By arm."""
@@ -66,7 +70,7 @@ class ABWork(NamedTuple):
 
 
 def carry_out(
-    plan: ABPlan, work: ABWork, ledger: Ledger, folder: Path, tick: Callable[[list[PairRow], int, int], None]
+    plan: ABPlan, work: ABWork, *, ledger: Ledger, folder: Path, tick: Callable[[list[PairRow], int, int], None]
 ) -> ABReport:
     """Attempt what is missing, and conclude; the result is on disk and in the ledger when this returns."""
     record = RunRecord(id=plan.id, kind="ab", suite_digest=plan.suite_digest, model=" | ".join(plan.labels),
@@ -98,7 +102,7 @@ def carry_out(
         )
     prices = next(iter(work.sources.values())).prices
     report = concluded(plan, run.rows, run.spent, work.metrics, currency=prices.currency)
-    return _kept(report, ledger, folder)
+    return _kept(report, work.settings, work.scenarios, ledger=ledger, folder=folder)
 
 
 def _asked(plan: ABPlan, metrics: Metrics) -> Metrics:
@@ -153,7 +157,9 @@ def _of(rows: Sequence[PairRow], *arms: str) -> list[PairRow]:
     return [row for row in rows if row.arm in arms]
 
 
-def _kept(report: ABReport, ledger: Ledger, folder: Path) -> ABReport:
+def _kept(
+    report: ABReport, settings: Settings, scenarios: Sequence[Scenario], *, ledger: Ledger, folder: Path
+) -> ABReport:
     """Write figures, look, run and result; return the report with the number of looks."""
     plan, result = report.plan, report.result
     seen = Seen("ab", plan.id, plan.suite_digest, utc_now())
@@ -164,8 +170,9 @@ def _kept(report: ABReport, ledger: Ledger, folder: Path) -> ABReport:
     if len(set(named.values())) == len(named):
         ledger.observe([one for label, found in figures.items() for one in observations(named[label], found, seen)])
     if plan.part == Part.HELD_OUT.value:
-        looks = ledger.look(look_at(plan.suite_digest, " | ".join(named.values()), seen))
-        report = report.model_copy(update={"looks": looks})
+        subject = " | ".join(dict.fromkeys(named.values()))
+        spent = looked(ledger, settings, scenarios, kind="ab", subject=subject, origin=plan.id)
+        report = report.model_copy(update={"held_out": spent})
     ledger.finish_run(plan.id, Status.FINISHED, {"attempts": int(report.spent["attempts"])})
     atomic_write(folder / RESULT, report.model_dump_json(indent=1) + "\n")
     return report
@@ -201,6 +208,10 @@ def rows_of_runs(runs: Sequence[Run], labels: Sequence[str], prices: PriceTable,
     ]
 
 
-def of_runs(plan: ABPlan, rows: Sequence[PairRow], metrics: Metrics, ledger: Ledger, folder: Path) -> ABReport:
-    """Conclude from kept runs; nothing is executed. Latency is as it was measured at two times, which says little."""
-    return _kept(concluded(plan, rows, Spent(), metrics, currency=""), ledger, folder)
+def of_runs(plan: ABPlan, rows: Sequence[PairRow], work: ABWork, *, ledger: Ledger, folder: Path) -> ABReport:
+    """Conclude from kept runs; nothing is executed."""
+    record = RunRecord(id=plan.id, kind="ab", suite_digest=plan.suite_digest, model=" | ".join(plan.labels),
+                       seed=plan.seed, started_at=plan.started_at)  # fmt: skip
+    ledger.start_run(record)
+    report = concluded(plan, rows, Spent(), work.metrics, currency="")
+    return _kept(report, work.settings, work.scenarios, ledger=ledger, folder=folder)

@@ -175,5 +175,5 @@ def notes(report: ABReport) -> Iterator[str]:
             f" {spent['cost']:.4g} {report.currency}, {spent['seconds']:.1f} s; of these for measuring latency apart"
             f" {spent['timing_cost']:.4g} {report.currency}, {spent['timing_seconds']:.1f} s."
         )
-    if report.looks is not None:
-        yield f"These held-out scenarios were looked at {report.looks} times by now."
+    if report.held_out is not None:
+        yield report.held_out.sentence + (f" Needed: {report.held_out.advice}." if report.held_out.advice else "")

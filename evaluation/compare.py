@@ -37,8 +37,6 @@ from evaluation.stats.quantiles import (
 Codes = NDArray[np.int64]
 
 HELD_OUT_TOOL = "held_out_tool"
-REGRESSION = "regression"
-"""Tag of pinned scenarios in a suite: a candidate that fails one is rejected."""
 NO_TOOL = "no tool"
 
 

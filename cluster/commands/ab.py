@@ -268,9 +268,9 @@ def _scenarios(at: Opened, scope: _Scope) -> tuple[Scenario, ...]:
 
 
 def _digest(scenarios: tuple[Scenario, ...]) -> str:
-    from evaluation.observed import scenarios_digest
+    from evaluation.held_out import held_out_digest
 
-    return scenarios_digest({one.id: one.digest() for one in scenarios})
+    return held_out_digest(scenarios)
 
 
 def _work(at: Opened, plan: ABPlan, allowed: tuple[Any, Any]) -> ABWork:
@@ -289,7 +289,7 @@ def _work(at: Opened, plan: ABPlan, allowed: tuple[Any, Any]) -> ABWork:
         )
     sources = {arm.label: model_spec(at, arm.model, arm.client) for arm in plan.arms}
     local = any(not is_client(arm.model) for arm in plan.arms)
-    return ABWork(scenarios, sources, at.settings.all_metrics(), reach_of(*allowed, scenarios), local)
+    return ABWork(at.settings, scenarios, sources, at.settings.all_metrics(), reach_of(*allowed, scenarios), local)
 
 
 def _again(plan_id: str, home: Path | None, config: Path | None) -> str:
@@ -322,7 +322,7 @@ def _run(at: Opened, plan: ABPlan, allowed: tuple[Any, Any], *, again: str, as_j
     out = console(as_json)
     try:
         with shown(out, plan.labels) as tick:
-            report = carry_out(plan, work, at.ledger, folder, tick)
+            report = carry_out(plan, work, ledger=at.ledger, folder=folder, tick=tick)
     except KeyboardInterrupt:
         out.print(Text.assemble("Stopped; whole blocks are kept. Go on with: ", (again, "bold")), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -331,16 +331,17 @@ def _run(at: Opened, plan: ABPlan, allowed: tuple[Any, Any], *, again: str, as_j
 
 def _compare_runs(at: Opened, configs: list[ArmConfig], runs: list[Run], question: Question, *, as_json: bool) -> int:
     """Compare kept runs; return the exit status."""
-    from cluster.ab import of_runs, rows_of_runs
+    from cluster.ab import ABWork, of_runs, rows_of_runs
     from cluster.ab_plan import ABPlan, ArmPlan, keep_plan, labelled
     from evaluation.pricing import load_prices
+    from evaluation.tools.outside import Reach
 
     now, metrics = datetime.now(UTC), at.settings.all_metrics()
     first = runs[0].plan
     labels = labelled([config.name or run.plan.id for config, run in zip(configs, runs, strict=True)],
                       [run.plan.model_name for run in runs])  # fmt: skip
     rows = rows_of_runs(runs, labels, load_prices(), metrics)
-    scenarios = {one.scenario.id: one.scenario for one in runs[0].attempts()}
+    scenarios = tuple({one.scenario.id: one.scenario for one in runs[0].attempts()}.values())
     arms = [
         ArmPlan(
             label=label,
@@ -358,7 +359,7 @@ def _compare_runs(at: Opened, configs: list[ArmConfig], runs: list[Run], questio
         arms=tuple(arms),
         runs=tuple(run.plan.id for run in runs),
         suite=first.suite,
-        suite_digest=_digest(tuple(scenarios.values())),
+        suite_digest=_digest(scenarios),
         part=first.part,
         tags=first.tags,
         limit=first.limit,
@@ -371,7 +372,8 @@ def _compare_runs(at: Opened, configs: list[ArmConfig], runs: list[Run], questio
     )
     folder = at.home.comparisons / plan.id
     keep_plan(folder, plan)
-    return _say(of_runs(plan, rows, metrics, at.ledger, folder), folder, metrics, as_json=as_json)
+    work = ABWork(at.settings, scenarios, {}, metrics, Reach(), local=False)
+    return _say(of_runs(plan, rows, work, ledger=at.ledger, folder=folder), folder, metrics, as_json=as_json)
 
 
 def _say(report: ABReport, folder: Path, metrics: Any, *, as_json: bool) -> int:
