@@ -118,6 +118,12 @@ def print_report(console: Console, report: Json) -> None:
 
 
 def _warnings(report: Json) -> Iterator[str]:
+    override = report["gate"].get("override")
+    if override:
+        yield (
+            f"The gate said {report['gate']['decision']}; {override['by']} said {override['outcome']} on"
+            f" {override['at'][:16]}: {override['reason']}"
+        )
     spent = report.get("held_out_budget")
     if spent and spent["advice"]:
         yield f"{spent['sentence']} Needed: {spent['advice']}."

@@ -93,7 +93,7 @@ def ab(
                     )
                 code = _go_on(at, resume, (allow_tools, allow_host), home=home, config=config, as_json=as_json)
                 raise typer.Exit(code)
-            configs = _configs(a, b, config_a, config_b, list(arm or ()), base_url)
+            configs = _configs([("a", a, config_a), ("b", b, config_b)], list(arm or ()), base_url)
             scope = _Scope(part, tuple(tag or ()), limit)
             question = _question(at, metrics, margin, alpha, until_decided=until_decided)
             runs = _runs(at, configs)
@@ -122,18 +122,13 @@ def _reckon(
 
 
 def _configs(
-    a: str | None,
-    b: str | None,
-    config_a: Path | None,
-    config_b: Path | None,
-    further: list[Path],
-    base_url: str | None,
+    pair: list[tuple[str, str | None, Path | None]], further: list[Path], base_url: str | None
 ) -> list[ArmConfig]:
-    """Return the arms as they were given. Raises `ABError`."""
+    """Return the arms as they were given; `pair`: flag, model and file of the first two. Raises `ABError`."""
     from cluster.ab_plan import ABError, ArmConfig, read_arm
 
     configs = []
-    for flag, model, path in (("a", a, config_a), ("b", b, config_b)):
+    for flag, model, path in pair:
         if model is None and path is None:
             continue
         config = ArmConfig() if path is None else read_arm(path)

@@ -36,9 +36,10 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
     gate = judge(comparison, policy, regression, metrics=metrics)
     now = utc_now()
     spent = _remember(turn, comparison, {"base": base.ref, "candidate": candidate.ref})
+    decision_id = stable_id(turn.id, gate.rows_hash, gate.policy_hash)
     turn.ledger.record_decision(
         DecisionRecord(
-            id=stable_id(turn.id, gate.rows_hash, gate.policy_hash),
+            id=decision_id,
             subject=candidate.ref,
             outcome=gate.outcome,
             evidence=gate.model_dump(mode="json") | _inputs(turn, base, candidate),
@@ -53,6 +54,7 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
         held_out_tools=_slice(comparison, f"tag:{HELD_OUT_TOOL}"),
         kinds=_kinds(comparison),
         gate=gate,
+        decision_id=decision_id,
         held_out=spent,
         rows=str(turn.folder / ROWS),
     )
