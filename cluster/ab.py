@@ -114,14 +114,15 @@ def _asked(plan: ABPlan, metrics: Metrics) -> Metrics:
 def _arms(plan: ABPlan, sources: Mapping[str, ModelSource]) -> Iterator[dict[str, Arm]]:
     """Open each client once and give the arms."""
     with ExitStack() as stack:
-        opened: dict[ModelSource, ModelClient] = {}
+        opened: dict[tuple[str, str], ModelClient] = {}
         arms = {}
         for arm in plan.arms:
             source = sources[arm.label]
-            if source not in opened:
-                opened[source] = stack.enter_context(source.client())
+            key = (arm.model, arm.client.model_dump_json())
+            if key not in opened:
+                opened[key] = stack.enter_context(source.client())
             arms[arm.label] = Arm(
-                encoded(opened[source], arm.protocol),
+                encoded(opened[key], arm.protocol),
                 Sampling(arm.temperature, arm.max_tokens, plan.seed),
                 agent_named(arm.agent),
                 arm.system,
