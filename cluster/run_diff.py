@@ -20,9 +20,9 @@ from cluster.report_text import NAMES, SCALES, show
 from cluster.run_text import plain
 from cluster.runs import Run
 from evaluation.compare import Comparison, PairRow, summarise
-from evaluation.outcomes import outcome_of_episode
+from evaluation.examples import Scales, to_example
+from evaluation.outcomes import outcome_of
 from evaluation.pairs import pair_row
-from evaluation.pricing import PriceTable
 from evaluation.run_folder import Attempted
 
 A, B = "a", "b"
@@ -52,9 +52,9 @@ class RunDiff(NamedTuple):
     only_second: int
 
 
-def diff(first: Run, second: Run, prices: PriceTable) -> RunDiff:
+def diff(first: Run, second: Run, scales: Scales) -> RunDiff:
     """Compare two runs. Raises `RunFolderError` where a run cannot be read."""
-    rows = [*_rows(first, A, prices), *_rows(second, B, prices)]
+    rows = [*_rows(first, A, scales), *_rows(second, B, scales)]
     shares: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     kinds = {row.scenario_id: row.kind.value for row in rows}
     for row in rows:
@@ -79,13 +79,13 @@ def _share(successes: list[bool]) -> float:
     return sum(successes) / len(successes)
 
 
-def _rows(run: Run, arm: str, prices: PriceTable) -> Iterator[PairRow]:
-    return (_row(one, arm, prices) for one in run.attempts())
+def _rows(run: Run, arm: str, scales: Scales) -> Iterator[PairRow]:
+    return (_row(one, run.plan.id, arm, scales) for one in run.attempts())
 
 
-def _row(one: Attempted, arm: str, prices: PriceTable) -> PairRow:
-    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, prices)
-    return pair_row(one.scenario, outcome, one.validations, arm=arm, attempt=one.episode.attempt)
+def _row(one: Attempted, run_id: str, arm: str, scales: Scales) -> PairRow:
+    example = to_example(one.scenario, one.episode, one.validations, run_id=run_id, scales=scales)
+    return pair_row(one.scenario, outcome_of(one.scenario, example), example, arm=arm, attempt=one.episode.attempt)
 
 
 def diff_json(found: RunDiff) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adhe
 from evaluation.protocols.codec import Codec
 from evaluation.protocols.endpoint import EncodedModel
 from evaluation.protocols.load import load_protocol
+from evaluation.quality import QualityConfig
 from evaluation.records import stable_id
 from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
 from evaluation.run_folder import RunFile, RunFolderError
@@ -77,6 +78,7 @@ class Work:
     model: ModelSource
     user_model: ModelSource | None = None
     concurrency: int = 256
+    quality: QualityConfig = field(default_factory=QualityConfig)
     budget: float | None = None
     """What the whole run may cost, what it cost before included."""
     sync: bool = False
@@ -270,6 +272,8 @@ def _row(ledger: Ledger, plan: RunPlan) -> None:
 def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -> None:
     counts = {"attempts": end.figures.attempts}
     if keep:
-        collect(run.attempts(), ledger, run_id=run.plan.id, scales=Scales(prices=work.model.prices))
+        collect(
+            run.attempts(), ledger, run_id=run.plan.id, scales=Scales(prices=work.model.prices, quality=work.quality)
+        )
         counts["examples"] = len(ledger.example_ids(run.plan.id))
     ledger.finish_run(run.plan.id, _STATUS[end.state], counts)

@@ -16,7 +16,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
+from evaluation.examples import Scales
 from evaluation.gate import GatePolicy
+from evaluation.pricing import PriceTable, load_prices
+from evaluation.quality import QualityConfig
 from evaluation.records import Record
 from evaluation.templates import SUITES
 from serving.policy import RolloutPolicy
@@ -135,6 +138,9 @@ class Settings(BaseSettings):
     model: str = "agent"
     """Name under which versions are registered and answered."""
     counts: Counts = Counts()
+    prices: Path | None = None
+    """Price table of your own (docs/quality.md); None: the one that ships."""
+    quality: QualityConfig = QualityConfig()
     run: RunSettings = RunSettings()
     engine: EngineSettings = EngineSettings()
     select: SelectConfig = SelectConfig()
@@ -151,6 +157,13 @@ class Settings(BaseSettings):
             names = ", ".join(sorted(folder.name for folder in SUITES.iterdir() if folder.is_dir()))
             raise ValueError(f"expected a built-in suite ({names}) or a file of scenarios, found neither at {suite!r}")
         return suite
+
+    @field_validator("prices")
+    @classmethod
+    def _readable_prices(cls, prices: Path | None) -> Path | None:
+        if prices is not None:
+            load_prices(prices.expanduser().resolve())
+        return prices
 
     @field_validator("base")
     @classmethod
@@ -181,6 +194,14 @@ class Settings(BaseSettings):
         if mistakes or settings is None:
             raise SettingsError("the settings cannot be used:\n" + "\n".join(f"  {m}" for m in dict.fromkeys(mistakes)))
         return settings
+
+    def price_table(self) -> PriceTable:
+        """Return the prices that are in force."""
+        return load_prices() if self.prices is None else load_prices(self.prices.expanduser().resolve())
+
+    def scales(self) -> Scales:
+        """Return what turns tokens, texts and verdicts into figures."""
+        return Scales(prices=self.price_table(), quality=self.quality)
 
     def home_path(self) -> Path:
         """Return the home as an absolute path."""

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evaluation.agents import attempt
 from evaluation.compare import PairRow
-from evaluation.examples import Origin, Scales, quality, to_example
+from evaluation.examples import Origin, Scales, to_example
 from evaluation.models import ModelClient, Sampling
 from evaluation.outcomes import Outcome, outcome_of
-from evaluation.records import Example, Validation
+from evaluation.records import Example
 from evaluation.scenarios import Scenario
 from evaluation.validators import judge
 
@@ -37,6 +37,7 @@ class PairOptions:
     """Most attempts of a block whose latency is measured: one conversation at a time takes long."""
     timings: int = 1
     """Times that each of them is measured; the shortest counts, since whatever disturbs only adds."""
+    scales: Scales = field(default_factory=Scales)
 
 
 async def run_pairs(
@@ -58,7 +59,7 @@ async def run_pairs(
         examples: list[Example] = []
         for arm in names if number % 2 == 0 else names[::-1]:
             jobs = [
-                _one(scenario, arm, arms[arm], run_id=run_id, sampling=sampling, number=n)
+                _one(scenario, arm, arms[arm], run_id=run_id, sampling=sampling, number=n, scales=options.scales)
                 for scenario in block
                 for n in range(options.attempts)
             ]
@@ -73,6 +74,7 @@ async def run_pairs(
             both=[key for key in both for _ in range(options.timings)],
             run_id=run_id,
             sampling=sampling,
+            scales=options.scales,
         )
         on_block(timed, examples)
 
@@ -91,13 +93,20 @@ async def _timed(
     both: Sequence[tuple[str, int]],
     run_id: str,
     sampling: Sampling,
+    scales: Scales,
 ) -> list[PairRow]:
     """Return `rows`, those of `both` with their shortest latency when nothing runs beside them."""
     took: dict[tuple[str, int, str], float | None] = {}
     for number, (scenario, attempt_number) in enumerate(both):
         for arm in list(arms) if number % 2 == 0 else list(arms)[::-1]:
             row, _ = await _one(
-                scenarios[scenario], arm, arms[arm], run_id=run_id, sampling=sampling, number=attempt_number
+                scenarios[scenario],
+                arm,
+                arms[arm],
+                run_id=run_id,
+                sampling=sampling,
+                number=attempt_number,
+                scales=scales,
             )
             known = took.get((scenario, attempt_number, arm))
             measured = [ms for ms in (known, row.latency_ms) if ms is not None]
@@ -106,19 +115,24 @@ async def _timed(
 
 
 async def _one(
-    scenario: Scenario, arm: str, model: ModelClient, *, run_id: str, sampling: Sampling, number: int
+    scenario: Scenario,
+    arm: str,
+    model: ModelClient,
+    *,
+    run_id: str,
+    sampling: Sampling,
+    number: int,
+    scales: Scales,
 ) -> tuple[PairRow, Example]:
     seeded = Sampling(sampling.temperature, sampling.max_tokens, sampling.seed + number)
     run = f"{run_id}/{arm}"
     judged = judge(scenario, await attempt(scenario, model, sampling=seeded, attempt=number, run_id=run))
-    example = to_example(scenario, *judged, run_id=run, origin=Origin(), scales=Scales())
-    row = pair_row(scenario, outcome_of(scenario, example), example.validations, arm=arm, attempt=number)
+    example = to_example(scenario, *judged, run_id=run, origin=Origin(), scales=scales)
+    row = pair_row(scenario, outcome_of(scenario, example), example, arm=arm, attempt=number)
     return row, example
 
 
-def pair_row(
-    scenario: Scenario, outcome: Outcome, validations: Sequence[Validation], *, arm: str, attempt: int
-) -> PairRow:
+def pair_row(scenario: Scenario, outcome: Outcome, example: Example, *, arm: str, attempt: int) -> PairRow:
     """Return the comparison's row of one judged attempt."""
     return PairRow(
         scenario_id=scenario.id,
@@ -129,12 +143,12 @@ def pair_row(
         attempt=attempt,
         expected_calls=outcome.expected_calls,
         given_calls=outcome.given_calls,
-        verdicts={v.name: v.verdict for v in validations},
+        verdicts={v.name: v.verdict for v in example.validations},
         tool_accuracy=outcome.tool_accuracy,
         exact_calls=outcome.exact_calls,
         task_success=outcome.task_success,
         protocol_clean=outcome.protocol_clean,
-        quality=quality(validations),
+        quality=example.labels.response_quality,
         tokens=float(outcome.tokens_in + outcome.tokens_out),
         latency_ms=outcome.latency_ms / outcome.model_calls if outcome.model_calls else None,
         cost=outcome.cost,

@@ -72,7 +72,7 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
         "candidate": LocalModel.load(candidate.folder, candidate.ref, engine),
     }
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
-    options = PairOptions(settings.run.block, settings.run.attempts)
+    options = PairOptions(settings.run.block, settings.run.attempts, scales=settings.scales())
     try:
         asyncio.run(
             run_pairs(

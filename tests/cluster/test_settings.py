@@ -151,5 +151,5 @@ def test_every_config_survives_pickling_and_is_small() -> None:
     assert pickle.loads(pickle.dumps(settings)) == settings
     for group in groups(settings):
         assert pickle.loads(pickle.dumps(group)) == group
-        assert len(type(group).model_fields) <= 15
+        assert len(type(group).model_fields) <= (20 if group is settings else 15)
         assert type(group).model_config["frozen"]
