@@ -161,8 +161,8 @@ class Settings(BaseSettings):
     @field_validator("prices")
     @classmethod
     def _readable_prices(cls, prices: Path | None) -> Path | None:
-        if prices is not None:
-            load_prices(prices.expanduser().resolve())
+        if prices is not None and not any(p.name == "*" for p in load_prices(prices.expanduser().resolve()).models):
+            raise ValueError(f"expected an entry named '*' in {prices}, found none; other models need a price, too")
         return prices
 
     @field_validator("base")

@@ -112,7 +112,7 @@ def client_for(
         mistakes.append(f"--model: expected {kind}:{'MODEL' if kind == 'openai' else 'FILE'}, found no name after it")
     elif kind != "openai":
         name = _of_file(kind, rest, mistakes, notes)
-    if options.price_in is not None and options.price_out is not None:
+    if options.price_in is not None and options.price_out is not None and not any("--price" in one for one in mistakes):
         table = table.with_price(name, options.price_in, options.price_out, options.price_cached)
     mistakes += _of_price(kind, name, options, table)
     if mistakes:

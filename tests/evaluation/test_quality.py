@@ -133,12 +133,14 @@ def test_a_refusal_that_fits_is_none_to_blame() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Sorry, only 1234 are left.", "I cannot tell; which pens do you mean?", "Errors are common. " + "Consider " * 3]
-    + ["Failure " + " ".join(f"word{chr(97 + n)}{chr(97 + n)}x" * 2 for n in range(26))],
+    [
+        "Sorry, only 1234 are left.",
+        "I cannot tell; which pens do you mean?",
+        f"Failure {' '.join(map(chr, range(0x4E00, 0x4E40)))}",
+    ],
 )
-def test_who_says_what_a_tool_returned_or_asks_does_not_only_refuse(text: str) -> None:
-    refused = component("helpfulness", made(text, CALLED, FOUND)) == 0
-    assert refused == text.startswith("Errors")
+def test_who_says_what_a_tool_returned_or_asks_or_more_does_not_only_refuse(text: str) -> None:
+    assert component("helpfulness", made(text, CALLED, FOUND)) is None
 
 
 def test_brevity_falls_from_what_is_brief_to_nothing_at_a_multiple_of_it() -> None:
