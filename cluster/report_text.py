@@ -9,23 +9,33 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.metrics import METRICS
+
 Json = dict[str, Any]
 
-NAMES = {
-    "tool_accuracy": "right tool",
-    "exact_calls": "exact calls",
-    "task_success": "task success",
-    "protocol_clean": "clean output",
-    "quality": "quality, 0 to 5",
-    "tokens_per_episode": "tokens/episode",
-    "latency_ms": "ms per call",
-    "cost": "cost/1000",
-}
-"""The metrics in the order of the tables. Cost is shown for 1000 episodes."""
-
-SCALES = {"cost": 1000.0}
+HEADLINES = (
+    "tool_accuracy",
+    "exact_calls",
+    "task_success",
+    "protocol_clean",
+    "quality",
+    "tokens_per_episode",
+    "latency_ms",
+    "cost",
+)
+"""The metrics of the table on the terminal; `report.md` has all that were measured."""
 
 _STYLES = {"promoted": "green", "rejected": "red", "aborted": "red"}
+
+
+def title_of(metric: str) -> str:
+    """Return what tables call a metric."""
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
+
+
+def scale_of(metric: str) -> float:
+    """Return what tables multiply a metric by: cost is shown for 1000 episodes."""
+    return METRICS[metric].scale if metric in METRICS else 1.0
 
 
 def show(estimate: Json | None, *, signed: bool = False, digits: int = 3, scale: float = 1.0) -> str:
@@ -46,13 +56,15 @@ def _number(value: float, *, signed: bool, digits: int) -> str:
     return f"{value:{sign}.{digits if abs(value) < 10 else digits - 2}f}"
 
 
-def _metric_rows(base: Json, candidate: Json, differences: Json, digits: int = 3) -> Iterator[list[str]]:
-    for key, name in NAMES.items():
-        if key in base and key in candidate:
-            change, scale = differences.get(key), SCALES.get(key, 1.0)
+def _metric_rows(
+    base: Json, candidate: Json, differences: Json, *, digits: int = 3, chosen: Sequence[str] | None = None
+) -> Iterator[list[str]]:
+    for key in base if chosen is None else chosen:
+        if key in base and key in candidate and (chosen or base[key]["n"] or candidate[key]["n"]):
+            change, scale = differences.get(key), scale_of(key)
             arms = [show(arm[key], digits=digits, scale=scale) for arm in (base, candidate)]
             pairs = "–" if change is None else str(change["n"])
-            yield [name, *arms, show(change, signed=True, digits=digits, scale=scale), pairs]
+            yield [title_of(key), *arms, show(change, signed=True, digits=digits, scale=scale), pairs]
 
 
 def _stage_rows(report: Json) -> Iterator[list[str]]:
@@ -75,7 +87,7 @@ def print_report(console: Console, report: Json) -> None:
     console.print(f"[bold {style}]{report['outcome'].upper()}[/]  {report['summary']}", highlight=False)
     headings = ("", report["versions"]["base"], report["versions"]["candidate"], "difference")
     table = Table(*headings, box=SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    for row in _metric_rows(report["base"], report["candidate"], report["differences"], digits=2):
+    for row in _metric_rows(report["base"], report["candidate"], report["differences"], digits=2, chosen=HEADLINES):
         table.add_row(*row[:-1])
     console.print(f"{report['scenarios']['held_out']} held-out scenarios, attempted by both; 95% intervals")
     console.print(table)

@@ -16,13 +16,14 @@ from rich.table import Table
 
 from cluster.episode_text import episode
 from cluster.episode_view import View, view
-from cluster.report_text import NAMES, SCALES, show
+from cluster.report_text import scale_of, show, title_of
 from cluster.run_text import plain
 from cluster.runs import Run
-from evaluation.compare import Comparison, PairRow, summarise
-from evaluation.examples import Scales, to_example
-from evaluation.outcomes import outcome_of
-from evaluation.pairs import pair_row
+from evaluation.compare import Comparison, summarise
+from evaluation.examples import Scales
+from evaluation.outcomes import outcome_of_episode
+from evaluation.pair_rows import PairRow
+from evaluation.pairs import LATENCY, pair_row
 from evaluation.run_folder import Attempted
 
 A, B = "a", "b"
@@ -58,8 +59,8 @@ def diff(first: Run, second: Run, scales: Scales) -> RunDiff:
     shares: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     kinds = {row.scenario_id: row.kind.value for row in rows}
     for row in rows:
-        if row.task_success is not None:
-            shares[row.scenario_id][row.arm].append(row.task_success)
+        if row.success is not None:
+            shares[row.scenario_id][row.arm].append(row.success)
     both = {name: arms for name, arms in shares.items() if len(arms) == 2}
     changes = [Change(name, kinds[name], _share(arms[A]), _share(arms[B])) for name, arms in sorted(both.items())]
     attempted = {arm: {row.scenario_id for row in rows if row.arm == arm} for arm in (A, B)}
@@ -80,12 +81,18 @@ def _share(successes: list[bool]) -> float:
 
 
 def _rows(run: Run, arm: str, scales: Scales) -> Iterator[PairRow]:
-    return (_row(one, run.plan.id, arm, scales) for one in run.attempts())
+    return (_row(one, arm, scales) for one in run.attempts())
 
 
-def _row(one: Attempted, run_id: str, arm: str, scales: Scales) -> PairRow:
-    example = to_example(one.scenario, one.episode, one.validations, run_id=run_id, scales=scales)
-    return pair_row(one.scenario, outcome_of(one.scenario, example), example, arm=arm, attempt=one.episode.attempt)
+def _row(one: Attempted, arm: str, scales: Scales) -> PairRow:
+    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, scales)
+    row = pair_row(one.scenario, outcome, arm=arm, attempt=one.episode.attempt)
+    return _untimed(row)
+
+
+def _untimed(row: PairRow) -> PairRow:
+    """Return the row without latency: two runs at different times, among different neighbours, tell nothing of it."""
+    return row.model_copy(update={"measured": {k: v for k, v in row.measured.items() if k != LATENCY}})
 
 
 def diff_json(found: RunDiff) -> dict[str, Any]:
@@ -122,12 +129,10 @@ def print_diff(out: Console, found: RunDiff, most: int) -> None:
     table = plain(("", "first", "second", "difference", "p"))
     for name, one in found.comparison.metrics.items():
         if one.difference.n:
-            scale = SCALES.get(name, 1.0)
+            scale = scale_of(name)
             sides = [show(side.model_dump(), digits=2, scale=scale) for side in (one.base, one.candidate)]
             difference = show(one.difference.model_dump(), signed=True, digits=2, scale=scale)
-            table.add_row(
-                NAMES.get(name, name), *sides, difference, "–" if one.p_value is None else f"{one.p_value:.3g}"
-            )
+            table.add_row(title_of(name), *sides, difference, "–" if one.p_value is None else f"{one.p_value:.3g}")
     out.print(table)
     told = f"{len(found.better)} scenarios got better, {len(found.worse)} got worse, {found.same} are as they were"
     out.print(told, highlight=False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.report_text import NAMES, SCALES, show
+from cluster.report_text import scale_of, show, title_of
 from cluster.runs import Run, RunEnd, RunState
 from evaluation.compare import HELD_OUT_TOOL
 from evaluation.figures import Confusion, RunFigures, Slice
@@ -87,7 +87,8 @@ def print_run(out: Console, run: Run, end: RunEnd, currency: str) -> None:
 def _print_metrics(out: Console, figures: RunFigures) -> None:
     table = plain(("", "all", "scenarios"))
     for key, estimate in figures.metrics.items():
-        table.add_row(NAMES.get(key, key), figure(estimate, SCALES.get(key, 1.0)), str(estimate.n))
+        if estimate.n:
+            table.add_row(title_of(key), figure(estimate, scale_of(key)), str(estimate.n))
     out.print(table)
 
 
@@ -114,7 +115,7 @@ def _print_apart(out: Console, figures: RunFigures) -> None:
     apart = figures.by_tag.get(HELD_OUT_TOOL)
     if apart is None:
         return
-    said = [f"{NAMES[key]} {figure(apart.metrics[key])}" for key in ("tool_accuracy", "exact_calls", "task_success")]
+    said = [f"{title_of(key)} {figure(apart.metrics[key])}" for key in ("tool_accuracy", "exact_calls", "task_success")]
     out.print(f"Tools that occur in the held-out part only, {apart.scenarios} scenarios: {', '.join(said)}",
               highlight=False)  # fmt: skip
 

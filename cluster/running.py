@@ -88,6 +88,11 @@ class Work:
     spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
     """Gives what makes the attempts elsewhere; None: they are made in this process."""
 
+    @property
+    def scales(self) -> Scales:
+        """What turns tokens, texts and verdicts into figures."""
+        return Scales(prices=self.model.prices, quality=self.quality)
+
 
 def start(runs: Path, ledger: Ledger, plan: RunPlan) -> Run:
     """Begin a run: its folder, and its row in the ledger."""
@@ -129,7 +134,7 @@ def carry_out(run: Run, work: Work, ledger: Ledger, on_progress: Callable[[Progr
     state = RunState.STOPPED
     with RunFile(run.folder, sync=work.sync) as file:
         for one in run.attempts():
-            count(tally, one, work.model.prices)
+            count(tally, one, work.scales)
             known.add(one.episode.id)
         # A kill from here on leaves a run without an end, which is what it then is.
         (run.folder / "end.json").unlink(missing_ok=True)
@@ -157,7 +162,7 @@ def _attempt_missing(
     if len(known) >= plan.total:
         return False
     options = run_options(plan, work.concurrency, work.model.prices, work.budget)
-    options = replace(options, limits=Limits(reach=work.reach))
+    options = replace(options, limits=Limits(reach=work.reach), scales=work.scales)
     with ExitStack() as stack:
         if work.spread is not None:
             maker = stack.enter_context(work.spread(plan, work))
@@ -272,8 +277,6 @@ def _row(ledger: Ledger, plan: RunPlan) -> None:
 def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -> None:
     counts = {"attempts": end.figures.attempts}
     if keep:
-        collect(
-            run.attempts(), ledger, run_id=run.plan.id, scales=Scales(prices=work.model.prices, quality=work.quality)
-        )
+        collect(run.attempts(), ledger, run_id=run.plan.id, scales=work.scales)
         counts["examples"] = len(ledger.example_ids(run.plan.id))
     ledger.finish_run(run.plan.id, _STATUS[end.state], counts)

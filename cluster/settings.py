@@ -10,14 +10,16 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
 from evaluation.examples import Scales
-from evaluation.gate import GatePolicy
+from evaluation.gate_policy import GatePolicy, policy_mistakes
+from evaluation.metrics import Metric
+from evaluation.own_metrics import MetricsConfig, all_metrics
 from evaluation.pricing import PriceTable, load_prices
 from evaluation.quality import QualityConfig
 from evaluation.records import Record
@@ -53,6 +55,8 @@ class RunSettings(Record):
     temperature: float = Field(default=0.0, ge=0)
     block: int = Field(default=128, ge=1)
     """Scenarios that one arm of a comparison runs before the other has its turn."""
+    metrics: MetricsConfig = MetricsConfig()
+    """Metrics of one's own, beside the built-in ones (`ratchet metrics`)."""
 
 
 class EngineSettings(Record):
@@ -178,6 +182,20 @@ class Settings(BaseSettings):
         if train.recipe == "scratch":
             raise ValueError("recipe: expected lora or full, found scratch, which has no base to begin from")
         return train
+
+    @model_validator(mode="after")
+    def _of_known_metrics(self) -> Self:
+        try:
+            known = self.all_metrics()
+        except ValueError as error:
+            raise ValueError(str(error)) from None
+        if mistakes := policy_mistakes(self.gate, known):
+            raise ValueError("\n".join(f"gate.{mistake}" for mistake in mistakes))
+        return self
+
+    def all_metrics(self) -> Mapping[str, Metric]:
+        """Return the built-in metrics and those of one's own, by name."""
+        return all_metrics(self.run.metrics)
 
     @classmethod
     def load(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.quality import QualityConfig, quality_of
+from evaluation.quality import QualityConfig, Response, quality_of_response
 from evaluation.records import (
     Episode,
     ErrorRecovery,
@@ -79,11 +79,12 @@ def to_example(
 ) -> Example:
     """Return the episode as an example. Raises `LookupError` where the price table has no price for the model."""
     origin, scales = origin or Origin(), scales or Scales()
-    labels = labels_of(validations)
+    quality = quality_of_episode(scenario, episode, validations, scales.quality)
+    labels = labels_of(validations).model_copy(update={"response_quality": quality})
     metrics = metrics_of(episode, scales.prices)
     query_at = query_index(episode.messages, episode.given)
     first = episode.failures[0] if episode.failures else None
-    made = Example(
+    return Example(
         id=episode.id,
         task_key=episode.task_key,
         query=episode.messages[query_at].content if query_at is not None else "",
@@ -101,11 +102,9 @@ def to_example(
         labels=labels,
         metrics=metrics,
         provenance=_provenance(scenario, episode, run_id, origin),
+        reward=reward(labels, metrics, scales.rewards),
         recovery=recovery_of(scenario, episode, labels),
     )
-    quality = quality_of(made, config=scales.quality, expected_tokens=scenario.expected.output_tokens).value
-    labels = labels.model_copy(update={"response_quality": quality})
-    return made.model_copy(update={"labels": labels, "reward": reward(labels, metrics, scales.rewards)})
 
 
 def labels_of(validations: Sequence[Validation]) -> Labels:
@@ -121,6 +120,23 @@ def labels_of(validations: Sequence[Validation]) -> Labels:
         validation_confidence=0.0 if unjudged else min((v.confidence for v in judged), default=0.0),
         success=task_success(validations),
     )
+
+
+def quality_of_episode(
+    scenario: Scenario, episode: Episode, validations: Sequence[Validation], config: QualityConfig
+) -> float | None:
+    """Return the quality of a judged episode, 0 to 5; None where nothing of it could be told."""
+    query_at = query_index(episode.messages, episode.given)
+    told = Response(
+        episode.messages[query_at].content if query_at is not None else "",
+        episode.messages,
+        episode.answer,
+        validations,
+        task_success(validations),
+        None,
+        episode.tokens_out,
+    )
+    return quality_of_response(told, config=config, expected_tokens=scenario.expected.output_tokens).value
 
 
 def metrics_of(episode: Episode, prices: PriceTable) -> Metrics:

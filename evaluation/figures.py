@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -23,16 +23,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.outcomes import MEASURES, SHARES, Outcome
+from evaluation.metrics import METRICS, SUCCESS, Metric, measured
+from evaluation.outcomes import Outcome
 from evaluation.records import FailureKind, Record, StopReason
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate, mean_interval, share_interval
+from evaluation.stats.quantiles import quantile_interval
 
 _Column = NDArray[Any]
 _K = TypeVar("_K", FailureKind, StopReason, tuple[str, str])
 
 NO_TOOL = "no tool"
-SUCCESS = "task_success"
 
 
 class Confusion(Record):
@@ -49,7 +50,7 @@ class Slice(Record):
 
     scenarios: int
     metrics: dict[str, Estimate]
-    """By measure (`evaluation/outcomes.py`)."""
+    """By metric (`evaluation/metrics.py`)."""
 
 
 class RunFigures(Record):
@@ -78,13 +79,14 @@ class RunFigures(Record):
 class Tally:
     """Gathers outcomes. Scenarios are told apart by their place in the run, not by their id."""
 
-    def __init__(self, attempts: int = 1) -> None:
+    def __init__(self, attempts: int = 1, metrics: Mapping[str, Metric] = METRICS) -> None:
         """Make an empty tally for runs of so many `attempts` at each scenario."""
         self.successes = 0
         self.failures: Counter[FailureKind] = Counter()
         self._attempts = attempts
         self._orders = array("q")
-        self._measured = {name: array("d") for name in MEASURES}
+        self._metrics = metrics
+        self._measured = {name: array("d") for name, metric in metrics.items() if metric.quantile is None}
         self._tokens_in, self._tokens_out = array("q"), array("q")
         self._slices: dict[tuple[str, tuple[str, ...]], int] = {}
         self._slice_of = array("i")
@@ -103,9 +105,9 @@ class Tally:
     def add(self, order: int, scenario: Scenario, outcome: Outcome, stop: StopReason) -> None:
         """Count one attempt; `order` is its place among the attempts of the run."""
         self._orders.append(order)
-        for name, measure in MEASURES.items():
-            value = measure(outcome)
-            self._measured[name].append(math.nan if value is None else value)
+        found = measured(outcome, self._metrics)
+        for name, values in self._measured.items():
+            values.append(found.get(name, math.nan))
         self._tokens_in.append(outcome.tokens_in)
         self._tokens_out.append(outcome.tokens_out)
         key = (scenario.kind.value, scenario.tags)
@@ -125,8 +127,8 @@ class Tally:
         """Return the figures of what was counted so far."""
         orders = np.asarray(self._orders)
         ranks = np.argsort(orders, kind="stable")
-        measured = {name: np.asarray(values)[ranks] for name, values in self._measured.items()}
-        table = _Table(orders[ranks] // self._attempts, measured)
+        columns = {name: np.asarray(values)[ranks] for name, values in self._measured.items()}
+        table = _Table(orders[ranks] // self._attempts, columns, self._metrics)
         tallied = range(1, self._attempts + 1)
         kinds, tags = self._names()
         slices = np.asarray(self._slice_of)[ranks]
@@ -167,16 +169,18 @@ class _Table:
     scenarios: _Column
     """Which scenario each is at. Sorted."""
     measured: Mapping[str, _Column]
-    """By measure; NaN where it was not judged."""
+    """By metric of one attempt; NaN where it was not judged."""
+    defined: Mapping[str, Metric]
 
     def count(self) -> int:
         return len(np.unique(self.scenarios))
 
     def metrics(self) -> dict[str, Estimate]:
-        return {name: self._mean(name) for name in self.measured}
+        return {name: self._figure(metric) for name, metric in self.defined.items()}
 
     def slice(self, chosen: _Column) -> Slice:
-        some = _Table(self.scenarios[chosen], {name: values[chosen] for name, values in self.measured.items()})
+        columns = {name: values[chosen] for name, values in self.measured.items()}
+        some = _Table(self.scenarios[chosen], columns, self.defined)
         return Slice(scenarios=some.count(), metrics=some.metrics())
 
     def chance(self, k: int, *, all_of: bool) -> Estimate:
@@ -187,9 +191,11 @@ class _Table:
         values = np.array([_chance(int(n), int(c), k, all_of=all_of) for n, c in pairs])
         return share_interval(values, made[enough])
 
-    def _mean(self, name: str) -> Estimate:
-        made, totals = self._per_scenario(name)
-        return share_interval(totals / made, made) if name in SHARES else mean_interval(totals / made)
+    def _figure(self, metric: Metric) -> Estimate:
+        made, totals = self._per_scenario(metric.figure)
+        if metric.quantile is not None:
+            return quantile_interval(totals / made, metric.quantile)
+        return share_interval(totals / made, made) if metric.binary else mean_interval(totals / made)
 
     def _per_scenario(self, name: str) -> tuple[_Column, _Column]:
         """Return the number of judged attempts and their sum, of each scenario that has one."""
@@ -197,6 +203,23 @@ class _Table:
         judged = ~np.isnan(values)
         _, places, made = np.unique(self.scenarios[judged], return_inverse=True, return_counts=True)
         return made, np.bincount(places, weights=values[judged], minlength=len(made))
+
+
+def summarize(outcomes: Iterable[Outcome], metrics: Mapping[str, Metric] = METRICS) -> dict[str, Estimate]:
+    """Return each metric over scenarios with its 95% interval; `n` counts scenarios where it was measured."""
+    found = list(outcomes)
+    places: dict[str, int] = {}
+    for outcome in found:
+        places.setdefault(outcome.scenario_id, len(places))
+    found.sort(key=lambda outcome: places[outcome.scenario_id])
+    rows = [measured(outcome, metrics) for outcome in found]
+    columns = {
+        name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
+        for name, metric in metrics.items()
+        if metric.quantile is None
+    }
+    scenarios = np.array([places[outcome.scenario_id] for outcome in found], dtype=np.int64)
+    return _Table(scenarios, columns, metrics).metrics()
 
 
 def confusions(expected: Sequence[str], called: Sequence[str]) -> list[tuple[str, str]]:

@@ -26,6 +26,8 @@ _TOKEN = re.compile(
     r"|[^\s\d\x00-/:-@\[-`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf×÷،؛؟।॥\u2000-\u206f\u20a0-\u2bff\u3000-\u3004\u3008-\u3020"
     "\U0001f000-\U0001faff]+"
 )
+_ASCII_TOKEN = re.compile(r"(?:(?<!\w)-(?=\d))?\d+(?:[.,']\d+)*|[a-z]{4,}")
+"""The same for what is all ASCII, without the words that are shorter than `LEAST`."""
 _GROUPING = re.compile(r"(?<=\d)[,'’](?=\d{3}(?!\d))")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
@@ -38,8 +40,10 @@ Content = frozenset[float | str]
 
 def content(text: str) -> Content:
     """Return what the text is made of: numbers, and the beginnings of its content words."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return frozenset(_keys(_TOKEN.findall(plain.casefold())))
+    if text.isascii():
+        found = _ASCII_TOKEN.findall(text.lower())
+        return frozenset([one[:LETTERS] if one.isalpha() else _number(one) for one in found])
+    return frozenset(_keys(_TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())))
 
 
 def share_in(part: Content, whole: Iterable[Content]) -> float | None:
@@ -70,6 +74,8 @@ def _keys(tokens: Iterable[str]) -> Iterator[float | str]:
 
 def _number(text: str) -> float | str:
     """Return the number; a text where it is none (a version, say) or has more digits than a number holds."""
+    if text.isdecimal() and len(text) <= _DIGITS:
+        return float(text)
     plain = text.replace("−", "-")
     if plain.rfind(",") > plain.rfind(".") >= 0:
         plain = plain.replace(".", "")  # 1.234,56

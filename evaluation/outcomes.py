@@ -1,24 +1,35 @@
-"""The figures of a test run: one `Outcome` per example, and their summary, each figure with its interval.
+"""What came of one attempt: the figures that every metric is made from (`evaluation/metrics.py`).
 
-Decisions: an outcome is made from scenario and example alone, so that what an earlier, interrupted run persisted counts
-the same as what ran just now. Shares get a Wilson interval, means a bootstrap one; several attempts at one scenario
-are averaged first, because only scenarios are independent of each other.
+Decisions: an outcome is made from scenario and example alone, or from the judged episode that the example is made of,
+so that what an earlier, interrupted run persisted counts the same as what ran just now. Production has no scenario:
+what it would have expected is empty then, and whatever rests on it was not judged.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
-import numpy as np
+from pydantic import Field
 
-from evaluation.examples import metrics_of
-from evaluation.pricing import PriceTable
-from evaluation.records import Episode, Example, FailureKind, Message, Metrics, Record, ToolCall, Validation
+from evaluation.examples import Scales, metrics_of, quality_of_episode
+from evaluation.records import (
+    Episode,
+    Example,
+    FailureKind,
+    Message,
+    Metrics,
+    Record,
+    ToolCall,
+    Validation,
+    Verdict,
+)
 from evaluation.scenarios import ExpectedCall, Scenario
-from evaluation.stats.intervals import Estimate, mean_interval, share_interval
 from evaluation.validators import exact_calls, protocol_clean, task_success, tool_accuracy
+
+NOT_THE_MODELS_END = frozenset({FailureKind.MODEL_ERROR, FailureKind.AGENT_ERROR, FailureKind.USER_ERROR})
+"""An attempt that ended in one of these did not come to an end of its own."""
 
 
 class Outcome(Record):
@@ -30,94 +41,109 @@ class Outcome(Record):
     exact_calls: bool | None
     task_success: bool | None
     protocol_clean: bool | None
+    verdicts: dict[str, Verdict] = Field(default_factory=dict)
+    """By validator."""
+    quality: float | None = None
+    """Response quality, 0 to 5."""
+    rating: float | None = None
+    """Mean rating by users, 1 to 5; None where there is none."""
     tokens_in: int
     tokens_out: int
     latency_ms: float
     """Of all model calls together."""
     model_calls: int
     cost: float
+    """In the currency of the price table."""
     failure: FailureKind | None
     """The first one."""
+    query: str = ""
+    answer: str = ""
+    """The last message's text; empty where the attempt ended in a call."""
     expected_calls: tuple[ExpectedCall, ...]
     given_calls: tuple[ToolCall, ...]
 
-
-Measure = Callable[[Outcome], float | None]
-
-MEASURES: dict[str, Measure] = {
-    "tool_accuracy": lambda o: o.tool_accuracy,
-    "exact_calls": lambda o: o.exact_calls,
-    "task_success": lambda o: o.task_success,
-    "protocol_clean": lambda o: o.protocol_clean,
-    "tokens_per_episode": lambda o: o.tokens_in + o.tokens_out,
-    "latency_ms": lambda o: o.latency_ms / o.model_calls if o.model_calls else None,
-    "cost": lambda o: o.cost,
-}
-"""What is measured of each outcome; None where it was not judged. `latency_ms` is per model call."""
-SHARES = ("tool_accuracy", "exact_calls", "task_success", "protocol_clean")
-"""Measures that are yes or no for one attempt."""
+    @cached_property
+    def passed(self) -> dict[str, bool]:
+        """Whether each validation that applies passed."""
+        judged = {name: verdict for name, verdict in self.verdicts.items() if verdict is not Verdict.NOT_APPLICABLE}
+        return {name: verdict is Verdict.PASSED for name, verdict in judged.items()}
 
 
-def outcome_of(scenario: Scenario, example: Example) -> Outcome:
-    """Return the outcome that the example records."""
+def outcome_of(scenario: Scenario | None, example: Example) -> Outcome:
+    """Return the outcome that the example records; `scenario` is None for one that no scenario asked for."""
     kind = example.error.partition(":")[0] if example.error else None
-    own = example.messages[len(scenario.prompt) :]
-    failure = FailureKind(kind) if kind else None
-    return _outcome(scenario, example.id, own, example.validations, metrics=example.metrics, failure=failure)
+    given = len(scenario.prompt) if scenario is not None else _given(example.messages)
+    return _outcome(
+        scenario,
+        example.id,
+        example.messages[given:],
+        example.validations,
+        metrics=example.metrics,
+        failure=FailureKind(kind) if kind else None,
+        query=example.query,
+        quality=example.labels.response_quality,
+        rating=example.labels.user_satisfaction,
+    )
 
 
 def outcome_of_episode(
-    scenario: Scenario, episode: Episode, validations: Sequence[Validation], prices: PriceTable
+    scenario: Scenario, episode: Episode, validations: Sequence[Validation], scales: Scales
 ) -> Outcome:
     """Return the outcome of a judged episode. Raises `LookupError` where the model has no price."""
-    own = episode.messages[episode.given :]
-    failure = episode.failures[0].kind if episode.failures else None
-    return _outcome(scenario, episode.id, own, validations, metrics=metrics_of(episode, prices), failure=failure)
+    return _outcome(
+        scenario,
+        episode.id,
+        episode.messages[episode.given :],
+        validations,
+        metrics=metrics_of(episode, scales.prices),
+        failure=episode.failures[0].kind if episode.failures else None,
+        query=scenario.query,
+        quality=quality_of_episode(scenario, episode, validations, scales.quality),
+        rating=None,
+    )
 
 
 def _outcome(
-    scenario: Scenario,
+    scenario: Scenario | None,
     id: str,
     own: Sequence[Message],
     validations: Sequence[Validation],
     *,
     metrics: Metrics,
     failure: FailureKind | None,
+    query: str,
+    quality: float | None,
+    rating: float | None,
 ) -> Outcome:
+    last = own[-1] if own else None
     return Outcome(
-        scenario_id=scenario.id,
+        scenario_id=scenario.id if scenario is not None else id,
         example_id=id,
         tool_accuracy=tool_accuracy(validations),
         exact_calls=exact_calls(validations),
         task_success=task_success(validations),
         protocol_clean=protocol_clean(validations),
+        verdicts={v.name: v.verdict for v in validations},
+        quality=quality,
+        rating=rating,
         tokens_in=metrics.tokens_in,
         tokens_out=metrics.tokens_out,
         latency_ms=metrics.latency_ms,
         model_calls=metrics.model_calls,
         cost=metrics.cost,
         failure=failure,
-        expected_calls=scenario.expected.calls,
+        query=query,
+        answer=last.content if last is not None and last.role == "assistant" and not last.tool_calls else "",
+        expected_calls=scenario.expected.calls if scenario is not None else (),
         given_calls=tuple(call for message in own for call in message.tool_calls),
     )
 
 
-def summarize(outcomes: Iterable[Outcome]) -> dict[str, Estimate]:
-    """Return each measure's mean over scenarios with its 95% interval; `n` counts scenarios where it was judged."""
-    by_scenario: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_scenario[outcome.scenario_id].append(outcome)
-    return {name: _estimate(list(by_scenario.values()), name) for name in MEASURES}
+def _given(messages: Sequence[Message]) -> int:
+    """Return how many messages there were before the first answer to the last question asked beforehand."""
+    return next((at for at, message in enumerate(messages) if message.role == "assistant"), len(messages))
 
 
 def failures_by_kind(outcomes: Iterable[Outcome]) -> dict[FailureKind, int]:
     """Count episodes by their first failure."""
     return dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None))
-
-
-def _estimate(scenarios: Sequence[Sequence[Outcome]], name: str) -> Estimate:
-    measure = MEASURES[name]
-    values = [judged for attempts in scenarios if (judged := [v for o in attempts if (v := measure(o)) is not None])]
-    means = np.array([statistics.fmean(judged) for judged in values])
-    made = np.array([len(judged) for judged in values])
-    return share_interval(means, made) if name in SHARES else mean_interval(means)

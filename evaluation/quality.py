@@ -17,7 +17,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -105,6 +105,20 @@ _DEFAULT = QualityConfig()
 _NOTHING: Content = frozenset()
 
 
+class Response(NamedTuple):
+    """What quality is told from: the same of an example that is stored and of an episode that was just judged."""
+
+    query: str
+    messages: tuple[Message, ...]
+    answer: str
+    """The last message's text."""
+    validations: Sequence[Validation]
+    success: bool | None
+    rating: float | None
+    """Mean rating; None where nobody gave one."""
+    tokens_out: int
+
+
 def quality_of(
     example: Example,
     feedback: Sequence[Feedback] = (),
@@ -112,26 +126,47 @@ def quality_of(
     *,
     expected_tokens: int | None = None,
 ) -> QualityScore:
-    """Return the quality of a test's or a production example.
+    """Return the quality of a test's or a production example; the arguments are those of `quality_of_response`."""
+    labels = example.labels
+    told = Response(
+        example.query,
+        example.messages,
+        example.response,
+        example.validations,
+        labels.success,
+        labels.user_satisfaction,
+        example.metrics.tokens_out,
+    )
+    return quality_of_response(told, feedback, config, expected_tokens=expected_tokens)
 
-    `feedback`: what people said of it; without any, the mean rating on its labels counts, where there is one.
+
+def quality_of_response(
+    told: Response,
+    feedback: Sequence[Feedback] = (),
+    config: QualityConfig | None = None,
+    *,
+    expected_tokens: int | None = None,
+) -> QualityScore:
+    """Return the quality of a response.
+
+    `feedback`: what people said of it; without any, its own mean rating counts, where there is one.
     `expected_tokens`: what a good attempt takes (`expected.output_tokens` of its scenario); None: the config's number.
     """
     config = config or _DEFAULT
-    own = _own(example)
-    told = [content(message.content) for message in own if message.role == "tool"]
-    said = content(example.response) if _answered(example) else _NOTHING
-    asked = [content(text) for text in _asked(example)]
+    own = _own(told)
+    results = [content(message.content) for message in own if message.role == "tool"]
+    said = content(told.answer) if _answered(told) else _NOTHING
+    asked = [content(text) for text in _asked(told)]
     found = {
-        "task_success": _task_success(example, config),
-        "helpfulness": _helpfulness(example, own, feedback, new=_new(said, told, asked), words=len(said)),
-        "answer_relevance": share_in(said, [*asked, *told]),
-        "recovery": _recovery(example, own),
-        "feedback": _rated(example, feedback),
+        "task_success": _task_success(told, config),
+        "helpfulness": _helpfulness(told, own, feedback, new=_new(said, results, asked), words=len(said)),
+        "answer_relevance": share_in(said, [*asked, *results]),
+        "recovery": _recovery(told, own),
+        "feedback": _rated(told, feedback),
     }
     # Alone it would call anything good that is short.
     judged = any(value is not None for value in found.values())
-    found["brevity"] = _brevity(example.metrics.tokens_out, config, expected_tokens) if judged else None
+    found["brevity"] = _brevity(told.tokens_out, config, expected_tokens) if judged else None
     components = {name: found[name] for name in COMPONENTS}
     weighed = [(float(getattr(config, name)), value) for name, value in components.items() if value is not None]
     total = sum(weight for weight, _ in weighed)
@@ -146,83 +181,83 @@ def unrated(example: Example) -> Example:
     return example.model_copy(update={"labels": example.labels.model_copy(update={"user_satisfaction": None})})
 
 
-def _own(example: Example) -> Sequence[Message]:
+def _own(told: Response) -> Sequence[Message]:
     """Return what was said from the query on: earlier turns of a conversation are other examples."""
-    for at in range(len(example.messages) - 1, -1, -1):
-        message = example.messages[at]
-        if message.role == "user" and message.content == example.query:
-            return example.messages[at:]
-    return example.messages
+    for at in range(len(told.messages) - 1, -1, -1):
+        message = told.messages[at]
+        if message.role == "user" and message.content == told.query:
+            return told.messages[at:]
+    return told.messages
 
 
-def _answered(example: Example) -> bool:
+def _answered(told: Response) -> bool:
     """Whether the last word is the assistant's, and no call."""
-    last = example.messages[-1] if example.messages else None
+    last = told.messages[-1] if told.messages else None
     return last is not None and last.role == "assistant" and not last.tool_calls
 
 
-def _asked(example: Example) -> Iterator[str]:
+def _asked(told: Response) -> Iterator[str]:
     """Yield the query, whatever else users said, and the arguments of calls."""
-    yield example.query
-    for message in example.messages:
-        if message.role == "user" and message.content != example.query:
+    yield told.query
+    for message in told.messages:
+        if message.role == "user" and message.content != told.query:
             yield message.content
         for call in message.tool_calls:
             yield json.dumps(call.arguments, ensure_ascii=False, default=str)
 
 
-def _new(said: Content, told: Sequence[Content], asked: Sequence[Content]) -> bool:
+def _new(said: Content, results: Sequence[Content], asked: Sequence[Content]) -> bool:
     """Whether the answer says something that a tool returned and nobody had said before."""
     known = _NOTHING.union(*asked)
-    return any(said & (result - known) for result in told)
+    return any(said & (result - known) for result in results)
 
 
-def _task_success(example: Example, config: QualityConfig) -> float | None:
+def _task_success(told: Response, config: QualityConfig) -> float | None:
     """Return the weighted share of the validations that passed, of which `partial` is left where any failed.
 
     Without a validation that has a weight: whether the example succeeded, where that is known.
     """
-    judged = applicable(counted(example.validations))
+    judged = applicable(counted(told.validations))
     weighed = [(config.validators.get(v.name, 0.0), v.verdict == Verdict.PASSED) for v in judged]
-    failed = example.labels.success is False or any(v.verdict == Verdict.FAILED for v in judged)
+    failed = told.success is False or any(v.verdict == Verdict.FAILED for v in judged)
     total = sum(weight for weight, _ in weighed)
     if not total:
-        return None if example.labels.success is None and not failed else float(not failed)
+        return None if told.success is None and not failed else float(not failed)
     share = sum(weight for weight, passed in weighed if passed) / total
     return config.partial * share if failed else share
 
 
 def _helpfulness(
-    example: Example, own: Sequence[Message], feedback: Sequence[Feedback], *, new: bool, words: int
+    told: Response, own: Sequence[Message], feedback: Sequence[Feedback], *, new: bool, words: int
 ) -> float | None:
     """Return the mean of what was found: validations that bear on help (0 or 1) and people's `response_quality`.
 
     0 for an empty answer and for one that only says that something cannot be done or did not work, unless that fits
     (an empty answer after a failed tool counts as it was judged). None where nothing was found, and it is neither.
     """
-    if _answered(example) and not _fits(example, own):
-        refuses = not new and words <= REFUSAL_WORDS and admits(example.response) and not asks(example.response)
-        if refuses or not example.response.strip():
+    if _answered(told) and not _fits(told, own):
+        refuses = not new and words <= REFUSAL_WORDS and admits(told.answer) and not asks(told.answer)
+        if refuses or not told.answer.strip():
             return 0.0
-    found = [float(v.verdict == Verdict.PASSED) for v in applicable(example.validations) if v.name in _HELPFUL]
+    found = [float(v.verdict == Verdict.PASSED) for v in applicable(told.validations) if v.name in _HELPFUL]
     aspects = [f.response_quality for f in feedback if f.response_quality is not None]
     if aspects:
         found.append(_share_of_rating(statistics.fmean(aspects)))
     return statistics.fmean(found) if found else None
 
 
-def _fits(example: Example, own: Sequence[Message]) -> bool:
+def _fits(told: Response, own: Sequence[Message]) -> bool:
     """Whether there was reason to refuse: validations say so, or a tool failed and they say nothing of it."""
-    recovery = _verdict(example.validations, "recovery")
+    recovery = _verdict(told.validations, "recovery")
     if recovery is not None:
         return recovery
-    failed = any(v.verdict == Verdict.FAILED for v in counted(example.validations))
-    return (example.labels.success is True and not failed) or any(map(_broke, own))
+    failed = any(v.verdict == Verdict.FAILED for v in counted(told.validations))
+    return (told.success is True and not failed) or any(map(_broke, own))
 
 
-def _recovery(example: Example, own: Sequence[Message]) -> float | None:
+def _recovery(told: Response, own: Sequence[Message]) -> float | None:
     """Return whether the failure was met: as judged, else by another call that worked or by an answer that tells."""
-    judged = _verdict(example.validations, "recovery")
+    judged = _verdict(told.validations, "recovery")
     if judged is not None:
         return float(judged)
     broke = next((at for at, message in enumerate(own) if _broke(message)), None)
@@ -231,7 +266,7 @@ def _recovery(example: Example, own: Sequence[Message]) -> float | None:
     later = own[broke + 1 :]
     again = next((at for at, message in enumerate(later) if message.tool_calls), len(later))
     worked = any(message.role == "tool" and not _broke(message) for message in later[again:])
-    text = example.response if _answered(example) else ""
+    text = told.answer if _answered(told) else ""
     return float(worked or admits(text) or asks(text))
 
 
@@ -251,9 +286,9 @@ def _brevity(tokens: int, config: QualityConfig, expected: int | None) -> float 
     return max(0.0, 1 - over) if tokens else None
 
 
-def _rated(example: Example, feedback: Sequence[Feedback]) -> float | None:
+def _rated(told: Response, feedback: Sequence[Feedback]) -> float | None:
     ratings = [float(f.rating) for f in feedback]
-    mean = statistics.fmean(ratings) if ratings else example.labels.user_satisfaction
+    mean = statistics.fmean(ratings) if ratings else told.rating
     return None if mean is None else _share_of_rating(mean)
 
 

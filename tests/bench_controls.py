@@ -14,12 +14,13 @@ import ray
 
 from cluster.session import ray_session
 from cluster.settings import Settings
-from evaluation.compare import PairRow, summarise
+from evaluation.compare import summarise
 from evaluation.engines.client import LocalModel
-from evaluation.gate import GateOutcome, judge, pinned
+from evaluation.gate import GateOutcome, judge
+from evaluation.gate_rules import pinned
 from evaluation.models import Sampling
-from evaluation.pairs import PairOptions, run_pairs
-from evaluation.records import Example
+from evaluation.pair_rows import PairRow
+from evaluation.pairs import Arm, Block, PairOptions, run_pairs
 from evaluation.scenarios import Part
 from evaluation.suite import expand
 from training.finetune import finetune
@@ -32,18 +33,22 @@ def gate_outcome(settings: Settings, base: Path, candidate: Path, seed: int) -> 
     scenarios = expand(settings.suite, seed, counts=counts).part(Part.HELD_OUT)
     rows: list[PairRow] = []
 
-    def keep(new: list[PairRow], _: list[Example]) -> None:
-        rows.extend(new)
+    def keep(block: Block) -> bool:
+        rows.extend(block.rows)
+        return True
 
     engine = settings.engine.build(alone=True)
-    arms = {"base": LocalModel.load(base, "base", engine), "candidate": LocalModel.load(candidate, "candidate", engine)}
+    models = {
+        name: LocalModel.load(folder, name, engine) for name, folder in (("base", base), ("candidate", candidate))
+    }
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, seed)
     options = PairOptions(settings.run.block)
     try:
-        asyncio.run(run_pairs(scenarios, arms, run_id="control", sampling=sampling, options=options, on_block=keep))
+        arms = {name: Arm(model, sampling) for name, model in models.items()}
+        asyncio.run(run_pairs(scenarios, arms, run_id="control", options=options, on_block=keep))
     finally:
-        for arm in arms.values():
-            arm.close()
+        for model in models.values():
+            model.close()
     return judge(summarise(rows, alpha=settings.gate.alpha), settings.gate, pinned(rows)).outcome
 
 

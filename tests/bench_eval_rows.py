@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluation.stats.intervals import log_ratio_interval, wilson
+from evaluation.stats.intervals import log_ratio_interval, proportion
 
 
 class Figure(NamedTuple):
@@ -48,10 +48,10 @@ Row = Figure | Skipped
 
 
 def share(figure: str, right: int, n: int, bar: float | None = None) -> Figure:
-    """Return a share with its Wilson interval; met where it is at least `bar`. Raises `NotMeasured` where n is 0."""
+    """Return a share with its exact interval; met where it is at least `bar`. Raises `NotMeasured` where n is 0."""
     if n == 0:
         raise NotMeasured(f"{figure}: expected rows, found none")
-    estimate = wilson(right, n)
+    estimate = proportion(right, n)
     met = None if bar is None else right / n >= bar
     return Figure(f"{figure} (n = {n})", right / n, low=estimate.low, high=estimate.high, bar=bar, met=met)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cluster.run_export import Format
     from cluster.runs import Run, RunPlan
     from cluster.settings import Settings
-    from evaluation.pricing import PriceTable
+    from evaluation.examples import Scales
     from evaluation.run_folder import Attempted
 
 Ref = Annotated[str, typer.Argument(help="Id of a run, the beginning of it, or `latest`.")]
@@ -36,14 +36,14 @@ def list_runs(
     Example: ratchet test list --suite tools --model tiny
     """
     from cluster.home import Home
-    from cluster.report_text import NAMES
+    from cluster.report_text import title_of
     from cluster.runs import all_runs
 
     with said():
         settings = _settings(home, config)
-        runs, prices = Home(settings.home_path()).runs, settings.price_table()
+        runs, scales = Home(settings.home_path()).runs, settings.scales()
         found = [run for run in all_runs(runs) if _is_of(run.plan, suite, model)][:limit]
-        rows = [_summary(run, prices) for run in found]
+        rows = [_summary(run, scales) for run in found]
     if as_json:
         print_json(rows)
         return
@@ -56,7 +56,7 @@ def list_runs(
             Text.assemble((row["run"], "bold"), f"  {what}  ", (state, style), f"  {row['started_at'][:16]}"),
             soft_wrap=True,
         )
-        shares = [f"{NAMES[key]} {_share(row['metrics'][key])}" for key in ("task_success", "tool_accuracy")]
+        shares = [f"{title_of(key)} {_share(row['metrics'][key])}" for key in ("task_success", "tool_accuracy")]
         out.print(Text("    " + " · ".join(shares), "dim"))
     if not rows:
         out.print("No such test run in this home: ratchet test run", highlight=False)
@@ -143,7 +143,7 @@ def export(
         settings = _settings(home, config)
         found = find_run(Home(settings.home_path()).runs, run)
         form = _format(kind, out)
-        written = write(found, form, out, settings.price_table())
+        written = write(found, form, out, settings.scales())
     if as_json:
         print_json({"run": found.plan.id, "format": form, "out": str(out), "episodes": written})
     else:
@@ -168,8 +168,8 @@ def _is_of(plan: RunPlan, suite: str | None, model: str | None) -> bool:
     return (suite is None or suite in names) and (model is None or model in (plan.model, plan.model_name))
 
 
-def _summary(run: Run, prices: PriceTable) -> dict[str, Any]:
-    plan, figures = run.plan, run.figures(prices)
+def _summary(run: Run, scales: Scales) -> dict[str, Any]:
+    plan, figures = run.plan, run.figures(scales)
     return {
         "run": plan.id,
         "suite": Path(plan.suite).name,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
+from cluster.pairing import ROWS, Watch, run_arms
 from cluster.results import BaseResult, CompareResult, RegisterResult
 from cluster.turn import Tick, Turn
-from evaluation.compare import HELD_OUT_TOOL, Comparison, PairRow, read_rows, summarise
+from evaluation.compare import HELD_OUT_TOOL, Comparison, summarise
 from evaluation.engines.client import LocalModel
-from evaluation.files import atomic_write
-from evaluation.gate import judge, pinned
+from evaluation.gate import judge
+from evaluation.gate_rules import pinned
 from evaluation.ledger import DecisionRecord
 from evaluation.ledger.store import utc_now
 from evaluation.models import Sampling
-from evaluation.pairs import PairOptions, run_pairs
-from evaluation.records import Example, stable_id
+from evaluation.observed import Seen, look_at, observations, scenarios_digest
+from evaluation.pair_rows import PairRow
+from evaluation.pairs import Arm, PairOptions
+from evaluation.records import stable_id
 from evaluation.scenarios import Part
 from evaluation.stats.intervals import Estimate
 
@@ -23,17 +25,19 @@ from evaluation.stats.intervals import Estimate
 def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> CompareResult:
     """Return the comparison and the gate's decision; both stand in the ledger before this returns."""
     rows = _run(turn, tick, base, candidate)
-    policy = turn.settings.gate
-    comparison = summarise(rows, alpha=policy.alpha)
-    gate = judge(comparison, policy, pinned(rows))
+    policy, metrics = turn.settings.gate, turn.settings.all_metrics()
+    comparison = summarise(rows, alpha=policy.alpha, metrics=metrics)
+    gate = judge(comparison, policy, pinned(rows), metrics=metrics)
+    now = utc_now()
+    _remember(turn, comparison, {"base": base.ref, "candidate": candidate.ref})
     turn.ledger.record_decision(
         DecisionRecord(
             id=stable_id(turn.id, gate.rows_hash, gate.policy_hash),
             subject=candidate.ref,
             outcome=gate.outcome,
-            evidence=gate.model_dump(mode="json"),
+            evidence=gate.model_dump(mode="json") | _inputs(turn, base, candidate),
             policy_hash=gate.policy_hash,
-            at=utc_now(),
+            at=now,
         )
     )
     return CompareResult(
@@ -43,57 +47,61 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
         held_out_tools=_slice(comparison, f"tag:{HELD_OUT_TOOL}"),
         kinds=_kinds(comparison),
         gate=gate,
-        rows=str(turn.folder / "compare.jsonl"),
+        rows=str(turn.folder / ROWS),
     )
 
 
+def _inputs(turn: Turn, base: BaseResult, candidate: RegisterResult) -> dict[str, object]:
+    """Return what the decision rests on beside rows and policy: enough to do it again."""
+    return {
+        "inputs": {
+            "turn": turn.id,
+            "base": base.ref,
+            "base_digest": base.digest,
+            "candidate": candidate.ref,
+            "candidate_digest": candidate.digest,
+            "suite_digest": turn.suite().digest(),
+            "seed": turn.settings.seed,
+            "rows": str(turn.folder / ROWS),
+        }
+    }
+
+
+def _remember(turn: Turn, comparison: Comparison, refs: dict[str, str]) -> None:
+    """Write both arms' figures, and that the held-out scenarios were looked at."""
+    held_out = {scenario.id: scenario.digest() for scenario in turn.suite().part(Part.HELD_OUT)}
+    digest, now = scenarios_digest(held_out), utc_now()
+    seen = Seen("compare", f"{turn.id}/{comparison.rows_hash}", digest, now)
+    found = {"base": comparison.base, "candidate": comparison.candidate}
+    turn.ledger.observe([one for arm, ref in refs.items() for one in observations(ref, found[arm], seen)])
+    turn.ledger.look(look_at(digest, refs["candidate"], seen))
+
+
 def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> list[PairRow]:
-    settings, path = turn.settings, turn.folder / "compare.jsonl"
-    marker = turn.folder / "compare.run"
-    run_id = turn.run_id("compare", base, candidate)
-    if not (path.exists() and marker.exists() and marker.read_text() == run_id):
-        atomic_write(path, "")
-        atomic_write(marker, run_id)
-    rows = _whole(read_rows(path))
-    scenarios = turn.suite().part(Part.HELD_OUT)
-    done = {row.scenario_id for row in rows}
-
-    def on_block(new: list[PairRow], examples: list[Example]) -> None:
-        turn.ledger.add_examples(examples)
-        rows.extend(new)
-        done.update(row.scenario_id for row in new)
-        atomic_write(path, "".join(row.model_dump_json() + "\n" for row in rows))
-        right = Counter(row.arm for row in rows if row.task_success)
-        tick(len(done), len(scenarios), f"{right['base']} against {right['candidate']} right")
-
+    settings = turn.settings
+    sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     engine = settings.engine.build(alone=True)
     models = {
         "base": LocalModel.load(base.folder, base.ref, engine),
         "candidate": LocalModel.load(candidate.folder, candidate.ref, engine),
     }
-    sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
-    options = PairOptions(settings.run.block, settings.run.attempts, scales=settings.scales())
+
+    def tell(rows: list[PairRow], done: int, total: int) -> None:
+        right = Counter(row.arm for row in rows if row.success)
+        tick(done, total, f"{right['base']} against {right['candidate']} right")
+
     try:
-        asyncio.run(
-            run_pairs(
-                scenarios,
-                models,
-                run_id=run_id,
-                sampling=sampling,
-                options=options,
-                on_block=on_block,
-                skip=done,
-            )
-        )
+        return run_arms(
+            turn.folder,
+            turn.suite().part(Part.HELD_OUT),
+            {name: Arm(model, sampling, scales=settings.scales()) for name, model in models.items()},
+            run_id=turn.run_id("compare", base, candidate),
+            options=PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics()),
+            watch=Watch(turn.ledger.add_examples, tell),
+        ).rows
     finally:
         for model in models.values():
             model.close()
-    return rows
-
-
-def _whole(rows: list[PairRow]) -> list[PairRow]:
-    arms = Counter(row.scenario_id for row in rows)
-    return [row for row in rows if arms[row.scenario_id] >= 2]
 
 
 def _differences(comparison: Comparison) -> dict[str, Estimate]:
@@ -118,5 +126,5 @@ def _kinds(comparison: Comparison) -> dict[str, dict[str, Estimate]]:
             "candidate": part.metrics["task_success"].candidate,
         }
         for part in comparison.slices
-        if part.name.startswith("kind:")
+        if part.division == "kind" and "task_success" in part.metrics
     }

@@ -7,11 +7,12 @@ import asyncio
 from cluster.results import BaseResult, TestRunResult
 from cluster.turn import Tick, Turn
 from evaluation.engines.client import LocalModel
+from evaluation.figures import summarize
 from evaluation.ledger import ExampleFilter, RunRecord
 from evaluation.ledger.records import Status
 from evaluation.ledger.store import utc_now
 from evaluation.models import Sampling
-from evaluation.outcomes import failures_by_kind, outcome_of, summarize
+from evaluation.outcomes import failures_by_kind, outcome_of
 from evaluation.run import Progress, RunOptions, run_suite
 from evaluation.scenarios import Part
 

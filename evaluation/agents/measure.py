@@ -19,7 +19,7 @@ from evaluation.agents.base import Agent
 from evaluation.models import ModelClient, Sampling
 from evaluation.records import FailureKind, Record
 from evaluation.scenarios import Scenario
-from evaluation.stats.intervals import Estimate, wilson
+from evaluation.stats.intervals import Estimate, proportion
 from evaluation.validators import task_success, validate
 
 ALL = "all"
@@ -117,7 +117,7 @@ def _row(agent: str, category: str, group: Sequence[Result]) -> Row:
     return Row(
         agent=agent,
         category=category,
-        accuracy=wilson(sum(result.success for result in group), len(group)),
+        accuracy=proportion(sum(result.success for result in group), len(group)),
         tokens=statistics.fmean(result.tokens for result in group),
         seconds=statistics.fmean(result.seconds for result in group),
         model_calls=statistics.fmean(result.model_calls for result in group),

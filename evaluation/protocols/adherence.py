@@ -16,7 +16,7 @@ from evaluation.protocols.codec import Codec
 from evaluation.protocols.mistakes import Mistake, find_mistakes, turns_of
 from evaluation.protocols.spec import FailureClass
 from evaluation.records import Episode, Record
-from evaluation.stats.intervals import Estimate, mean_interval, wilson
+from evaluation.stats.intervals import Estimate, mean_interval, proportion
 
 NOT_THE_MODELS = frozenset({FailureClass.RESULT_MISMATCH})
 """Classes that say nothing of the model."""
@@ -127,11 +127,11 @@ def suite_adherence(episodes: Sequence[Adherence]) -> SuiteAdherence:
     return SuiteAdherence(
         episodes=len(episodes),
         turns=sum(len(one.turns) for one in episodes),
-        clean_episodes=wilson(sum(one.clean for one in episodes), len(episodes)),
+        clean_episodes=proportion(sum(one.clean for one in episodes), len(episodes)),
         clean_turns=mean_interval(np.array(rates)),
-        gave_up=wilson(sum(one.gave_up for one in episodes), len(episodes)),
+        gave_up=proportion(sum(one.gave_up for one in episodes), len(episodes)),
         by_class={
-            failure: ClassFigures(mistakes=number, episodes=wilson(having[failure], len(episodes)))
+            failure: ClassFigures(mistakes=number, episodes=proportion(having[failure], len(episodes)))
             for failure, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         },
         by_context=tuple(_bands(episodes)),

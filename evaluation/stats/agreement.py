@@ -1,6 +1,6 @@
 """Do two who judge the same things agree, and is one who is sure as often right? Pure functions of labelled verdicts.
 
-Decisions: raw agreement with its Wilson interval beside Cohen's kappa, which takes out what two would agree on by
+Decisions: raw agreement with its exact interval beside Cohen's kappa, which takes out what two would agree on by
 chance, and is None where chance alone explains everything (both always say the same one thing). Confidences of wrong
 and right verdicts are binned by width; a bin nobody fell into is left out, and every other says how many it rests on.
 """
@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from itertools import groupby
 
 from evaluation.records import Record
-from evaluation.stats.intervals import Estimate, wilson
+from evaluation.stats.intervals import Estimate, proportion
 
 
 class Agreement(Record):
@@ -49,7 +49,7 @@ class Calibration(Record):
 def agreement(pairs: Sequence[tuple[Hashable, Hashable]]) -> Agreement:
     """Return how far the two of each pair agree. The order of a pair's two does not matter to the figures."""
     same = sum(one == other for one, other in pairs)
-    raw = wilson(same, len(pairs))
+    raw = proportion(same, len(pairs))
     if not pairs:
         return Agreement(raw=raw, kappa=None)
     ones, others = [one for one, _ in pairs], [other for _, other in pairs]
@@ -77,10 +77,10 @@ def calibration(verdicts: Sequence[tuple[float, bool]], bins: int = 10) -> Calib
     return Calibration(
         bins=tuple(table),
         expected_error=sum(gaps) / len(verdicts) if verdicts else None,
-        accuracy=wilson(sum(right for _, right in verdicts), len(verdicts)),
+        accuracy=proportion(sum(right for _, right in verdicts), len(verdicts)),
     )
 
 
 def _bin(low: float, high: float, verdicts: Sequence[tuple[float, bool]]) -> Bin:
     mean = sum(confidence for confidence, _ in verdicts) / len(verdicts)
-    return Bin(low=low, high=high, confidence=mean, accuracy=wilson(sum(r for _, r in verdicts), len(verdicts)))
+    return Bin(low=low, high=high, confidence=mean, accuracy=proportion(sum(r for _, r in verdicts), len(verdicts)))

@@ -5,13 +5,12 @@ How one is written stands in docs/validators.md. Such a file is code and is exec
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from evaluation.code_files import executed
 from evaluation.validators import ADVISORY, VALIDATORS
 from evaluation.validators.base import Validator
 
@@ -23,25 +22,13 @@ def load_validators(path: Path) -> dict[str, Validator]:
 
     Together with the built-in ones they are `{**VALIDATORS, **load_validators(path)}`, for `judge` and `validate`.
     """
-    found = getattr(_executed(path), "VALIDATORS", None)
+    found = getattr(executed(path, "validators"), "VALIDATORS", None)
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{path}: expected a dict VALIDATORS, name to function, found {found!r}")
     mistakes = [mistake for name, validator in found.items() for mistake in _mistakes(name, validator)]
     if mistakes:
         raise ValueError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
     return dict(found)
-
-
-def _executed(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"own_validators_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ValueError(f"{path}: expected a Python file (.py) with validators, found none")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{path}: expected a file that runs, found {type(error).__name__}: {error}") from error
-    return module
 
 
 def _mistakes(name: Any, validator: Any) -> Iterator[str]:

@@ -24,7 +24,9 @@ from cluster.results import (
 )
 from cluster.settings import Settings
 from cluster.turn import Turn
-from evaluation.gate import GateDecision, GateOutcome, GatePolicy, RuleOutcome, RuleResult
+from evaluation.gate import GateDecision, GateOutcome
+from evaluation.gate_policy import GatePolicy
+from evaluation.gate_rules import RuleOutcome, RuleResult
 from evaluation.ledger import Ledger
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport, StageReport

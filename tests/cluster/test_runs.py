@@ -12,8 +12,8 @@ from cluster.results import BaseResult, RegisterResult
 from cluster.steps.compare import compare_and_gate
 from cluster.steps.test_run import run_tests
 from cluster.turn import Turn
-from evaluation.compare import read_rows
 from evaluation.ledger import ExampleFilter
+from evaluation.pair_rows import read_rows
 from evaluation.scenarios import Part
 from tests.cluster.making import turn
 from tests.training.making import lfm2_config, save_base, tiny_tokenizer

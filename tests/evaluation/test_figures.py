@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.figures import NO_TOOL, Confusion, Tally, confusions
-from evaluation.outcomes import Outcome, outcome_of_episode, summarize
-from evaluation.pricing import load_prices
+from evaluation.examples import Scales
+from evaluation.figures import NO_TOOL, Confusion, Tally, confusions, summarize
+from evaluation.outcomes import Outcome, outcome_of_episode
 from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import Scenario
-from evaluation.stats.intervals import wilson
+from evaluation.stats.intervals import proportion
 from evaluation.validators import judge
 from tests.evaluation.attempts import BY_ID, KINDS, call, calling, follow, saying
 
 
 def outcome(scenario: Scenario, **fields: Any) -> Outcome:
     episode, validations = judge(scenario, follow(scenario, saying("Hello.")))
-    return outcome_of_episode(scenario, episode, validations, load_prices()).model_copy(update=fields)
+    return outcome_of_episode(scenario, episode, validations, Scales()).model_copy(update=fields)
 
 
 HELLO = outcome(BY_ID["no_tool"])
@@ -64,9 +64,9 @@ def test_attempts_that_were_not_judged_do_not_count_as_attempts() -> None:
     assert (figures.attempts, figures.scenarios) == (9, 3)
 
 
-def test_with_one_attempt_the_interval_is_wilsons() -> None:
+def test_with_one_attempt_the_interval_is_that_of_a_proportion() -> None:
     figures = tally([[True]] * 3 + [[False]]).figures()
-    assert figures.metrics["task_success"] == figures.pass_all[1] == wilson(3, 4)
+    assert figures.metrics["task_success"] == figures.pass_all[1] == proportion(3, 4)
 
 
 def test_what_ended_first_has_no_influence_on_a_figure() -> None:
@@ -117,7 +117,7 @@ def test_kinds_tags_tools_failures_and_ends_are_counted() -> None:
     ):
         scenario = BY_ID[name].model_copy(update={"tags": ("held_out_tool", name)})
         episode, validations = judge(scenario, follow(scenario, *turns))
-        one = outcome_of_episode(scenario, episode, validations, load_prices())
+        one = outcome_of_episode(scenario, episode, validations, Scales())
         made.add(order, scenario, one.model_copy(update={"failure": FailureKind.TOOL_ERROR}), episode.stop_reason)
     figures = made.figures()
     assert figures.confusion == (
@@ -129,7 +129,7 @@ def test_kinds_tags_tools_failures_and_ends_are_counted() -> None:
         "one_call": 0,
     }
     assert figures.by_tag["held_out_tool"].scenarios == 2
-    assert figures.by_tag["no_tool"].metrics["tool_accuracy"] == wilson(1, 1)
+    assert figures.by_tag["no_tool"].metrics["tool_accuracy"] == proportion(1, 1)
     assert figures.failures == {FailureKind.TOOL_ERROR: 2}
     assert figures.stop_reasons == {StopReason.ANSWERED: 2}
 

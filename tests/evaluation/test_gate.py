@@ -1,10 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from evaluation.compare import PairRow, summarise
-from evaluation.gate import GateOutcome, GatePolicy, RegressionEvidence, RuleOutcome, judge, pinned
+from evaluation.compare import summarise
+from evaluation.gate import GateOutcome, judge
+from evaluation.gate_policy import GatePolicy, PolicyError
+from evaluation.gate_rules import RegressionEvidence, RuleOutcome, pinned
+from evaluation.metrics import METRICS
+from evaluation.pair_rows import PairRow
 from evaluation.scenarios import Kind
+from tests.evaluation.rows import figures, with_figures
 
 POLICY = GatePolicy()
 
@@ -23,14 +30,16 @@ def rows_of(base, candidate, *, base_latency, candidate_latency, cost=1.0, quali
                     group="g",
                     kind=Kind.ONE_CALL,
                     arm=arm,
-                    tool_accuracy=bool(solved),
-                    exact_calls=bool(solved),
-                    task_success=bool(solved),
-                    protocol_clean=True,
-                    quality=(4.0 if solved else 1.0) if quality is None else quality,
-                    tokens=100.0,
-                    alone_ms=float(latency[i]),
-                    cost=price * (1 + i % 5),
+                    measured=figures(
+                        tool_accuracy=solved,
+                        exact_calls=solved,
+                        task_success=solved,
+                        protocol_clean=True,
+                        quality=(4.0 if solved else 1.0) if quality is None else quality,
+                        tokens_per_episode=100.0,
+                        latency_ms=latency[i],
+                        cost=price * (1 + i % 5),
+                    ),
                 )
             )
     return rows
@@ -116,6 +125,7 @@ def test_a_clear_win_is_approved_with_its_evidence():
         "quality",
         "latency",
         "cost",
+        "segments",
         "regression",
         "better",
     ]
@@ -130,14 +140,15 @@ def test_a_clear_win_is_approved_with_its_evidence():
         ({"task_success": None}, "accuracy"),
         ({"quality": float("nan")}, "quality"),
         ({"cost": -1.0}, "cost"),
-        ({"alone_ms": float("inf")}, "latency"),
+        ({"latency_ms": float("inf")}, "latency"),
         ({"scenario_id": "another"}, "pairing"),
         ({"tool_accuracy": None, "exact_calls": None}, None),
     ],
 )
 def test_one_bad_row_never_approves_where_it_matters(change, blamed):
     rows = clear_win()
-    rows[0] = rows[0].model_copy(update=change)
+    other = "scenario_id" in change
+    rows[0] = rows[0].model_copy(update=change) if other else with_figures(rows[0], **change)
     decision = judge(summarise(rows), POLICY)
     if blamed is None:
         assert decision.outcome is GateOutcome.APPROVE  # neither is asked for, and task success is better by itself
@@ -155,7 +166,7 @@ def test_slower_or_dearer_is_rejected_although_more_accurate():
     decision = judge(summarise(clear_win(cost=1.3)), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "cost").outcome is RuleOutcome.FAILED
-    rows = [r if r.arm == "base" else r.model_copy(update={"alone_ms": r.alone_ms * 1.2}) for r in clear_win()]
+    rows = [r if r.arm == "base" else with_figures(r, latency_ms=r.measured["latency_ms"] * 1.2) for r in clear_win()]
     decision = judge(summarise(rows), POLICY)
     assert decision.outcome is GateOutcome.REJECT
     assert rule(decision, "latency").outcome is RuleOutcome.FAILED
@@ -203,18 +214,128 @@ def test_a_pinned_scenario_that_the_candidate_fails_in_any_attempt_rejects_it():
         r.model_copy(update={"tags": ("regression",)}) if r.scenario_id in ("s00000", "s00001") else r
         for r in clear_win()
     ]
-    found = {r.scenario_id: r.task_success for r in rows if r.tags and r.arm == "candidate"}
+    found = {r.scenario_id: r.success for r in rows if r.tags and r.arm == "candidate"}
     assert pinned(rows) == RegressionEvidence(passed=found)
-    again = [r.model_copy(update={"attempt": 1, "task_success": False}) for r in rows if r.tags]
+    again = [with_figures(r.model_copy(update={"attempt": 1}), task_success=False) for r in rows if r.tags]
     assert set(pinned(rows + again).passed.values()) == set(pinned(again + rows).passed.values()) == {False}
     assert pinned([r for r in rows if r.arm == "base"]).passed == dict.fromkeys(found)
     assert pinned(clear_win()).passed == {}
 
 
 def test_policies_are_validated():
-    with pytest.raises(ValidationError, match="task_success"):
-        GatePolicy(key_metrics=("acuracy",))
+    with pytest.raises(PolicyError, match=r"key_metrics: expected one of tool_accuracy, .* found 'acuracy'"):
+        judge(summarise(clear_win()), GatePolicy(key_metrics=("acuracy",)))
     with pytest.raises(ValidationError):
         GatePolicy(accuracy_ratio=0)
     with pytest.raises(ValueError, match=r"alpha=policy\.alpha"):
         judge(summarise(clear_win()), GatePolicy(alpha=0.01))
+
+
+def with_slices(fallen: int, size: int = 40, n: int = 200) -> list[PairRow]:
+    """A candidate that is better on the whole, and fails `fallen` of the `size` scenarios tagged `slot`."""
+    rows = []
+    for one in clear_win(n):
+        place = int(one.scenario_id[1:])
+        worse = one.arm == "candidate" and place < fallen
+        solved = place < size if one.arm == "base" else not worse
+        tags = ("slot",) if place < size else ()
+        rows.append(with_figures(one.model_copy(update={"tags": tags}), task_success=solved))
+    return rows
+
+
+def segment_policy(**fields):
+    return GatePolicy(
+        quality_ratio=None, latency_ratio=None, cost_ratio=None, segments={"by": ["tag"], "fall": 0.1, **fields}
+    )
+
+
+def test_a_segment_that_falls_for_certain_rejects_a_candidate_that_is_better_on_the_whole():
+    decision = judge(summarise(with_slices(30)), segment_policy())
+    assert decision.outcome is GateOutcome.REJECT
+    segments = rule(decision, "segments")
+    assert segments.outcome is RuleOutcome.FAILED
+    assert "tag:slot" in segments.reason
+    assert segments.evidence["tag:slot.difference"] == pytest.approx(-0.75)
+    assert judge(summarise(with_slices(30)), segment_policy(by=[])).outcome is GateOutcome.APPROVE
+
+
+def test_a_segment_whose_interval_holds_the_floor_is_reported_and_does_not_decide():
+    decision = judge(summarise(with_slices(6)), segment_policy())
+    assert decision.outcome is GateOutcome.APPROVE
+    assert "Seen, without a say: tag:slot -0.15" in rule(decision, "segments").reason
+
+
+def test_a_segment_below_thirty_scenarios_never_decides():
+    decision = judge(summarise(with_slices(29, size=29)), segment_policy())
+    assert decision.outcome is GateOutcome.APPROVE
+    assert "tag:slot -1 " in rule(decision, "segments").reason
+
+
+def test_further_limits_hold_by_ratio_or_by_difference():
+    rows = clear_win()
+    dearer = [r if r.arm == "base" else with_figures(r, tokens_per_episode=130.0) for r in rows]
+    dearer = [
+        with_figures(r, tokens_per_episode=r.measured["tokens_per_episode"] + i % 7) for i, r in enumerate(dearer)
+    ]
+
+    def decided(limit):
+        return judge(summarise(dearer), GatePolicy(limits={"tokens_per_episode": limit}))
+
+    assert decided({"ratio": 1.2}).outcome is GateOutcome.REJECT
+    assert decided({"ratio": 1.5}).outcome is GateOutcome.APPROVE
+    assert decided({"difference": 10}).outcome is GateOutcome.REJECT
+    assert decided({"difference": 50}).outcome is GateOutcome.APPROVE
+    assert "below 10 is asked" in rule(decided({"difference": 10}), "tokens_per_episode").reason
+
+
+def test_a_rule_that_only_warns_decides_nothing_and_is_named():
+    rows = clear_win(cost=1.3)
+    decision = judge(summarise(rows), GatePolicy(severity={"cost": "warn"}))
+    assert decision.outcome is GateOutcome.APPROVE
+    assert "Warned of: cost" in decision.reason
+    assert not rule(decision, "cost").blocks
+    blocked = judge(summarise(rows), GatePolicy())
+    assert rule(blocked, "cost").blocks
+    assert "cost: a candidate with lower cost" in blocked.change
+
+
+def test_what_is_in_quarantine_is_told_and_has_no_say():
+    evidence = RegressionEvidence(passed={"a": True}, quarantined={"b": False, "c": True, "d": None})
+    decision = judge(summarise(clear_win()), POLICY, evidence)
+    assert decision.outcome is GateOutcome.APPROVE
+    assert "In quarantine as flaky, without a say: 3, of which b, d did not pass" in rule(decision, "regression").reason
+
+
+def test_every_mistake_of_a_policy_is_named_with_its_key():
+    policy = GatePolicy(
+        key_metrics=("task_succes", "cost", "cost"),
+        limits={"nothing": {"ratio": 1.1}, "quality": {"difference": 0.1}},
+        segments={"metric": "cost"},
+        severity={"better": "warn", "speed": "warn"},
+    )
+    with pytest.raises(PolicyError) as caught:
+        judge(summarise(clear_win()), policy)
+    said = str(caught.value)
+    for part in (
+        "key_metrics: expected each metric once",
+        "did you mean task_success?",
+        "limits: expected one of",
+        "limits.quality: expected quality_ratio to be null",
+        "segments.metric: expected a share of which more is better, found cost",
+        "severity.better: expected block",
+        "severity: expected one of the rules pairing",
+    ):
+        assert part in said
+    with pytest.raises(ValidationError, match="one of them"):
+        GatePolicy(limits={"cost": {}})
+
+
+def test_a_metric_of_ones_own_can_be_gated_on():
+    metrics = {**METRICS, "stars": replace(METRICS["quality"], name="stars", title="stars")}
+    rows = [with_figures(r, stars=5.0 if r.arm == "base" else 4.0 + (i % 9) / 100) for i, r in enumerate(clear_win())]
+    policy = GatePolicy(limits={"stars": {"ratio": 0.95}})
+    decision = judge(summarise(rows, metrics=metrics), policy, metrics=metrics)
+    assert decision.outcome is GateOutcome.REJECT
+    assert rule(decision, "stars").outcome is RuleOutcome.FAILED
+    with pytest.raises(PolicyError, match="found 'stars'"):
+        judge(summarise(rows), policy)

@@ -48,3 +48,8 @@ def test_every_text_rests_on_itself_and_no_share_leaves_its_range(one: str, othe
     assert share is None or 0 <= share <= 1
     more = share_in(content(one), [content(other), content(one)])
     assert share is None or (more is not None and more >= share)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_what_is_all_ascii_is_read_as_it_is_among_other_text(text: str) -> None:
+    assert content(text) == content(text + " …")

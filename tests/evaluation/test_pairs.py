@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from evaluation.compare import PairRow
 from evaluation.models import Completion, ModelClient, Sampling
 from evaluation.oracle import suite_oracle
-from evaluation.pairs import PairOptions, run_pairs
-from evaluation.records import Example, Message, ToolSpec
+from evaluation.pair_rows import PairRow
+from evaluation.pairs import Arm, Block, PairOptions, Spent, run_pairs
+from evaluation.records import Message, ToolSpec
 from tests.evaluation.attempts import KINDS
 
 HALF = suite_oracle(KINDS, lambda one, right: (Message(role="assistant", content="no"),), name="wrong")
@@ -52,23 +52,37 @@ def compared(
     """Run oracle against a wrong model; return each block's rows, and who was asked in which order."""
     log: list[str] = []
     busy: set[str] = set()
-    arms = {"a": Watched(suite_oracle(KINDS), log, busy), "b": Watched(HALF, log, busy)}
+    models = {"a": Watched(suite_oracle(KINDS), log, busy), "b": Watched(HALF, log, busy)}
+    arms = {name: Arm(model, Sampling(seed=4)) for name, model in models.items()}
     blocks: list[list[PairRow]] = []
 
-    def keep(rows: list[PairRow], examples: list[Example]) -> None:
-        assert [e.provenance.scenario_id for e in examples] == [r.scenario_id for r in rows]
-        blocks.append(rows)
+    def keep(block: Block) -> bool:
+        assert [e.provenance.scenario_id for e in block.examples] == [r.scenario_id for r in block.rows]
+        blocks.append(block.rows)
         if len(blocks) == stop_after:
             raise Stopped
+        return True
 
     options = PairOptions(block=block, attempts=attempts)
-    work = run_pairs(KINDS, arms, run_id="r", sampling=Sampling(seed=4), options=options, on_block=keep, skip=skip)
+    work = run_pairs(KINDS, arms, run_id="r", options=options, on_block=keep, skip=skip)
     if stop_after == 99:
         asyncio.run(work)
     else:
         with pytest.raises(Stopped):
             asyncio.run(work)
     return blocks, log
+
+
+def timing(row: PairRow) -> float | None:
+    return row.measured.get("latency_ms")
+
+
+def collecting(rows: list[PairRow]) -> Callable[[Block], bool]:
+    def keep(block: Block) -> bool:
+        rows.extend(block.rows)
+        return True
+
+    return keep
 
 
 def arms_in_order(rows: list[PairRow]) -> list[str]:
@@ -82,7 +96,7 @@ def test_the_arm_that_begins_changes_with_each_block() -> None:
         ["a", "b"] if n % 2 == 0 else ["b", "a"] for n in range(len(blocks))
     ]
     changes = sum(one != two for one, two in pairwise(log))
-    timed = {r.scenario_id for rows in blocks for r in rows if r.alone_ms is not None}
+    timed = {r.scenario_id for rows in blocks for r in rows if timing(r) is not None}
     assert changes <= len(blocks) + 2 * len(timed), "each block asks one arm until it is done, then the other"
 
 
@@ -91,9 +105,9 @@ def test_every_scenario_is_attempted_by_every_arm_and_judged() -> None:
     rows = [row for block in blocks for row in block]
     keys = [(r.scenario_id, r.arm, r.attempt) for r in rows]
     assert sorted(keys) == sorted((s.id, arm, n) for s in KINDS for arm in "ab" for n in range(2))
-    assert all(r.task_success for r in rows if r.arm == "a")
-    assert not any(r.task_success for r in rows if r.arm == "b" and r.expected_calls)
-    assert any(not r.tool_accuracy for r in rows if r.arm == "b")
+    assert all(r.success for r in rows if r.arm == "a")
+    assert not any(r.success for r in rows if r.arm == "b" and r.expected_calls)
+    assert any(not r.measured["tool_accuracy"] for r in rows if r.arm == "b")
 
 
 def test_latency_is_measured_alone_where_every_arm_solved_the_scenario() -> None:
@@ -115,37 +129,41 @@ def test_latency_is_measured_alone_where_every_arm_solved_the_scenario() -> None
     arms["c"] = Counted(HALF, running, set())
     rows: list[PairRow] = []
 
-    def run(names: str) -> dict[bool, set[float | None]]:
+    def run(names: str, timed: int = 12) -> dict[bool, set[float | None]]:
         rows.clear()
         work = run_pairs(
             KINDS,
-            {name: arms[name] for name in names},
+            {name: Arm(arms[name], Sampling()) for name in names},
             run_id="r",
-            sampling=Sampling(),
-            options=PairOptions(block=8),
-            on_block=lambda new, _: rows.extend(new),
+            options=PairOptions(block=8, timed=timed),
+            on_block=collecting(rows),
         )
         asyncio.run(work)
-        solved = {s.id: all(r.task_success for r in rows if r.scenario_id == s.id) for s in KINDS}
-        return {both: {r.alone_ms for r in rows if solved[r.scenario_id] is both} for both in set(solved.values())}
+        solved = {s.id: all(r.success for r in rows if r.scenario_id == s.id) for s in KINDS}
+        return {both: {timing(r) for r in rows if solved[r.scenario_id] is both} for both in set(solved.values())}
 
     assert run("ab") == {True: {5.0}}
-    assert max(r.latency_ms or 0 for r in rows) > 5.0, "how long it took among the others stands beside it"
+    assert max(next(iter(run("ab", timed=0).values()))) > 105.0, "untimed, it is as long as it took among the others"
     assert max(at_once) > 1, "attempts that are not timed run together"
     assert run("ac")[False] == {None}
     assert run("ac").get(True, {5.0}) == {5.0}
 
 
 def test_no_more_are_timed_in_a_block_than_was_asked_for() -> None:
-    arms = {name: suite_oracle(KINDS) for name in ("a", "b")}
+    arms = {name: Arm(suite_oracle(KINDS), Sampling()) for name in ("a", "b")}
     timed: list[set[str]] = []
+    spent: list[Spent] = []
 
-    def keep(rows: list[PairRow], _: list[Example]) -> None:
-        timed.append({row.scenario_id for row in rows if row.alone_ms is not None})
+    def keep(block: Block) -> bool:
+        timed.append({row.scenario_id for row in block.rows if timing(row) is not None})
+        spent.append(block.spent)
+        return True
 
     options = PairOptions(block=4, timed=2)
-    asyncio.run(run_pairs(KINDS, arms, run_id="r", sampling=Sampling(), options=options, on_block=keep))
+    asyncio.run(run_pairs(KINDS, arms, run_id="r", options=options, on_block=keep))
     assert {len(ids) for ids in timed[:-1]} == {2}
+    assert {one.attempts for one in spent[:-1]} == {4 * 2 + 2 * 2}
+    assert all(one.seconds >= one.timing_seconds > 0 for one in spent)
 
 
 def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
@@ -156,7 +174,7 @@ def test_a_run_that_is_stopped_goes_on_with_what_is_missing() -> None:
     resumed = [row for block in (*before, *after) for row in block]
 
     def figures(rows: list[PairRow]) -> dict[tuple[str, str], object]:
-        return {(r.scenario_id, r.arm): r.model_dump(exclude={"latency_ms", "alone_ms"}) for r in rows}
+        return {(r.scenario_id, r.arm): r.model_dump(exclude={"measured": {"latency_ms"}}) for r in rows}
 
     assert len(resumed) == len(whole)
     assert figures(resumed) == figures(whole)
@@ -178,17 +196,44 @@ def test_the_shortest_of_the_timings_counts() -> None:
             return replace(await self._inner.complete(messages, tools, sampling), latency_ms=float(len(self._log)))
 
     def shortest(timings: int) -> dict[str, float | None]:
-        arms = {name: Slowing(suite_oracle(KINDS), [], set()) for name in ("a", "b")}
+        arms = {name: Arm(Slowing(suite_oracle(KINDS), [], set()), Sampling()) for name in ("a", "b")}
         rows: list[PairRow] = []
         options = PairOptions(block=len(KINDS), timings=timings, timed=99)
-        work = run_pairs(
-            KINDS, arms, run_id="r", sampling=Sampling(), options=options, on_block=lambda new, _: rows.extend(new)
-        )
-        asyncio.run(work)
-        return {f"{r.scenario_id}/{r.arm}": r.alone_ms for r in rows}
+        asyncio.run(run_pairs(KINDS, arms, run_id="r", options=options, on_block=collecting(rows)))
+        return {f"{r.scenario_id}/{r.arm}": timing(r) for r in rows}
 
     once, thrice = shortest(1), shortest(3)
     assert once.keys() == thrice.keys()
     first = next(iter(once))
     assert once[first] == thrice[first]
     assert None not in thrice.values()
+
+
+def test_arms_differ_in_system_prompt_and_sampling_and_a_block_can_be_the_last() -> None:
+    seen: list[tuple[str, float, int]] = []
+
+    class Told(Watched):
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            assert [m.role for m in messages].count("system") == 1
+            seen.append((messages[0].content, sampling.temperature, sampling.seed))
+            return await self._inner.complete(messages, tools, sampling)
+
+    arms = {
+        "a": Arm(Told(suite_oracle(KINDS), [], set()), Sampling(seed=7), system="Be quick."),
+        "b": Arm(Told(suite_oracle(KINDS), [], set()), Sampling(0.7, seed=7), system="Be slow."),
+    }
+    blocks: list[Block] = []
+
+    def keep(block: Block) -> bool:
+        blocks.append(block)
+        return False
+
+    options = PairOptions(block=2, attempts=2, timed=1)
+    asyncio.run(run_pairs(KINDS, arms, run_id="r", options=options, on_block=keep))
+    assert len(blocks) == 1
+    assert set(seen) == {("Be quick.", 0.0, 7), ("Be quick.", 0.0, 8), ("Be slow.", 0.7, 7), ("Be slow.", 0.7, 8)}
+    spent = blocks[0].spent
+    assert spent.attempts == 2 * 2 * 2, "two scenarios, two attempts, two arms; none was solved under other prompts"
+    assert Spent().plus(spent) == spent

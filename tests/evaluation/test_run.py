@@ -14,10 +14,10 @@ import pytest
 
 from evaluation.agents import Limits
 from evaluation.examples import Scales
-from evaluation.figures import Tally
+from evaluation.figures import Tally, summarize
 from evaluation.models import ModelError, Sampling, ScriptedModel
 from evaluation.oracle import suite_oracle
-from evaluation.outcomes import outcome_of, summarize
+from evaluation.outcomes import outcome_of
 from evaluation.pricing import PriceTable
 from evaluation.records import Example, FailureKind
 from evaluation.run import Progress, RunOptions, RunResult, example_ids, run_suite

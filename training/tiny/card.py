@@ -10,10 +10,10 @@ from typing import Any
 
 from evaluation.engines.client import LocalModel
 from evaluation.engines.transformers import EngineConfig
+from evaluation.figures import summarize
 from evaluation.models import Sampling
-from evaluation.outcomes import Outcome, outcome_of, summarize
-from evaluation.pairs import PairOptions, run_pairs
-from evaluation.records import Example
+from evaluation.outcomes import Outcome, outcome_of
+from evaluation.pairs import Arm, Block, PairOptions, run_pairs
 from evaluation.scenarios import Part, Scenario
 from evaluation.stats.intervals import Estimate
 from evaluation.suite import expand
@@ -38,12 +38,11 @@ def own_figures(folder: Path) -> dict[str, Estimate]:
 async def _attempt_all(scenarios: Sequence[Scenario], model: LocalModel, outcomes: list[Outcome]) -> None:
     by_id = {scenario.id: scenario for scenario in scenarios}
 
-    def keep(_: object, examples: list[Example]) -> None:
-        outcomes.extend(outcome_of(by_id[e.provenance.scenario_id or ""], e) for e in examples)
+    def keep(block: Block) -> bool:
+        outcomes.extend(outcome_of(by_id[e.provenance.scenario_id or ""], e) for e in block.examples)
+        return True
 
-    await run_pairs(
-        scenarios, {"tiny": model}, run_id="card", sampling=Sampling(), options=PairOptions(), on_block=keep
-    )
+    await run_pairs(scenarios, {"tiny": Arm(model, Sampling())}, run_id="card", options=PairOptions(), on_block=keep)
 
 
 def flattening(curve: Sequence[dict[str, float]]) -> float:
