@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cluster.commands import data, machine, model, protocol, test, train
+from cluster.commands.ab import ab
 from cluster.commands.loop import loop
 from cluster.environment import prepare_environment
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(loop)
+app.command()(ab)
 app.add_typer(test.app, name="test")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(data.app, name="data")

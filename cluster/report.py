@@ -67,6 +67,7 @@ def build_report(turn: Turn, results: TurnResults) -> Json:
         "held_out_tools": plain(verdict.held_out_tools),
         "kinds": plain(verdict.kinds),
         "gate": _gate(results),
+        "held_out_budget": plain(verdict.held_out),
         "rollout": _rollout(results.rollout),
         "test_run": plain(results.tests),
         "training": plain(results.trained),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.gate import GateDecision
+from evaluation.held_out import HeldOutBudget
 from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport
@@ -111,6 +112,8 @@ class CompareResult(Record):
     kinds: dict[str, dict[str, Estimate]]
     """Task success by kind of scenario: `base`, `candidate`."""
     gate: GateDecision
+    held_out: HeldOutBudget | None = None
+    """What the held-out scenarios are worth after so many looks."""
     rows: str
     """Path of `compare.jsonl`."""
 

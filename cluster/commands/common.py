@@ -24,16 +24,20 @@ INTERRUPTED = 130
 
 OURS = frozenset(
     {
+        "ABError",
         "CheckpointError",
         "ClientError",
         "DiskError",
         "EngineClosed",
+        "FoldError",
         "HeldOutOverlap",
         "HomeError",
         "LeaseHeld",
         "LedgerError",
         "ModelError",
         "ModelFolderError",
+        "PinError",
+        "PolicyError",
         "PortTaken",
         "RecordingError",
         "RegistryError",
