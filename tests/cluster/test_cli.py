@@ -32,7 +32,7 @@ def test_all_commands_are_there() -> None:
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",
-        "protocol check", "protocol list", "protocol show", "data list", "data show",
+        "protocol check", "protocol list", "protocol show", "data list", "data show", "data quality",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip
