@@ -12,7 +12,7 @@ from cluster.run_text import plain
 from evaluation.gate import GateDecision, GateOutcome
 from evaluation.gate_audit import Audited
 from evaluation.gate_policy import Severity
-from evaluation.gate_rules import RuleOutcome, RuleResult
+from evaluation.gate_results import RuleOutcome, RuleResult
 
 STYLES = {GateOutcome.APPROVE: "green", GateOutcome.REJECT: "red", GateOutcome.INCONCLUSIVE: "yellow"}
 _SIGNS = {RuleOutcome.PASSED: "[green]✓[/]", RuleOutcome.FAILED: "[red]✗[/]", RuleOutcome.INCONCLUSIVE: "[yellow]?[/]"}

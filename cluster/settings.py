@@ -57,8 +57,6 @@ class RunSettings(Record):
     temperature: float = Field(default=0.0, ge=0)
     block: int = Field(default=128, ge=1)
     """Scenarios that one arm of a comparison runs before the other has its turn."""
-    metrics: MetricsConfig = MetricsConfig()
-    """Metrics of one's own, beside the built-in ones (`ratchet metrics`)."""
     fold: str | None = None
     """`2/5`: hold out the second of five folds of the parts `train` and `held_out`. Flag: `ratchet loop --fold`."""
 
@@ -153,6 +151,8 @@ class Settings(BaseSettings):
     counts: Counts = Counts()
     prices: Path | None = None
     """Price table of your own (docs/quality.md); None: the one that ships."""
+    metrics: MetricsConfig = MetricsConfig()
+    """Metrics of one's own, beside the built-in ones (`ratchet metrics`)."""
     quality: QualityConfig = QualityConfig()
     run: RunSettings = RunSettings()
     engine: EngineSettings = EngineSettings()
@@ -216,7 +216,7 @@ class Settings(BaseSettings):
 
     def all_metrics(self) -> Mapping[str, Metric]:
         """Return the built-in metrics and those of one's own, by name."""
-        return all_metrics(self.run.metrics)
+        return all_metrics(self.metrics)
 
     @classmethod
     def load(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.quality import QualityConfig, Response, quality_of_response
+from evaluation.quality import QualityConfig, QualityScore, Response, quality_of_response
 from evaluation.records import (
     Episode,
     ErrorRecovery,
@@ -79,7 +79,7 @@ def to_example(
 ) -> Example:
     """Return the episode as an example. Raises `LookupError` where the price table has no price for the model."""
     origin, scales = origin or Origin(), scales or Scales()
-    quality = quality_of_episode(scenario, episode, validations, scales.quality)
+    quality = quality_of_episode(scenario, episode, validations, scales.quality).value
     labels = labels_of(validations).model_copy(update={"response_quality": quality})
     metrics = metrics_of(episode, scales.prices)
     query_at = query_index(episode.messages, episode.given)
@@ -124,8 +124,8 @@ def labels_of(validations: Sequence[Validation]) -> Labels:
 
 def quality_of_episode(
     scenario: Scenario, episode: Episode, validations: Sequence[Validation], config: QualityConfig
-) -> float | None:
-    """Return the quality of a judged episode, 0 to 5; None where nothing of it could be told."""
+) -> QualityScore:
+    """Return the quality of a judged episode with its components."""
     query_at = query_index(episode.messages, episode.given)
     told = Response(
         episode.messages[query_at].content if query_at is not None else "",
@@ -136,7 +136,7 @@ def quality_of_episode(
         None,
         episode.tokens_out,
     )
-    return quality_of_response(told, config=config, expected_tokens=scenario.expected.output_tokens).value
+    return quality_of_response(told, config=config, expected_tokens=scenario.expected.output_tokens)
 
 
 def metrics_of(episode: Episode, prices: PriceTable) -> Metrics:

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from evaluation.compare import Comparison
 from evaluation.gate_policy import GatePolicy, PolicyError, Severity, policy_mistakes
-from evaluation.gate_rules import RegressionEvidence, RuleOutcome, RuleResult, rule_results
+from evaluation.gate_results import RuleOutcome, RuleResult
+from evaluation.gate_rules import RegressionEvidence, rule_results
 from evaluation.metrics import METRICS, Metric
 from evaluation.records import Record
 

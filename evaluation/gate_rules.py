@@ -3,34 +3,27 @@
 Decisions: a limit on a ratio (or a difference) passes when the whole 95% interval lies on the good side, fails when the
 whole interval lies on the bad side, and is inconclusive in between; accuracy also fails when it is below its limit and
 significantly below the base. "Better" asks for a key metric whose paired difference is above zero by its interval and
-by its p value after Holm's correction. A segment fails when its whole interval lies below the floor. Where the base
+by its p value after Holm's correction. Where the base
 never succeeds the ratio is not defined, and the difference is judged instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
 from pydantic import Field
 
-from evaluation.compare import Comparison, MetricComparison, SliceFigures
-from evaluation.gate_policy import GatePolicy, MetricLimit, Severity
+from evaluation.compare import Comparison, MetricComparison
+from evaluation.gate_policy import GatePolicy, MetricLimit
+from evaluation.gate_results import RuleOutcome, RuleResult, inconclusive_rule, passed_rule, show
+from evaluation.gate_segments import segments_rule
 from evaluation.metrics import Direction
 from evaluation.pair_rows import PairRow
 from evaluation.records import Record
 from evaluation.regression import REGRESSION, RegressionRun
 from evaluation.stats.intervals import Estimate
 from evaluation.stats.paired import holm, needed_pairs
-
-
-class RuleOutcome(StrEnum):
-    """What one rule says."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    INCONCLUSIVE = "inconclusive"
 
 
 class RegressionEvidence(Record):
@@ -60,27 +53,6 @@ def regression_evidence(run: RegressionRun, suite: RegressionEvidence) -> Regres
     return RegressionEvidence(passed=deciding, quarantined=apart)
 
 
-class RuleResult(Record):
-    """One rule, judged."""
-
-    name: str
-    outcome: RuleOutcome
-    severity: Severity = Severity.BLOCK
-    """What it does to the decision when it does not pass."""
-    evidence: dict[str, float | None]
-    """The numbers that it was judged by."""
-    reason: str
-    change: str = ""
-    """What would change the outcome; empty where it passed."""
-    further_scenarios: int | None = None
-    """How many more scenarios would probably settle it (80% power); None where that cannot be told or is not needed."""
-
-    @property
-    def blocks(self) -> bool:
-        """Whether it keeps the candidate from being approved."""
-        return self.severity is Severity.BLOCK and self.outcome is not RuleOutcome.PASSED
-
-
 def rule_results(
     comparison: Comparison, policy: GatePolicy, regression: RegressionEvidence | None = None
 ) -> list[RuleResult]:
@@ -88,7 +60,7 @@ def rule_results(
     rules = [_pairing(comparison, policy)]
     rules += [_limit(comparison, policy, limit) for limit in _limits(policy)]
     if policy.segments.by:
-        rules.append(_segments(comparison, policy))
+        rules.append(segments_rule(comparison, policy))
     rules += [_regression(regression), _better(comparison, policy)]
     return [rule.model_copy(update={"severity": policy.severity_of(rule.name)}) for rule in rules]
 
@@ -100,19 +72,19 @@ def _pairing(comparison: Comparison, policy: GatePolicy) -> RuleResult:
     evidence: dict[str, float | None] = {"scenarios": comparison.scenarios, **counts}
     if problems.any:
         found = ", ".join(f"{count:.0f} {name}" for name, count in counts.items() if count)
-        return _inconclusive(
+        return inconclusive_rule(
             "pairing", evidence, f"rows that cannot be compared: {found}.", "run both arms on the same scenarios"
         )
     if comparison.scenarios < policy.min_pairs:
         missing = policy.min_pairs - comparison.scenarios
-        return _inconclusive(
+        return inconclusive_rule(
             "pairing",
             evidence,
             f"{comparison.scenarios} scenarios were paired, {policy.min_pairs} are needed.",
             f"run {missing} more scenarios",
             further=missing,
         )
-    return _passed("pairing", evidence, f"{comparison.scenarios} scenarios were attempted by both.")
+    return passed_rule("pairing", evidence, f"{comparison.scenarios} scenarios were attempted by both.")
 
 
 class _Limit(NamedTuple):
@@ -138,7 +110,7 @@ def _limit(comparison: Comparison, policy: GatePolicy, limit: _Limit) -> RuleRes
     evidence = _evidence(metric)
     lacking = _lacking(metric, policy, limit.metric)
     if lacking is not None:
-        return _inconclusive(limit.name, evidence, lacking.reason, lacking.change, further=lacking.further)
+        return inconclusive_rule(limit.name, evidence, lacking.reason, lacking.change, further=lacking.further)
     if limit.asked.ratio is not None and metric.base.value == 0:
         return _against_zero(limit, metric, evidence)
     higher = metric.direction is Direction.HIGHER
@@ -146,7 +118,7 @@ def _limit(comparison: Comparison, policy: GatePolicy, limit: _Limit) -> RuleRes
     evidence["limit"] = bound
     side = _side(figure, bound, higher=higher, at_limit=higher or limit.asked.difference is not None)
     if side is RuleOutcome.PASSED:
-        return _passed(limit.name, evidence, says)
+        return passed_rule(limit.name, evidence, says)
     significantly_worse = limit.name == "accuracy" and metric.difference.high is not None and metric.difference.high < 0
     value = figure.value
     if side is RuleOutcome.FAILED or (significantly_worse and value is not None and value < bound):
@@ -159,7 +131,7 @@ def _limit(comparison: Comparison, policy: GatePolicy, limit: _Limit) -> RuleRes
         )
     further = needed_pairs(figure, bound, policy.alpha)
     change = "a clearer difference from the limit" if further is None else f"about {further} more scenarios"
-    return _inconclusive(limit.name, evidence, says + " The interval contains the limit.", change, further=further)
+    return inconclusive_rule(limit.name, evidence, says + " The interval contains the limit.", change, further=further)
 
 
 class _Asked(NamedTuple):
@@ -184,8 +156,8 @@ def _against_zero(limit: _Limit, metric: MetricComparison, evidence: dict[str, f
     difference = show(metric.difference)
     says = f"{limit.metric} of the base is zero, so the ratio is not defined; the difference is {difference}."
     if metric.direction is Direction.HIGHER or metric.candidate.value == 0:
-        return _passed(limit.name, evidence, says)
-    return _inconclusive(limit.name, evidence, says, "a base with a figure above zero")
+        return passed_rule(limit.name, evidence, says)
+    return inconclusive_rule(limit.name, evidence, says, "a base with a figure above zero")
 
 
 def _side(figure: Estimate, limit: float, *, higher: bool, at_limit: bool) -> RuleOutcome:
@@ -221,54 +193,6 @@ def _lacking(metric: MetricComparison, policy: GatePolicy, name: str) -> _Lackin
     return _Lacking(reason, f"at least {further} more scenarios{solved}", further)
 
 
-def _segments(comparison: Comparison, policy: GatePolicy) -> RuleResult:
-    """No part of the scenarios falls below the floor for certain; small ones are reported only."""
-    floor = policy.segments
-    segments = [
-        (part.name, part.metrics[floor.metric])
-        for part in comparison.slices
-        if part.division in floor.by and floor.metric in part.metrics
-    ]
-    judged = [(name, one) for name, one in segments if one.difference.n >= floor.min_scenarios]
-    fallen = [(name, one) for name, one in judged if _falls(one, floor.fall)]
-    small = [
-        (name, one) for name, one in segments if one.difference.n < floor.min_scenarios and _points(one, floor.fall)
-    ]
-    unclear = [(name, one) for name, one in judged if not _falls(one, floor.fall) and _points(one, floor.fall)]
-    evidence: dict[str, float | None] = {
-        "segments": len(segments),
-        "judged": len(judged),
-        "fallen": len(fallen),
-        **{f"{name}.difference": one.difference.value for name, one in (*fallen, *unclear)},
-    }
-    seen = f" Seen, without a say: {_named(small + unclear)}." if small + unclear else ""
-    if fallen:
-        return RuleResult(
-            name="segments",
-            outcome=RuleOutcome.FAILED,
-            evidence=evidence,
-            reason=f"{floor.metric} falls by more than {floor.fall:g} in {_named(fallen)}.{seen}",
-            change=f"a candidate that holds {floor.metric} in {', '.join(name for name, _ in fallen)}",
-        )
-    says = f"{floor.metric} falls by more than {floor.fall:g} in none of {len(judged)} segments for certain.{seen}"
-    return _passed("segments", evidence, says)
-
-
-def _falls(part: SliceFigures, fall: float) -> bool:
-    """Whether the whole interval lies below the floor."""
-    return part.difference.high is not None and part.difference.high < -fall
-
-
-def _points(part: SliceFigures, fall: float) -> bool:
-    return part.difference.value is not None and part.difference.value < -fall
-
-
-def _named(parts: list[tuple[str, SliceFigures]], most: int = 5) -> str:
-    ordered = sorted(parts, key=lambda part: (part[1].difference.value or 0.0, part[0]))
-    more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(f"{name} {show(one.difference)}" for name, one in ordered[:most]) + more
-
-
 def _regression(evidence: RegressionEvidence | None) -> RuleResult:
     name = "regression"
     evidence = evidence or RegressionEvidence(passed={})
@@ -297,9 +221,9 @@ def _regression(evidence: RegressionEvidence | None) -> RuleResult:
         )
     if absent:
         reason = f"{len(absent)} of {len(passed)} pinned scenarios were not attempted: {_few(absent)}.{beside}"
-        return _inconclusive(name, numbers, reason, "attempt them")
+        return inconclusive_rule(name, numbers, reason, "attempt them")
     says = f"all {len(passed)} pinned scenarios pass." if passed else "none pinned."
-    return _passed(name, numbers, says + beside)
+    return passed_rule(name, numbers, says + beside)
 
 
 def _few(names: list[str], most: int = 5) -> str:
@@ -319,7 +243,7 @@ def _better(comparison: Comparison, policy: GatePolicy) -> RuleResult:
     better = [n for n, m in usable.items() if adjusted[n] < policy.alpha and _is_better(m, policy)]
     if better:
         says = "; ".join(f"{name} by {show(metrics[name].difference)}" for name in better)
-        return _passed("better", evidence, f"better in {says}.")
+        return passed_rule("better", evidence, f"better in {says}.")
     if len(usable) == len(metrics) and all(_excluded(m, policy) for m in usable.values()):
         same = all(m.identical for m in usable.values())
         reason = (
@@ -337,7 +261,7 @@ def _better(comparison: Comparison, policy: GatePolicy) -> RuleResult:
     further = [needed_pairs(m.difference, 0.0, policy.alpha) for m in usable.values() if _points_better(m)]
     least = min((count for count in further if count is not None), default=None)
     change = "a better candidate, or more scenarios" if least is None else f"about {least} more scenarios"
-    return _inconclusive("better", evidence, "no key metric is shown to be better.", change, further=least)
+    return inconclusive_rule("better", evidence, "no key metric is shown to be better.", change, further=least)
 
 
 def _points_better(metric: MetricComparison) -> bool:
@@ -375,29 +299,3 @@ def _evidence(metric: MetricComparison) -> dict[str, float | None]:
         "pairs": metric.difference.n,
         "missing": metric.missing,
     }
-
-
-def show(estimate: Estimate) -> str:
-    """Return a figure with its interval and what it rests on."""
-
-    def number(value: float | None) -> str:
-        return "?" if value is None else f"{value:.4g}"
-
-    return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}] (n = {estimate.n})"
-
-
-def _passed(name: str, evidence: dict[str, float | None], reason: str) -> RuleResult:
-    return RuleResult(name=name, outcome=RuleOutcome.PASSED, evidence=evidence, reason=reason)
-
-
-def _inconclusive(
-    name: str, evidence: dict[str, float | None], reason: str, change: str, *, further: int | None = None
-) -> RuleResult:
-    return RuleResult(
-        name=name,
-        outcome=RuleOutcome.INCONCLUSIVE,
-        evidence=evidence,
-        reason=reason,
-        change=change,
-        further_scenarios=further,
-    )

@@ -89,11 +89,6 @@ def _completed(outcome: Outcome) -> bool | None:
     return all(ends) if ends else outcome.exact_calls
 
 
-def _helpful(outcome: Outcome) -> float | None:
-    judged = [outcome.passed[name] for name in ("answer", "recovery", "rubric") if name in outcome.passed]
-    return sum(judged) / len(judged) if judged else None
-
-
 def _latency(outcome: Outcome) -> float | None:
     return outcome.latency_ms / outcome.model_calls if outcome.model_calls else None
 
@@ -180,11 +175,22 @@ METRICS: Mapping[str, Metric] = _table(
         Metric(
             "response_helpfulness",
             "helpfulness",
-            "Mean of the validations of what was said to the user: answer, recovery, and rubric, those that apply.",
+            "Whether the answer helps, 0 to 1: the quality's component of this name (docs/quality.md).",
             "share",
             Direction.HIGHER,
             VALIDATIONS,
-            _helpful,
+            lambda o: o.components.get("helpfulness"),
+            coverage=Coverage.WHERE_BOTH,
+        ),
+        Metric(
+            "analysis_relevance",
+            "relevance",
+            "Share of what the answer says that rests on the question, the calls, and what the tools returned: the"
+            " quality's component `answer_relevance` (docs/quality.md). Not measured where there is no answer.",
+            "share",
+            Direction.HIGHER,
+            "messages of the episode",
+            lambda o: o.components.get("answer_relevance"),
             coverage=Coverage.WHERE_BOTH,
         ),
         Metric(

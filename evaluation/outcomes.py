@@ -14,6 +14,7 @@ from functools import cached_property
 from pydantic import Field
 
 from evaluation.examples import Scales, metrics_of, quality_of_episode
+from evaluation.quality import QualityScore, quality_of
 from evaluation.records import (
     Episode,
     Example,
@@ -45,6 +46,8 @@ class Outcome(Record):
     """By validator."""
     quality: float | None = None
     """Response quality, 0 to 5."""
+    components: dict[str, float] = Field(default_factory=dict)
+    """Of the quality, by name, 0 to 1; those that apply."""
     rating: float | None = None
     """Mean rating by users, 1 to 5; None where there is none."""
     tokens_in: int
@@ -81,7 +84,7 @@ def outcome_of(scenario: Scenario | None, example: Example) -> Outcome:
         metrics=example.metrics,
         failure=FailureKind(kind) if kind else None,
         query=example.query,
-        quality=example.labels.response_quality,
+        quality=QualityScore(value=example.labels.response_quality, components=quality_of(example).components),
         rating=example.labels.user_satisfaction,
     )
 
@@ -112,7 +115,7 @@ def _outcome(
     metrics: Metrics,
     failure: FailureKind | None,
     query: str,
-    quality: float | None,
+    quality: QualityScore,
     rating: float | None,
 ) -> Outcome:
     last = own[-1] if own else None
@@ -124,7 +127,8 @@ def _outcome(
         task_success=task_success(validations),
         protocol_clean=protocol_clean(validations),
         verdicts={v.name: v.verdict for v in validations},
-        quality=quality,
+        quality=quality.value,
+        components={name: value for name, value in quality.components.items() if value is not None},
         rating=rating,
         tokens_in=metrics.tokens_in,
         tokens_out=metrics.tokens_out,

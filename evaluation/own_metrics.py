@@ -30,12 +30,14 @@ FIELDS: Mapping[str, str] = {
     "exact_calls": "yes or no",
     "expected_tools": "names of the tools of the expected calls",
     "failure": "the first failure's kind; an empty text where there is none",
+    "helpfulness": "component of the quality, 0 to 1",
     "latency_ms": "of all model calls together",
     "model_calls": "how many",
     "protocol_clean": "yes or no",
     "quality": "0 to 5",
     "query": "what the user asked",
     "rating": "mean rating by users, 1 to 5",
+    "relevance": "component of the quality, 0 to 1",
     "task_success": "yes or no",
     "tokens_in": "prompt tokens of all model calls",
     "tokens_out": "output tokens of all model calls",
@@ -52,6 +54,7 @@ _SAMPLE = Outcome(
     task_success=True,
     protocol_clean=True,
     quality=4.0,
+    components={"helpfulness": 1.0, "answer_relevance": 0.8},
     rating=4.0,
     tokens_in=100,
     tokens_out=20,
@@ -109,7 +112,9 @@ def all_metrics(config: MetricsConfig) -> Mapping[str, Metric]:
 
 def values_of(outcome: Outcome) -> dict[str, Any]:
     """Return what the names of `FIELDS` stand for."""
-    own = {"expected_tools": tuple(call.name for call in outcome.expected_calls),
+    own = {"helpfulness": outcome.components.get("helpfulness"),
+           "relevance": outcome.components.get("answer_relevance"),
+           "expected_tools": tuple(call.name for call in outcome.expected_calls),
            "failure": outcome.failure.value if outcome.failure else "",
            "tools": tuple(call.name for call in outcome.given_calls)}  # fmt: skip
     return own | {name: getattr(outcome, name) for name in FIELDS if name not in own}
@@ -119,7 +124,7 @@ def _of_expression(name: str, own: OwnMetric) -> Metric | str:
     try:
         expression = Expression(own.expression, FIELDS)
     except ExpressionError as error:
-        return f"run.metrics.own.{name}: {error}"
+        return f"metrics.own.{name}: {error}"
     return Metric(
         name=name,
         title=own.title or name.replace("_", " "),
@@ -139,34 +144,32 @@ def _of_file(path: Path, mistakes: list[str]) -> list[Metric]:
     try:
         found = getattr(executed(path, "metrics"), "METRICS", None)
     except ValueError as error:
-        mistakes.append(f"run.metrics.file: {error}")
+        mistakes.append(f"metrics.file: {error}")
         return []
     if not isinstance(found, list | tuple) or not found or not all(isinstance(one, Metric) for one in found):
-        mistakes.append(
-            f"run.metrics.file: {path}: expected a list METRICS of evaluation.metrics.Metric, found {found!r}"
-        )
+        mistakes.append(f"metrics.file: {path}: expected a list METRICS of evaluation.metrics.Metric, found {found!r}")
         return []
     return list(found)
 
 
 def _mistakes(metric: Metric, names: list[str]) -> Iterator[str]:
     if not _NAME.fullmatch(metric.name):
-        yield f"run.metrics: expected a name in lower case and underscores, found {metric.name!r}"
+        yield f"metrics: expected a name in lower case and underscores, found {metric.name!r}"
     if metric.name in METRICS or names.count(metric.name) > 1:
-        yield f"run.metrics: expected a name that no other metric has, found {metric.name!r}"
+        yield f"metrics: expected a name that no other metric has, found {metric.name!r}"
     if metric.quantile is not None and not 0 < metric.quantile < 1:
-        yield f"run.metrics: {metric.name}: expected a quantile between 0 and 1, found {metric.quantile:g}"
+        yield f"metrics: {metric.name}: expected a quantile between 0 and 1, found {metric.quantile:g}"
     if metric.reads is not None and metric.reads not in METRICS and metric.reads not in names:
-        yield f"run.metrics: {metric.name}: expected `reads` to name a metric, found {metric.reads!r}"
+        yield f"metrics: {metric.name}: expected `reads` to name a metric, found {metric.reads!r}"
     try:
         value = metric.measure(_SAMPLE)
     except Exception as error:
-        yield f"run.metrics: {metric.name}: expected a function of an outcome, found {type(error).__name__}: {error}"
+        yield f"metrics: {metric.name}: expected a function of an outcome, found {type(error).__name__}: {error}"
         return
     if value is not None and not isinstance(value, int | float):
-        yield f"run.metrics: {metric.name}: expected a number, yes or no, or None, found {value!r}"
+        yield f"metrics: {metric.name}: expected a number, yes or no, or None, found {value!r}"
     elif metric.binary and value not in (None, 0, 1):
-        yield f"run.metrics: {metric.name}: expected yes or no, as it says it is, found {value!r}"
+        yield f"metrics: {metric.name}: expected yes or no, as it says it is, found {value!r}"
 
 
 def _number(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 Decisions: a component is a share, 0…1, or None where it does not apply; then it takes no weight. Quality is five times
 the weighted mean of those that apply. Success dominates: with the default weights, and without a person's word, an
-episode in which any validation failed stays below 2.5 however short and fluent it is (at most 0.7·0.2 + 0.15 + 0.1 +
-0.05 + 0.05 of 1.05), and one in which all passed has at least 4 however it is worded (at least 0.7 + 0.15 of 1.05),
-unless a rubric objects. A person's rating may turn that round: it weighs a quarter of all the rest.
+episode in which any validation failed stays below 2.5 however short and fluent it is (at most 0.7·0.2 + 0.15 + 0.08 +
+0.04 + 0.05 of 1.02), and one in which all passed has at least 4 however it is worded (0.7 of 0.87, where nothing tells
+whether the answer helped), unless a rubric objects. A person's rating may turn that round: it weighs a quarter of all the rest.
 Limits: what a text admits or asks is told from English phrases (`evaluation/validators/recovery.py`). In production
 nothing is validated: as long as nobody rates or reports an outcome, quality says how an answer is grounded, not whether
 it is right.
@@ -56,9 +56,9 @@ class QualityConfig(Record):
     """Weight of the validations that passed."""
     helpfulness: float = 0.15
     """Weight of whether the answer helps: the validations `answer`, `recovery` and `rubric`, and a person's word."""
-    answer_relevance: float = 0.10
+    answer_relevance: float = 0.08
     """Weight of how far the answer rests on the question and on what the tools returned."""
-    brevity: float = 0.05
+    brevity: float = 0.04
     """Weight of how few output tokens it took."""
     recovery: float = 0.05
     """Weight of whether a failure was met."""

@@ -26,7 +26,7 @@ from cluster.settings import Settings
 from cluster.turn import Turn
 from evaluation.gate import GateDecision, GateOutcome
 from evaluation.gate_policy import GatePolicy
-from evaluation.gate_rules import RuleOutcome, RuleResult
+from evaluation.gate_results import RuleOutcome, RuleResult
 from evaluation.ledger import Ledger
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport, StageReport
@@ -144,6 +144,7 @@ def results(outcome: GateOutcome = GateOutcome.APPROVE, decision: str = "promote
         ),
         candidate=RegisterResult(ref="agent:2", folder="/m/2", digest="b" * 64),
         verdict=CompareResult(
+            decision_id="d1",
             base=arm(0), candidate=arm(1), differences=differences(), kinds=kinds, gate=gate(outcome), rows="x",
             held_out_tools={"base": arm(0, 35), "candidate": arm(1, 35), "differences": differences()},
         ),

@@ -23,7 +23,7 @@ def test_every_metric_is_shown_with_its_definition(home: Path) -> None:
 def test_ones_own_metrics_stand_beside_them_and_can_be_gated_on(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "ratchet.yaml"
     config.write_text(
-        "run:\n  metrics:\n    own:\n      brevity_words: {expression: words(answer), direction: lower, unit: words}\n"
+        "metrics:\n  own:\n    brevity_words: {expression: words(answer), direction: lower, unit: words}\n"
         "gate:\n  limits:\n    brevity_words: {ratio: 1.2}\n"
     )
     shown = runner.invoke(app, ["metrics", "brevity_words", "--config", str(config)])

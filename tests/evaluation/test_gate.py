@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from evaluation.compare import summarise
 from evaluation.gate import GateOutcome, judge
 from evaluation.gate_policy import GatePolicy, PolicyError
-from evaluation.gate_rules import RegressionEvidence, RuleOutcome, pinned
+from evaluation.gate_results import RuleOutcome
+from evaluation.gate_rules import RegressionEvidence, pinned
 from evaluation.metrics import METRICS
 from evaluation.pair_rows import PairRow
 from evaluation.scenarios import Kind

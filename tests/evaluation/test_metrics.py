@@ -89,8 +89,9 @@ def test_recovery_and_helpfulness_apply_where_they_were_judged() -> None:
     assert of("recovery_rate") is None
     assert of("recovery_rate", verdicts={"recovery": N}) is None
     assert of("recovery_rate", verdicts={"recovery": F}) == 0.0
-    assert of("response_helpfulness", verdicts={"tool_selection": P}) is None
-    assert of("response_helpfulness", verdicts={"answer": P, "recovery": F, "tool_selection": F}) == 0.5
+    assert of("response_helpfulness", components={"brevity": 1.0}) is None
+    assert of("response_helpfulness", components={"helpfulness": 0.5}) == 0.5
+    assert of("analysis_relevance", components={"answer_relevance": 0.25}) == 0.25
 
 
 def test_ratings_are_of_the_rated() -> None:
@@ -159,7 +160,7 @@ def test_all_mistakes_come_together(tmp_path: Path) -> None:
         "           m('q', lambda o: 1, quantile=1.5, reads='nobody')]\n"
     )
     own = {"broken": OwnMetric(expression="tokens_out /", direction=Direction.LOWER)}
-    with pytest.raises(ValueError, match=r"run\.metrics") as caught:
+    with pytest.raises(ValueError, match=r"metrics") as caught:
         all_metrics(MetricsConfig(file=path, own=own))
     said = str(caught.value)
     for part in (
