@@ -1,8 +1,9 @@
 """Where settings come from: `ratchet.yaml`, `RATCHET_…` variables, flags; each overrides the ones before.
 
 Decisions: every value keeps the name of the place it came from, so that a mistake can name what to change. Nothing is
-raised here: what cannot be read is a mistake among the others. An empty variable counts as not set (compose files write
-`RATCHET_HOME=`), and so do the variables that Kubernetes sets in every pod beside a Service named `ratchet…`.
+raised here: what cannot be read is a mistake among the others. `gate` may name a file that holds the gate's policy. An
+empty variable counts as not set (compose files write `RATCHET_HOME=`), and so do the variables that Kubernetes sets in
+every pod beside a Service named `ratchet…`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,31 @@ def gather(flags: Mapping[str, Any], config: Path | None, env: Mapping[str, str]
     for key, value in flags.items():
         if value is not None:
             given.put(key, value, "flag")
+    _read_policy(given)
     return given
+
+
+def _read_policy(given: Given) -> None:
+    """Put the keys of the policy file that `gate` names in its place: what is kept of a turn must hold the policy."""
+    named = given.values.get("gate")
+    if not isinstance(named, str):
+        return
+    place = given.places.pop("gate")
+    del given.values["gate"]
+    try:
+        values = yaml.load(Path(named).expanduser().read_text(encoding="utf-8"), _StrictLoader)
+    except OSError as error:
+        given.mistakes.append(
+            f"gate ({place}): expected keys of a policy, or its file, found {named!r}: {error.strerror}"
+        )
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        given.mistakes.append(f"gate ({named}): expected a policy in YAML, found {_problem(error)}")
+    else:
+        if not isinstance(values, dict):
+            given.mistakes.append(f"gate ({named}): expected keys of a policy, found {type(values).__name__}")
+            return
+        for key, value in values.items():
+            given.put(f"gate.{key}", value, named)
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -164,22 +164,21 @@ class _Table(NamedTuple):
 def _table(paired: Paired, metrics: Mapping[str, Metric]) -> _Table:
     units = paired.scenarios
     figures = sorted({SUCCESS, *(metric.figure for metric in metrics.values())})
-    sides = [
-        {name: _column([[pair[side] for pair in one.attempts] for one in units], name) for name in figures}
-        for side in (0, 1)
-    ]
+    sides = [_columns([[pair[side] for pair in one.attempts] for one in units], figures) for side in (0, 1)]
     solved = np.logical_and(sides[0][SUCCESS] == 1, sides[1][SUCCESS] == 1)
     return _Table(sides[0], sides[1], solved, _codes(units), any(len(one.attempts) > 1 for one in units))
 
 
-def _column(scenarios: Sequence[Sequence[PairRow]], name: str) -> Array:
-    return np.array([_mean([row.measured.get(name) for row in rows]) for rows in scenarios], dtype=np.float64)
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Mean of a scenario's attempts; NaN where any is missing."""
-    numbers = [value for value in values if value is not None]
-    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else np.nan
+def _columns(scenarios: Sequence[Sequence[PairRow]], names: Iterable[str]) -> dict[str, Array]:
+    """Return by figure the mean of each scenario's attempts: (scenarios,), NaN where any attempt lacks it."""
+    sizes = np.array([len(rows) for rows in scenarios], dtype=np.int64)
+    measured = [row.measured for rows in scenarios for row in rows]
+    columns = {}
+    for name in names:
+        found = [one.get(name) for one in measured]
+        values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+        columns[name] = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes if len(sizes) else values
+    return columns
 
 
 def _codes(units: Sequence[Units]) -> Codes:
@@ -192,10 +191,11 @@ def _arm_figures(
 ) -> dict[str, Estimate]:
     scenarios = [kept[name] for name in sorted(kept)]
     groups = _codes([Units(rows[0], []) for rows in scenarios])
+    columns = _columns(scenarios, {metric.figure for metric in metrics.values() if not metric.both_solved})
     figures = {}
     for name, metric in metrics.items():
         if not metric.both_solved:
-            values = _column(scenarios, metric.figure)
+            values = columns[metric.figure]
             there = ~np.isnan(values)
             figures[name] = _estimate(values[there], groups[there] if clustered else None, metric, alpha)
     return figures
@@ -330,8 +330,7 @@ def _slice_figures(base: Array, candidate: Array, groups: Codes | None, *, binar
             candidate=proportion(counts.candidate, counts.n, alpha),
             difference=difference,
         )
-    codes = np.arange(len(base)) if groups is None else groups
     low, high = (0.0, 1.0) if binary else (-np.inf, np.inf)
-    sides = [linear_mean(values, codes, alpha, low=low, high=high) for values in (base, candidate)]
-    moved = linear_mean(candidate - base, codes, alpha, low=-high, high=high)
+    sides = [linear_mean(values, groups, alpha, low=low, high=high) for values in (base, candidate)]
+    moved = linear_mean(candidate - base, groups, alpha, low=-high, high=high)
     return SliceFigures(base=sides[0], candidate=sides[1], difference=moved)

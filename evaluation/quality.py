@@ -4,7 +4,8 @@ Decisions: a component is a share, 0…1, or None where it does not apply; then 
 the weighted mean of those that apply. Success dominates: with the default weights, and without a person's word, an
 episode in which any validation failed stays below 2.5 however short and fluent it is (at most 0.7·0.2 + 0.15 + 0.08 +
 0.04 + 0.05 of 1.02), and one in which all passed has at least 4 however it is worded (0.7 of 0.87, where nothing tells
-whether the answer helped), unless a rubric objects. A person's rating may turn that round: it weighs a quarter of all the rest.
+whether the answer helped), unless a rubric objects. A person's rating may turn that round: it weighs a quarter of all
+the rest.
 Limits: what a text admits or asks is told from English phrases (`evaluation/validators/recovery.py`). In production
 nothing is validated: as long as nobody rates or reports an outcome, quality says how an answer is grounded, not whether
 it is right.

@@ -40,6 +40,7 @@ def loop(
         str | None, typer.Option(help="`2/5`: hold out the second of five folds of a file's scenarios.")
     ] = None,
     base: Annotated[str | None, typer.Option(help="`tiny`, a model folder or a Hugging Face id.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The gate's policy, in a YAML file.")] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with the turn of this id.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
     home: HomeFlag = None,
@@ -53,7 +54,9 @@ def loop(
     Example: ratchet loop --seed 7
     """
     begun = time.monotonic()
-    flags = {"seed": seed, "suite": suite, "run.fold": fold, "base": base, "serve.port": port, "home": home}
+    gate = None if policy is None else policy.expanduser().resolve()
+    flags = {"seed": seed, "suite": suite, "run.fold": fold, "base": base, "gate": gate, "serve.port": port,
+             "home": home}  # fmt: skip
     given = {key: str(value) for key, value in flags.items() if value is not None}
     with said():
         from cluster.turns import alone, begin, keep_flags, resume_command

@@ -17,9 +17,14 @@ from evaluation.stats.intervals import Array, Estimate, finite
 
 
 def linear_mean(
-    values: Array, groups: NDArray[np.int64], alpha: float = 0.05, *, low: float = -math.inf, high: float = math.inf
+    values: Array,
+    groups: NDArray[np.int64] | None = None,
+    alpha: float = 0.05,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
 ) -> Estimate:
-    """Return the mean of `values` with its interval, cut off at `low` and `high`. Both: (n,).
+    """Return the mean of `values` with its interval, cut off at `low` and `high`. Both: (n,); no groups: each its own.
 
     None where there is no observation; no interval from a single cluster. Raises `ValueError` on NaN or infinity.
     """
@@ -28,8 +33,10 @@ def linear_mean(
     if n == 0:
         return Estimate(value=None, low=None, high=None, n=0)
     mean = float(flat.mean())
-    _, places = np.unique(groups, return_inverse=True)
-    excess = np.bincount(places, weights=flat - mean)
+    excess: Array = flat - mean
+    if groups is not None:
+        _, places = np.unique(groups, return_inverse=True)
+        excess = np.bincount(places, weights=excess).astype(np.float64)
     clusters = len(excess)
     if clusters < 2:
         return Estimate(value=mean, low=None, high=None, n=n)

@@ -13,6 +13,8 @@ from cluster.loop import run_turn
 from cluster.settings import Settings
 from cluster.turn import Turn
 from evaluation.gate import GateOutcome
+from evaluation.ledger import DecisionRecord, OverrideRecord
+from evaluation.ledger.store import utc_now
 from evaluation.records import Record
 from tests.cluster.making import results, turn, write_curve
 
@@ -76,3 +78,31 @@ def test_ray_is_started_by_the_step_that_needs_it_and_not_for_a_turn_that_is_don
     (made.folder / "rollout.json").unlink()
     take(turn(tmp_path))
     assert said == ["ray", "rollout", "no ray"]
+
+
+def test_a_person_s_word_against_the_gate_lets_the_turn_go_on(said: list[str], tmp_path: Path) -> None:
+    rejected = results(GateOutcome.REJECT)
+    made = turn(tmp_path)
+    write_curve(made)
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(cluster.loop, "compare_and_gate", lambda *_: rejected.verdict)
+    try:
+        made.ledger.record_decision(
+            DecisionRecord(id="d1", subject="agent:2", outcome="reject", policy_hash="p", at=utc_now())
+        )
+        report = run_turn(made)
+        assert (report.outcome, report.exit_status) == ("rejected", 3)
+        assert "rollout" not in said
+        word = OverrideRecord(
+            id="o1", decision_id="d1", outcome="approve", by="Ann", reason="checked by hand", at=utc_now()
+        )
+        made.ledger.override(word)
+        again = run_turn(made)
+    finally:
+        monkey.undo()
+        made.ledger.close()
+    assert "rollout" in said
+    assert (again.outcome, again.exit_status) == ("promoted", 0)
+    assert "Ann let it pass against the gate" in again.report["summary"]
+    assert again.report["gate"]["override"]["reason"] == "checked by hand"
+    assert again.report["gate"]["decision"] == "reject"

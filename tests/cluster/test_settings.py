@@ -184,3 +184,23 @@ def test_every_config_survives_pickling_and_is_small() -> None:
         assert pickle.loads(pickle.dumps(group)) == group
         assert len(type(group).model_fields) <= (20 if group is settings else 15)
         assert type(group).model_config["frozen"]
+
+
+def test_the_gate_s_policy_may_stand_in_a_file_of_its_own() -> None:
+    Path("strict.yaml").write_text("name: strict\naccuracy_ratio: 0.99\nsegments: {fall: 0.05}\n")
+    settings = Settings.load({"gate": "strict.yaml"}, env={})
+    assert (settings.gate.name, settings.gate.accuracy_ratio, settings.gate.segments.fall) == ("strict", 0.99, 0.05)
+    Path("ratchet.yaml").write_text("gate: {accuracy_ratio: 0.5, alpha: 0.01}\n")
+    whole = Settings.load({"gate": "strict.yaml"}, env={}).gate
+    assert (whole.accuracy_ratio, whole.alpha) == (0.99, 0.05), "the file is the policy, whole"
+    Path("ratchet.yaml").write_text("gate: strict.yaml\n")
+    assert Settings.load(env={}).gate.name == "strict"
+    Path("strict.yaml").write_text("acuracy_ratio: 0.99\nalpha: 2\n")
+    told = mistakes(text="gate: strict.yaml\n")
+    assert len(told) == 2
+    assert any("did you mean gate.accuracy_ratio?" in one for one in told)
+    assert any(one.startswith("gate.alpha (strict.yaml): ") for one in told)
+    for text in ("- 1", "{"):
+        Path("strict.yaml").write_text(text)
+        assert mistakes(text="gate: strict.yaml\n")[0].startswith("gate (strict.yaml): expected ")
+    assert "No such file" in mistakes(text="gate: nowhere.yaml\n")[0]
