@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from evaluation.ledger.records import LookRecord, Observation
 from evaluation.records import stable_id
+from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
 
 
@@ -55,3 +56,12 @@ def look_at(digest: str, subject: str, seen: Seen) -> LookRecord:
 def scenarios_digest(digests: Mapping[str, str]) -> str:
     """Return an id of a set of scenarios, whatever their order: by id, the scenario's own digest."""
     return stable_id(sorted(digests.items()))
+
+
+def yardstick(scenarios: Iterable[Scenario], how: Mapping[str, str | None] | None = None) -> str:
+    """Return an id of what a figure was measured by: the scenarios, whatever their order, and how they were attempted.
+
+    `how`: what was unlike the usual (another agent, a protocol). Figures of one id can be compared directly.
+    """
+    digest = scenarios_digest({scenario.id: scenario.digest() for scenario in scenarios})
+    return stable_id(digest, sorted(how.items())) if how else digest
