@@ -3,7 +3,8 @@
 Decisions: trend, changes and forecasts rest on one basis each, figures of what was in production at the time that can
 be compared: days of production where there are enough, else measurements on the same scenarios, else measurements of
 one origin on different scenarios, and it is said which. Where no champion is known, or a version is asked for, the
-basis is all that was seen of the most measured version. Figures and marks that bear a time after `now` are left out of
+basis is all that was seen of the most measured version. In use, promotions are steps that no line goes through: what is
+foretold rests on the present champion's days alone. Figures and marks that bear a time after `now` are left out of
 all of it and counted in a note: a clock was wrong. Order of what comes in does not matter.
 Limits: a season can look like changes; test runs and production are never mixed in one line.
 """
@@ -24,7 +25,7 @@ from evaluation.marks import Mark, Reign, Trail, clock_set_back, marks, reigns
 from evaluation.metrics import Direction, Metric
 from evaluation.production import InputDrift, Production
 from evaluation.records import Record
-from evaluation.stats.intervals import Estimate
+from evaluation.stats.intervals import Array, Estimate
 from evaluation.stats.trends import LEAST, Drift, change_points, drift, trend
 
 NEAR = timedelta(days=2)
@@ -53,6 +54,8 @@ class Slope(Record):
     per_week: Estimate
     days: float
     """From the first to the last observation."""
+    level: float | None = None
+    """The line's value at the last observation."""
     reason: str = ""
     """Why there is none; empty where there is one."""
 
@@ -77,6 +80,10 @@ class MetricHistory(Record):
     basis: Basis
     improvement: Improvement
     slope: Slope
+    lately: Slope | None
+    """The present champion's own, in use; None where the basis is something else, or it was the only champion."""
+    ahead: Basis
+    """What forecasts rest on: the present champion's days in use, else the basis."""
     changes: tuple[Change, ...]
     scores: Drift
     """Single figures in production, the later half of the days against the earlier."""
@@ -158,12 +165,7 @@ def _metric(
     for one in seen:
         by_version[one.subject].append(one)
     rests = basis(seen, () if asked.version is not None else reigned)
-    begin = rests.points[0].at if rests.points else asked.now
-    times = np.array([days(one.at - begin) for one in rests.points])
-    values = np.array([one.value for one in rests.points])
-    found = trend(times, values)
-    per_week = {side: None if (value := getattr(found.slope, side)) is None else value * 7
-                for side in ("value", "low", "high")}  # fmt: skip
+    ahead = _ahead(rests, reigned)
     floor = asked.floors.get(name)
     falling = asked.metrics[name].direction is Direction.HIGHER
     return MetricHistory(
@@ -171,10 +173,38 @@ def _metric(
         series=tuple(Series(version=version, points=tuple(of)) for version, of in by_version.items()),
         basis=rests,
         improvement=improvement(whole, reigned) if reigned else Improvement(reason="no version is in production yet"),
-        slope=Slope(per_week=Estimate(n=found.slope.n, **per_week), days=found.days, reason=found.reason),
-        changes=tuple(_changes(rests, begin, times, values, happened)),
+        slope=_slope(rests),
+        lately=None if ahead is rests else _slope(ahead),
+        ahead=ahead,
+        changes=tuple(_changes(rests, happened)),
         scores=drift(*production.values(name)),
-        floor=None if floor is None else floor_forecast(rests.points, floor, asked.now, falling=falling),
+        floor=None if floor is None else floor_forecast(ahead.points, floor, asked.now, falling=falling),
+    )
+
+
+def _ahead(rests: Basis, reigned: Sequence[Reign]) -> Basis:
+    """Return what forecasts rest on."""
+    in_use = bool(rests.points) and all(one.origin == "production" for one in rests.points)
+    if not in_use or len({one.subject for one in rests.points}) < 2 or not reigned:
+        return rests
+    champion = reigned[-1].version
+    points = tuple(one for one in rests.points if one.subject == champion)
+    return Basis(points=points, what=f"{len(points)} days of {champion}, in use")
+
+
+def _columns(rests: Basis) -> tuple[Array, Array]:
+    """Return days since the first observation, and values."""
+    begin = rests.points[0].at if rests.points else None
+    times = [0.0 if begin is None else days(one.at - begin) for one in rests.points]
+    return np.array(times, dtype=np.float64), np.array([one.value for one in rests.points], dtype=np.float64)
+
+
+def _slope(rests: Basis) -> Slope:
+    found = trend(*_columns(rests))
+    sides = {side: getattr(found.slope, side) for side in ("value", "low", "high")}
+    per_week = {side: None if value is None else 7 * value for side, value in sides.items()}
+    return Slope(
+        per_week=Estimate(n=found.slope.n, **per_week), days=found.days, level=found.level, reason=found.reason
     )
 
 
@@ -228,14 +258,9 @@ def _most_measured(seen: Sequence[Observation]) -> list[Observation]:
     return [one for one in seen if one.subject == most]
 
 
-def _changes(
-    rests: Basis,
-    begin: datetime,
-    times: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    happened: Sequence[Mark],
-) -> list[Change]:
-    at_day = {days(one.at - begin): one.at for one in rests.points}
+def _changes(rests: Basis, happened: Sequence[Mark]) -> list[Change]:
+    times, values = _columns(rests)
+    at_day = dict(zip(times.tolist(), (one.at for one in rests.points), strict=True))
     return [
         Change(
             at=at_day[point.at],
