@@ -64,7 +64,7 @@ def _legend(found: History, chosen: Sequence[MetricHistory], colours: Mapping[st
         if any(mark.kind is kind for mark in found.marks):
             yield Line2D([], [], color=SHAPES[kind][1], marker=SHAPES[kind][0], linestyle="none", label=kind.value)
     if any(one.floor is not None and one.ahead.points for one in chosen):
-        yield Line2D([], [], color="#555555", linestyle=":")
+        yield Line2D([], [], color="#555555", linestyle=":", label="forecast")
 
 
 def _panel(axes: Axes, one: MetricHistory, metric: Metric, colours: Mapping[str, str]) -> None:

@@ -131,6 +131,7 @@ def _print_improvement(out: Console, found: Improvement, metric: Metric) -> None
         return
     out.print(f"How far it has come, by {_ORIGINS.get(found.origin, found.origin)}:", highlight=False)
     table = plain(("after", "version", "day", "figure", "change", "n"))
+    table.pad_edge = False
     for line in found.lines:
         shown = estimate(line.estimate, scale=metric.scale, digits=2) + ("" if line.comparable else "*")
         n = str(line.estimate.n)
@@ -163,6 +164,8 @@ def _slope(found: Slope, what: str, metric: Metric) -> str:
     if found.reason:
         return f"too little data: {found.reason}{shown}"
     slope = found.per_week
+    if slope.value == slope.low == slope.high == 0:
+        return f"constant{shown}"
     clear = slope.low is not None and slope.high is not None and (slope.low > 0 or slope.high < 0)
     better = metric.better(slope.value or 0.0)
     word = ("[green]improving[/]" if better else "[red]getting worse[/]") if clear else "no clear direction"

@@ -189,7 +189,7 @@ def _ahead(rests: Basis, reigned: Sequence[Reign]) -> Basis:
         return rests
     champion = reigned[-1].version
     points = tuple(one for one in rests.points if one.subject == champion)
-    return Basis(points=points, what=f"{len(points)} days of {champion}, in use")
+    return Basis(points=points, what=f"{champion}, {len(points)} days in use")
 
 
 def _columns(rests: Basis) -> tuple[Array, Array]:
@@ -223,10 +223,10 @@ def basis(seen: Sequence[Observation], reigned: Sequence[Reign]) -> Basis:
     (kind, name), points = ranked[0]
     count = f"{len(points)} {'measurements' if len(points) != 1 else 'measurement'}"
     if (kind, name) == ("origin", "production"):
-        return Basis(points=tuple(points), what=f"{len(points)} days of {whose}, in use")
+        return Basis(points=tuple(points), what=f"{whose}, {len(points)} days in use")
     draws = len({one.suite_digest for one in points})
     same = "the same scenarios" if draws == 1 else f"{draws} different sets of scenarios"
-    return Basis(points=tuple(points), what=f"{count} of {whose}, on {same}")
+    return Basis(points=tuple(points), what=f"{whose}, {count} on {same}")
 
 
 def _rank(key: tuple[str, str], points: Sequence[Observation]) -> tuple[bool, int, int]:

@@ -2,9 +2,10 @@
 
 Decisions: the baseline is the first figure of the first champion, of one origin (comparisons before test runs before
 production, whichever knows most champions). Each further line is the last figure, up to then, of the version that was
-in production then. A figure of other scenarios is marked: a difference to it may be theirs. Where each champion shares
-scenarios with the next, the steps between them can be added up (`linked`), which no change of scenarios moves; its
-interval adds the arms' variances, so it is rather too wide, since arms on the same scenarios move together.
+in production then; turns are counted that brought a new champion. A figure of other scenarios is marked: a difference
+to it may be theirs. Where each champion shares scenarios with the next, the steps between them can be added up
+(`linked`), which no change of scenarios moves; its interval adds the arms' variances, so it is rather too wide, since
+arms on the same scenarios move together.
 Limits: an interval of a relative change is left out where the baseline's own includes zero.
 """
 
@@ -31,7 +32,7 @@ class Milestone(Record):
     """A line of the improvement table."""
 
     label: str
-    """`baseline`, `after 3 months`, `after 2 promotions`, `latest`."""
+    """`baseline`, `after 3 months`, `after 2 turns`, `latest`."""
     version: str
     at: datetime
     estimate: Estimate
@@ -93,7 +94,7 @@ def _places(first: Observation, last: datetime, reigned: Sequence[Reign]) -> lis
     turns = []
     for n, (_, after) in enumerate(pairwise(reigned[1:]), start=1):
         if after.since is not None:
-            turns.append(_Place(f"after {n} promotion{'s' if n > 1 else ''}", after.since))
+            turns.append(_Place(f"after {n} turn{'s' if n > 1 else ''}", after.since))
     return [*months, *turns, _Place("latest", None)]
 
 

@@ -91,7 +91,7 @@ def rows(base: str, candidate: str, *, scenarios: int = 120) -> list[PairRow]:
     return out
 
 
-def fill(home: Path, now: datetime, days: int = 120) -> None:
+def fill(home: Path, now: datetime, days: int = 120, per_day: int = 12) -> None:
     """Fill a home with four versions: two promoted, one rolled back, one rejected against a person's will."""
     home.mkdir(parents=True, exist_ok=True)
     lot = Random(7)
@@ -119,18 +119,19 @@ def fill(home: Path, now: datetime, days: int = 120) -> None:
             record = ledger.create_rollout(rollout(candidate, champion, status, at))
             ledger.append_event(ended(record, at))
         ledger.set_champion("agent", "agent:4")
-        ledger.add_examples(list(_served(begin, days, promoted, lot)))
+        ledger.add_examples(list(_served((begin, days, per_day), promoted, lot)))
 
 
-def _served(begin: datetime, days: int, promoted: tuple[datetime, datetime], lot: Random) -> list[Example]:
+def _served(when: tuple[datetime, int, int], promoted: tuple[datetime, datetime], lot: Random) -> list[Example]:
     out: list[Example] = []
+    begin, days, per_day = when
     for day in range(days):
         at = begin + timedelta(days=day)
         version, chance = ("agent:1", 0.52) if at < promoted[0] else ("agent:2", 0.70)
         if at >= promoted[1]:
             # The last version gets slowly worse, as its users ask for another tool more and more.
             version, chance = "agent:4", 0.9 - 0.12 * (day / days)
-        for _ in range(12 if day % 7 < 5 else 4):
+        for _ in range(per_day if day % 7 < 5 else per_day // 3):
             tool = "book" if lot.random() < 0.2 + 0.5 * day / days else "search"
             success = lot.random() < chance
             out.append(request(len(out), at + timedelta(minutes=len(out) % 600), version, success=success, tool=tool))
