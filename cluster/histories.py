@@ -138,5 +138,4 @@ def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By 
 
 
 def _versions(ledger: Ledger) -> set[str]:
-    seen = {one.subject for one in ledger.observations()}
-    return seen | {run.model for run in ledger.runs()}
+    return {one.subject for one in ledger.observations()} | set(ledger.model_versions())

@@ -95,7 +95,8 @@ def of_rows(rows: Iterable[PairRow], refs: Mapping[str, str], metric: Metric, by
         pairs[_row_slice(unit.row, by)].append((sides[0], sides[1]))
     decomposition = decompose_pairs(pairs)
     lacking += len({name.partition("#")[0] for name in found.problems.unpaired} | {*found.problems.mismatched})
-    return _explained(metric, (refs[arms[0]], refs[arms[1]]), by, (what, True), decomposition, lacking)
+    versions = (refs[arms[0]], refs[arms[1]])
+    return _explained(metric, versions, by, decomposition, what=what, paired=True, left_out=lacking)
 
 
 def of_examples(examples: Iterable[Example], versions: tuple[str, str], metric: Metric, by: By) -> Explained:
@@ -110,10 +111,11 @@ def of_examples(examples: Iterable[Example], versions: tuple[str, str], metric: 
             pairs[_slice(first[key].example, by)].append((first[key].value, second[key].value))
         left = len({*first, *second}) - len(shared)
         what = f"{len(shared)} scenarios that both attempted, in the ledger"
-        return _explained(metric, versions, by, (what, True), decompose_pairs(pairs), left)
+        return _explained(metric, versions, by, decompose_pairs(pairs), what=what, paired=True, left_out=left)
     values = [_by_slice(side.values(), by) for side in (first, second)]
     what = f"{len(first)} against {len(second)} scenarios, in the ledger: not the same, so not paired"
-    return _explained(metric, versions, by, (what, False), decompose(values[0], values[1]), 0)
+    found = decompose(values[0], values[1])
+    return _explained(metric, versions, by, found, what=what, paired=False, left_out=0)
 
 
 def latest(
@@ -203,8 +205,10 @@ def _explained(
     metric: Metric,
     versions: tuple[str, str],
     by: By,
-    kind: tuple[str, bool],
     decomposition: Decomposition,
+    *,
+    what: str,
+    paired: bool,
     left_out: int,
 ) -> Explained:
     return Explained(
@@ -212,8 +216,8 @@ def _explained(
         first=versions[0],
         second=versions[1],
         by=by,
-        what=kind[0],
-        paired=kind[1],
+        what=what,
+        paired=paired,
         decomposition=decomposition,
         simpson=simpson(decomposition),
         left_out=left_out,

@@ -129,7 +129,7 @@ def history(seen: Sequence[Observation], production: Production, trail: Trail, a
     reigned = reigns(trail, past)
     shown = tuple(mark for mark in known if asked.since is None or mark.at >= asked.since)
     metrics = tuple(
-        _metric(name, [one for one in past if one.metric == name], production, (reigned, shown), asked)
+        _metric(name, [one for one in past if one.metric == name], production, known=(reigned, shown), asked=asked)
         for name in asked.metrics
         if any(one.metric == name for one in past)
     )
@@ -156,6 +156,7 @@ def _metric(
     name: str,
     seen: Sequence[Observation],
     production: Production,
+    *,
     known: tuple[Sequence[Reign], Sequence[Mark]],
     asked: Asked,
 ) -> MetricHistory:

@@ -10,6 +10,7 @@ Limits: quantiles have the interval of independent requests.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from array import array
 from collections import Counter, defaultdict
@@ -82,12 +83,12 @@ class Production:
         self._measures = {name: one for name, one in metrics.items() if one.quantile is None}
         self._cells: dict[tuple[str, date, str], _Cell] = {}
         self._asked: dict[date, _Asked] = defaultdict(_Asked)
-        self._costs: dict[date, float] = defaultdict(float)
+        self._costs: dict[date, array[float]] = defaultdict(lambda: array("d"))
         self._ids: set[int] = set()
 
     def add(self, example: Example) -> None:
         """Count one example, if it is from production and was not counted yet."""
-        key = hash(example.id)
+        key = _code(example.id)
         if example.provenance.source is not Source.PRODUCTION or key in self._ids:
             return
         self._ids.add(key)
@@ -98,12 +99,12 @@ class Production:
         version = example.provenance.model_version or example.provenance.variant or UNKNOWN
         cell = self._cells.setdefault((version, day, example.task_key), _Cell(self._figures))
         cell.last = max(cell.last or example.timestamp, example.timestamp)
-        cell.conversations.append(hash(example.conversation or example.id))
+        cell.conversations.append(_code(example.conversation or example.id))
         found = measured(outcome_in_production(example), self._measures)
         for name, values in cell.values.items():
             value = found.get(name, math.nan)
             values.append(value if math.isfinite(value) else math.nan)
-        self._costs[day] += example.metrics.cost if math.isfinite(example.metrics.cost) else 0.0
+        self._costs[day].append(example.metrics.cost if math.isfinite(example.metrics.cost) else 0.0)
         asked = self._asked[day]
         asked.task_keys[example.task_key] += 1
         asked.tools[example.tools_used[0] if example.tools_used else NO_TOOL] += 1
@@ -132,13 +133,13 @@ class Production:
         sides: tuple[list[Array], list[Array]] = ([], [])
         for (_, day, _), cell in sorted(self._cells.items(), key=lambda item: item[0]):
             found = np.frombuffer(cell.values[figure], dtype=np.float64)
-            sides[day not in early].append(found[~np.isnan(found)])
+            sides[day not in early].append(np.sort(found[~np.isnan(found)]))
         earlier, later = (np.concatenate(side) if side else np.empty(0) for side in sides)
         return earlier, later
 
     def spending(self) -> list[Spend]:
         """Return what each day cost, by day; those without an example are left out."""
-        return [Spend(day, cost) for day, cost in sorted(self._costs.items())]
+        return [Spend(day, math.fsum(costs)) for day, costs in sorted(self._costs.items())]
 
     def inputs(self) -> tuple[InputDrift, ...]:
         """Return how task keys, tools and the length of queries moved; empty where production was on one day or none.
@@ -182,6 +183,11 @@ def outcome_in_production(example: Example) -> Outcome:
     return outcome
 
 
+def _code(text: str) -> int:
+    """Return 64 bits that stand for a text, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
+
+
 def gather(examples: Iterable[Example], metrics: Mapping[str, Metric], until: datetime | None = None) -> Production:
     """Return what these examples come to."""
     made = Production(metrics, until)
@@ -195,6 +201,9 @@ def _estimate(
 ) -> Estimate:
     there = ~np.isnan(values)
     some, groups = values[there], conversations[there]
+    # In an order of their own, so that the order of arrival does not move the last digit.
+    order = np.lexsort((some, groups))
+    some, groups = some[order], groups[order]
     if metric.quantile is not None:
         return quantile_interval(some, metric.quantile)
     return clustered_share(some, groups) if metric.binary else _mean(some, groups)

@@ -19,7 +19,7 @@ POSITIONAL_MAX = 4
 CONFIG_FIELDS_MAX = 15
 NOT_OURS = {"settings_customise_sources"}
 """Methods whose arguments another library fixes."""
-COMMAND_LINE = re.compile(r"typer\.(Option|Argument)\(|^(\w+Flag|Ref)$")
+COMMAND_LINE = re.compile(r"typer\.(Option|Argument)\(|^(typer\.Context|\w+Flag|Ref)$")
 """Annotations of parameters that Typer fills from the command line."""
 
 

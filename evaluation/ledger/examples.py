@@ -67,6 +67,12 @@ class Examples(Part):
         with self._database.read() as connection:
             return set(connection.scalars(select(ExampleRow.id).where(ExampleRow.run_id == run_id)))
 
+    def model_versions(self) -> tuple[str, ...]:
+        """Return the versions that examples are of, by name. Looks at every example."""
+        query = select(ExampleRow.model_version).where(ExampleRow.model_version.is_not(None)).distinct()
+        with self._database.read() as connection:
+            return tuple(sorted(version for version in connection.scalars(query) if version is not None))
+
     def add_feedback(self, feedback: Feedback) -> bool:
         """Write the feedback; return False where its id is known already.
 

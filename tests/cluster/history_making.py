@@ -65,7 +65,7 @@ def request(
 
 
 def attempted(
-    number: int, scenario: str, version: str, *, success: bool, run: str = "r1", at: datetime, tool: str = "search"
+    number: int, scenario: str, version: str, *, success: bool, run: str, at: datetime, tool: str = "search"
 ) -> Example:
     """An attempt at a scenario."""
     base = whole_example(number, Labels(success=success), scenario_id=scenario, scenario_group=scenario,

@@ -28,7 +28,7 @@ COMMANDS = commands(typer.main.get_command(app))
 
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        "loop", "serve", "doctor", "test run", "test check", "test import bfcl",
+        "loop", "serve", "doctor", "ratings", "history explain", "test run", "test check", "test import bfcl",
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents",

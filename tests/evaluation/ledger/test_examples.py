@@ -117,3 +117,9 @@ def test_threads_write_together(ledger: Ledger) -> None:
         new = threads.map(lambda n: ledger.add_examples([example(n // 2), example(100 + n)]), range(40))
         assert sum(new) == 60
     assert ledger.count() == 60
+
+
+def test_the_versions_that_examples_are_of(ledger: Ledger) -> None:
+    assert ledger.model_versions() == ()
+    ledger.add_examples([example(n, model_version=version) for n, version in enumerate(("m:2", "m:1", "m:2", None))])
+    assert ledger.model_versions() == ("m:1", "m:2")
