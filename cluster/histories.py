@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from cluster.settings import SettingsError
-from evaluation.explain import OF_EXAMPLES, OF_ROWS, By, Explained, of_examples, of_rows
+from evaluation.explain import OF_EXAMPLES, OF_ROWS, By, Explained, of_examples, of_production, of_rows
 from evaluation.history import Asked, History, history
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.errors import LedgerError
@@ -17,7 +17,7 @@ from evaluation.marks import Trail
 from evaluation.metrics import Metric
 from evaluation.pair_rows import PairRow, read_rows
 from evaluation.production import gather
-from evaluation.records import Source
+from evaluation.records import Example, Source
 
 
 class Kept(NamedTuple):
@@ -112,7 +112,7 @@ def kept_comparison(ledger: Ledger, first: str, second: str) -> Kept | None:
 def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By | None) -> Explained:
     """Divide the difference between two versions: of a kept comparison where there is one, else of examples.
 
-    Raises `LedgerError` for unknown versions, `SettingsError` for a metric or division that the records do not hold.
+    Raises `LedgerError` for unknown versions and where one has no such figure, `SettingsError` for a metric or division that the records do not hold.
     """
     if versions[0] == versions[1]:
         raise SettingsError(f"expected two different versions, found {versions[0]} twice")
@@ -127,14 +127,22 @@ def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By 
                 f"--by {by}: expected a kept comparison of {versions[0]} and {versions[1]}, found none; examples can"
                 f" be divided by {', '.join(OF_EXAMPLES)}"
             )
-        examples = (
-            example
-            for version in versions
-            for example in ledger.examples(ExampleFilter(sources=(Source.TEST,), model_version=version))
-        )
-        return of_examples(examples, versions, metric, by or By.TOOL)
+        found = of_examples(_examples(ledger, versions, Source.TEST), versions, metric, by or By.TOOL)
+        if found.decomposition.difference is None:
+            found = of_production(_examples(ledger, versions, Source.PRODUCTION), versions, metric, by or By.TOOL)
     except ValueError as error:
         raise SettingsError(str(error)) from None
+    if found.decomposition.difference is None:
+        raise LedgerError(
+            f"expected tests, or requests, of both {versions[0]} and {versions[1]} with {metric.name}, found none of"
+            " one; a comparison leaves them, and so does `ratchet test run --collect`"
+        )
+    return found
+
+
+def _examples(ledger: Ledger, versions: Sequence[str], source: Source) -> Iterator[Example]:
+    for version in versions:
+        yield from ledger.examples(ExampleFilter(sources=(source,), model_version=version))
 
 
 def _versions(ledger: Ledger) -> set[str]:

@@ -124,7 +124,7 @@ def _forecast(axes: Axes, one: MetricHistory, metric: Metric) -> None:
         return
     begin, span = points[-1].at, points[-1].at - points[0].at
     end = begin + max(span * AHEAD, timedelta(days=1))
-    if one.floor.at is not None and one.floor.at < begin + span:
+    if one.floor.at is not None and one.floor.at < begin + 2 * span:
         end = max(end, one.floor.at + span * 0.05)
     weeks = (end - begin) / timedelta(weeks=1)
     level = slope.level * metric.scale

@@ -174,7 +174,8 @@ def _slope(found: Slope, what: str, metric: Metric) -> str:
 
 def _changes(one: MetricHistory, metric: Metric) -> Iterator[str]:
     for change in one.changes:
-        near = "; ".join(dict.fromkeys(f"{mark.version} {_said(mark)} {day(mark.at)}" for mark in change.near))
+        ends = [mark for mark in change.near if mark.kind in (MarkKind.PROMOTED, MarkKind.ROLLED_BACK)]
+        near = "; ".join(dict.fromkeys(f"{mark.version} {_said(mark)} {day(mark.at)}" for mark in ends or change.near))
         sides = (number(side.value, scale=metric.scale) for side in (change.before, change.after))
         yield (
             f"Change on {day(change.at)}: {' → '.join(sides)} (p {number(change.p_value)})"

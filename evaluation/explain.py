@@ -3,7 +3,8 @@
 Decisions: a kept comparison is paired and knows kind, tool and tags, so it comes first. Else examples of both versions:
 on scenarios that both attempted they are paired, each with the mean of its attempts in the version's latest run; with
 too few of those, each version's scenarios stand for it, and what changes because a slice became more or less frequent
-is told apart. Scenarios with the same id but another question are different ones. A scenario lies in one slice: with
+is told apart. Where a version was not tested at all, what both came to in use is divided in that way. Scenarios with
+the same id but another question are different ones. A scenario lies in one slice: with
 several tags in the slice of all of them together. Parts sum to the difference (`evaluation/stats/decompose.py`).
 Simpson's trap is named where the whole and every slice that both have point opposite ways.
 Limits: examples know neither kind nor expected tool; by tool, they are divided by the tool that was called first, of
@@ -21,7 +22,7 @@ from typing import NamedTuple
 from evaluation.metrics import Metric, measured
 from evaluation.outcomes import outcome_of
 from evaluation.pair_rows import PairRow, pair
-from evaluation.production import NO_TOOL
+from evaluation.production import NO_TOOL, outcome_in_production
 from evaluation.records import Example, Record
 from evaluation.stats.decompose import Decomposition, decompose, decompose_pairs
 
@@ -42,6 +43,7 @@ class By(StrEnum):
 
 OF_ROWS = (By.KIND, By.TOOL, By.TAG, By.GROUP)
 OF_EXAMPLES = (By.TASK_KEY, By.TOOL, By.PART, By.GROUP)
+OF_PRODUCTION = (By.TASK_KEY, By.TOOL)
 
 
 class Explained(Record):
@@ -115,6 +117,21 @@ def of_examples(examples: Iterable[Example], versions: tuple[str, str], metric: 
     values = [_by_slice(side.values(), by) for side in (first, second)]
     what = f"{len(first)} against {len(second)} scenarios, in the ledger: not the same, so not paired"
     found = decompose(values[0], values[1])
+    return _explained(metric, versions, by, found, what=what, paired=False, left_out=0)
+
+
+def of_production(examples: Iterable[Example], versions: tuple[str, str], metric: Metric, by: By) -> Explained:
+    """Divide the difference between what two versions came to in use. Raises `ValueError` as `of_rows` does."""
+    _check(metric, by, OF_PRODUCTION)
+    values: dict[str, dict[str, list[float]]] = {version: defaultdict(list) for version in versions}
+    for example in examples:
+        side = values.get(example.provenance.model_version or "")
+        value = measured(outcome_in_production(example), {metric.name: metric}).get(metric.name)
+        if side is not None and value is not None and math.isfinite(value):
+            side[_slice(example, by)].append(value)
+    counts = [sum(map(len, values[version].values())) for version in versions]
+    found = decompose(values[versions[0]], values[versions[1]])
+    what = f"{counts[0]} against {counts[1]} requests in use: not the same, so not paired"
     return _explained(metric, versions, by, found, what=what, paired=False, left_out=0)
 
 

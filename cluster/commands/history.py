@@ -83,7 +83,7 @@ def explain(
         print_json(found.model_dump(mode="json") | {"total": found.total})
         return
     called = "By the tool that was called first: examples do not hold the expected one."
-    note = called if found.by is By.TOOL and "ledger" in found.what else ""
+    note = called if found.by is By.TOOL and "comparison" not in found.what else ""
     print_explained(console(), found, chosen, note)
 
 

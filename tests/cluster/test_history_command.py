@@ -168,6 +168,14 @@ def test_examples_explain_a_difference_and_say_what_they_do_not_hold(tried: Path
     assert "mix" in shown(tried, "explain", "agent:1", "agent:9"), "not the same scenarios"
 
 
+def test_versions_that_were_only_served_are_explained_by_use(home: Path) -> None:
+    found = told(home, "explain", "agent:1", "agent:2")
+    assert "requests in use" in found["what"]
+    assert (found["paired"], found["total"] > 0.05) == (False, True)
+    assert "expected tests, or requests, of both" in refused(home, "history", "explain", "agent:1", "agent:3")
+    assert "--by: expected task_key, tool" in refused(home, "history", "explain", "agent:1", "agent:2", "--by", "part")
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
