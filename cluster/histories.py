@@ -112,7 +112,8 @@ def kept_comparison(ledger: Ledger, first: str, second: str) -> Kept | None:
 def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By | None) -> Explained:
     """Divide the difference between two versions: of a kept comparison where there is one, else of examples.
 
-    Raises `LedgerError` for unknown versions and where one has no such figure, `SettingsError` for a metric or division that the records do not hold.
+    Raises `LedgerError` for unknown versions and where one has no such figure, `SettingsError` for a metric or division
+    that the records do not hold.
     """
     if versions[0] == versions[1]:
         raise SettingsError(f"expected two different versions, found {versions[0]} twice")

@@ -51,7 +51,9 @@ def show(
         if out is not None:
             _check_out(out)
         model = version.rpartition(":")[0] if version and ":" in version else at.settings.model
-        found = history_of(at.ledger, model, asked)
+        # Standard error, and on a terminal only: a million requests take minutes.
+        with console(True).status("Reading what was served"):
+            found = history_of(at.ledger, model, asked)
         drawn = out is not None and _draw(out, found, asked.metrics)
     if as_json:
         print_json(found.model_dump(mode="json") | ({"picture": str(out)} if drawn else {}))
