@@ -64,7 +64,9 @@ def number(value: float | None, *, signed: bool = False, scale: float = 1.0, dig
 
 
 def estimate(one: Estimate, *, signed: bool = False, scale: float = 1.0, digits: int = 3) -> str:
-    """Return a figure with its interval, as `0.912 [0.871, 0.941]`."""
+    """Return a figure with its interval, as `0.912 [0.871, 0.941]`; a small one with more digits."""
+    size = abs(one.value or 0.0) * scale
+    digits += (0 < size < 0.1) + (0 < size < 0.01)
     value = number(one.value, signed=signed, scale=scale, digits=digits)
     if one.value is None or one.low is None or one.high is None:
         return value
@@ -121,7 +123,7 @@ def print_metric(out: Console, one: MetricHistory, metric: Metric) -> None:
             table.add_row(escape(series.version), origin, count, observed(last, metric), str(last.n), course)
     out.print(table)
     _print_improvement(out, one.improvement, metric)
-    for line in (*_trend(one, metric), *_changes(one, metric), _scores(one.scores), *_floor(one, metric)):
+    for line in (*_trend(one, metric), *_changes(one, metric), *_scores(one.scores), *_floor(one, metric)):
         _line(out, line)
 
 
@@ -183,8 +185,9 @@ def _changes(one: MetricHistory, metric: Metric) -> Iterator[str]:
         )
 
 
-def _scores(found: Drift) -> str:
-    return f"Scores in production, later half of the days against the earlier: {_drift(found)}"
+def _scores(found: Drift) -> Iterator[str]:
+    if found.reference or found.current:
+        yield f"Scores in production, later half of the days against the earlier: {_drift(found)}"
 
 
 def _drift(found: Drift) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 USUAL = ("task_success", "quality", "user_rating", "tokens_per_episode", "latency_ms", "cost")
 """The metrics of a history where none is named."""
 
-app = typer.Typer(help="Figures of versions over time, and where they go.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
@@ -37,7 +37,7 @@ def show(
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show figures, promotions and rollbacks over time, how far the model has come, trends and forecasts.
+    """Figures, promotions and rollbacks over time: how far the model has come, trends and forecasts.
 
     Example: ratchet history --metric quality --days 90 --floor 3.5 --out history.png
     """

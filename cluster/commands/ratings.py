@@ -77,7 +77,7 @@ def _say(found: list[Standing], metric: Metric, part: PartChoice) -> None:
         out.print(f"No version was tested with {metric.name} on {where} in this home. `ratchet loop` and `ratchet test"
                   " run --collect` leave examples; --part all takes those of every part.", highlight=False)  # fmt: skip
         return
-    out.print(f"[bold]{metric.title}[/], {where}: who beats whom on shared scenarios, latest runs; 95% intervals",
+    out.print(f"[bold]{metric.title}[/], {where}: who beats whom, in their latest runs; 95% intervals",
               highlight=False)  # fmt: skip
     for group in sorted({one.rating.group for one in found}):
         members = [one for one in found if one.rating.group == group]
