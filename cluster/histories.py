@@ -90,6 +90,8 @@ def metric_named(metrics: Mapping[str, Metric], name: str) -> Metric:
 def kept_comparison(ledger: Ledger, first: str, second: str) -> Kept | None:
     """Return the latest comparison of two versions whose rows are still there, whichever was the base.
 
+    Its rows name their arms `base` and `candidate`, or by the versions.
+
     Raises `LedgerError` where its rows cannot be read.
     """
     for decision in ledger.decisions():
@@ -104,7 +106,12 @@ def kept_comparison(ledger: Ledger, first: str, second: str) -> Kept | None:
             rows = read_rows(path)
         except ValueError as error:
             raise LedgerError(f"{error}; remove the file to explain by the ledger's examples instead") from error
-        named = refs if refs["base"] == first else dict(reversed(refs.items()))
+        arms = {row.arm for row in rows}
+        if arms >= set(refs.values()):
+            refs = {ref: ref for ref in refs.values()}
+        named = dict(sorted(refs.items(), key=lambda item: item[1] != first))
+        if not arms >= set(named):
+            continue
         return Kept(named, rows, decision.at, str(inputs.get("turn", path.parent.name)))
     return None
 

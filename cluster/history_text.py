@@ -66,7 +66,7 @@ def number(value: float | None, *, signed: bool = False, scale: float = 1.0, dig
 def estimate(one: Estimate, *, signed: bool = False, scale: float = 1.0, digits: int = 3) -> str:
     """Return a figure with its interval, as `0.912 [0.871, 0.941]`; a small one with more digits."""
     size = abs(one.value or 0.0) * scale
-    digits += (0 < size < 0.1) + (0 < size < 0.01)
+    digits = min(digits + (0 < size < 0.1) + (0 < size < 0.01), max(digits, 3))
     value = number(one.value, signed=signed, scale=scale, digits=digits)
     if one.value is None or one.low is None or one.high is None:
         return value

@@ -238,8 +238,10 @@ def _rank(key: tuple[str, str], points: Sequence[Observation]) -> tuple[bool, in
 
 
 def _in_production_then(seen: Sequence[Observation], reigned: Sequence[Reign]) -> list[Observation]:
-    """Return the figures of each champion while it reigned; one measured before its promotion counts as well, since
-    that is how it came to be promoted, and production of the version with most requests on each day."""
+    """Return the figures of each champion until the next one; in use, only while it reigned.
+
+    What a comparison measured before a promotion counts: it is how the version came to be promoted.
+    """
     out = []
     for number, reign in enumerate(reigned):
         ends = reigned[number + 1].since if number + 1 < len(reigned) else None

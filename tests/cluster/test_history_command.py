@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from cluster.cli import app
 from cluster.history_text import BARS, sparkline
 from evaluation.ledger import Ledger
-from tests.cluster.history_making import attempted, fill
+from evaluation.pair_rows import write_rows
+from tests.cluster.history_making import attempted, fill, rows
 
 RUNNER = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"})
 
@@ -187,6 +188,17 @@ def test_versions_that_were_only_served_are_explained_by_use(home: Path) -> None
 )
 def test_what_cannot_be_explained_is_refused(tried: Path, args: list[str], said: str) -> None:
     assert said in refused(tried, "history", "explain", *args)
+
+
+def test_rows_may_name_versions_and_strange_ones_are_passed_over(tmp_path: Path) -> None:
+    made = tmp_path / "named"
+    fill(made, datetime.now(UTC), days=20, per_day=2)
+    path = made / "loops" / "t003" / "compare.jsonl"
+    by_role = told(made, "explain", "agent:2", "agent:4")
+    write_rows(path, rows("agent:2", "agent:4"))
+    assert told(made, "explain", "agent:2", "agent:4") == by_role
+    write_rows(path, rows("left", "right"))
+    assert "requests in use" in told(made, "explain", "agent:2", "agent:4")["what"]
 
 
 def test_rows_that_cannot_be_read_are_named(tmp_path: Path) -> None:
