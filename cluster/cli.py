@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from cluster.commands import data, gate, machine, model, protocol, test, train
+from cluster.commands import data, gate, history, machine, model, protocol, test, train
 from cluster.commands.ab import ab
 from cluster.commands.loop import loop
 from cluster.commands.metrics import metrics
+from cluster.commands.ratings import ratings
 from cluster.environment import prepare_environment
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ app.add_typer(protocol.app, name="protocol")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(model.app, name="model")
+app.add_typer(history.app, name="history")
+app.command()(ratings)
 app.command()(machine.serve)
 app.command()(machine.doctor)
 

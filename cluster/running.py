@@ -22,8 +22,9 @@ from evaluation.clients.budget import Budget, Budgeted
 from evaluation.examples import Scales
 from evaluation.figures import Tally
 from evaluation.ledger import Ledger
-from evaluation.ledger.records import RunRecord, Status
+from evaluation.ledger.records import Observation, RunRecord, Status
 from evaluation.models import ModelClient, Sampling
+from evaluation.observed import Seen, observations, yardstick
 from evaluation.pricing import PriceTable
 from evaluation.protocols import spec
 from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adherence
@@ -31,7 +32,7 @@ from evaluation.protocols.codec import Codec
 from evaluation.protocols.endpoint import EncodedModel
 from evaluation.protocols.load import load_protocol
 from evaluation.quality import QualityConfig
-from evaluation.records import stable_id
+from evaluation.records import StopReason, stable_id
 from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
 from evaluation.run_folder import RunFile, RunFolderError
 from evaluation.scenarios import Scenario
@@ -279,4 +280,24 @@ def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -
     if keep:
         collect(run.attempts(), ledger, run_id=run.plan.id, scales=work.scales)
         counts["examples"] = len(ledger.example_ids(run.plan.id))
+    if end.state is RunState.FINISHED:
+        ledger.observe(_observed(run.plan, work, end))
     ledger.finish_run(run.plan.id, _STATUS[end.state], counts)
+
+
+def _observed(plan: RunPlan, work: Work, end: RunEnd) -> list[Observation]:
+    """Return the figures of a run that is whole, for the history of its model; none where the model never answered."""
+    if end.figures.stop_reasons.get(StopReason.MODEL_ERROR, 0) == end.figures.attempts:
+        return []
+    how = {"agent": plan.agent, "protocol": plan.protocol, "validators": plan.validators}
+    usual = {name: RunPlan.model_fields[name].default for name in how}
+    digest = yardstick(work.scenarios, {name: value for name, value in how.items() if value != usual[name]})
+    task_keys = {scenario.task_key for scenario in work.scenarios}
+    # Figures of all task keys are those of the only one there is.
+    return [
+        one
+        for task_key in ("", *(task_keys if len(task_keys) == 1 else ()))
+        for one in observations(
+            plan.model_name, end.figures.metrics, Seen("test", plan.id, digest, end.ended_at, task_key)
+        )
+    ]

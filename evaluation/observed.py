@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from evaluation.held_out import held_out_digest
 from evaluation.ledger.records import Observation
 from evaluation.records import stable_id
+from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate
 
 
@@ -43,3 +45,12 @@ def observations(subject: str, figures: Mapping[str, Estimate], seen: Seen) -> l
         for metric, one in figures.items()
         if one.value is not None
     ]
+
+
+def yardstick(scenarios: Iterable[Scenario], how: Mapping[str, str | None] | None = None) -> str:
+    """Return an id of what a figure was measured by: the scenarios, whatever their order, and how they were attempted.
+
+    `how`: what was unlike the usual (another agent, a protocol). Figures of one id can be compared directly.
+    """
+    digest = held_out_digest(scenarios)
+    return stable_id(digest, sorted(how.items())) if how else digest

@@ -21,7 +21,7 @@ ROOT_FIELDS_MAX = 20
 """Of `Settings`, which is made of groups: one field for each part of the program that can be set."""
 NOT_OURS = {"settings_customise_sources"}
 """Methods whose arguments another library fixes."""
-COMMAND_LINE = re.compile(r"typer\.(Option|Argument)\(|^(\w+Flag|Ref)$")
+COMMAND_LINE = re.compile(r"typer\.(Option|Argument)\(|^(typer\.Context|\w+Flag|Ref)$")
 """Annotations of parameters that Typer fills from the command line."""
 
 

@@ -12,6 +12,7 @@ from evaluation.ledger import ExampleFilter, RunRecord
 from evaluation.ledger.records import Status
 from evaluation.ledger.store import utc_now
 from evaluation.models import Sampling
+from evaluation.observed import Seen, observations, yardstick
 from evaluation.outcomes import failures_by_kind, outcome_of
 from evaluation.run import Progress, RunOptions, run_suite
 from evaluation.scenarios import Part
@@ -24,7 +25,7 @@ def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
     record = RunRecord(
         id=run_id, kind="test", suite_digest=suite.digest(), model=base.ref, seed=settings.seed, started_at=utc_now()
     )
-    turn.ledger.start_run(record)
+    record = turn.ledger.start_run(record)
     model = LocalModel.load(base.folder, base.ref, settings.engine.build(alone=True))
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts, scales=settings.scales())
@@ -51,5 +52,9 @@ def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
     examples = turn.ledger.examples(ExampleFilter(run_ids=(run_id,)))
     outcomes = [outcome_of(by_id[e.provenance.scenario_id or ""], e) for e in examples]
     failures = {str(kind): n for kind, n in failures_by_kind(outcomes).items()}
+    metrics = summarize(outcomes, settings.all_metrics())
+    # The run's own time: a step that is done again writes the same figures, not newer ones.
+    seen = Seen("test", run_id, yardstick(suite.part(Part.TRAIN)), record.started_at)
+    turn.ledger.observe(observations(base.ref, metrics, seen))
     turn.ledger.finish_run(run_id, Status.FINISHED, {"examples": len(outcomes), **failures})
-    return TestRunResult(run_id=run_id, examples=len(outcomes), failures=failures, metrics=summarize(outcomes))
+    return TestRunResult(run_id=run_id, examples=len(outcomes), failures=failures, metrics=metrics)

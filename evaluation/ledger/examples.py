@@ -73,6 +73,12 @@ class Examples(Part):
         with self._database.read() as connection:
             return tuple(sorted(run_id for run_id in connection.scalars(query) if run_id is not None))
 
+    def model_versions(self) -> tuple[str, ...]:
+        """Return the versions that examples are of, by name. Looks at every example."""
+        query = select(ExampleRow.model_version).where(ExampleRow.model_version.is_not(None)).distinct()
+        with self._database.read() as connection:
+            return tuple(sorted(version for version in connection.scalars(query) if version is not None))
+
     def add_feedback(self, feedback: Feedback) -> bool:
         """Write the feedback; return False where its id is known already.
 

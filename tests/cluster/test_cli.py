@@ -28,7 +28,8 @@ COMMANDS = commands(typer.main.get_command(app))
 
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        "loop", "ab", "metrics", "serve", "doctor", "test run", "test check", "test import bfcl",
+        "loop", "ab", "metrics", "ratings", "history explain", "serve", "doctor", "test run", "test check",
+        "test import bfcl",
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",

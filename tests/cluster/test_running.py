@@ -13,6 +13,7 @@ from evaluation.examples import Scales
 from evaluation.figures import RunFigures
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.records import Status
+from evaluation.observed import yardstick
 from evaluation.pricing import load_prices
 from evaluation.records import FailureKind, StopReason
 from evaluation.run import Progress
@@ -200,3 +201,31 @@ def test_the_validator_in_the_documentation_works(tmp_path: Path) -> None:
     path.write_text(page.split("```python\n")[1].split("```")[0])
     run, _ = done(tmp_path, SCENARIOS[:1], validators=str(path))
     assert next(run.attempts()).validations[-1].name == "polite"
+
+
+def test_a_run_that_is_whole_leaves_its_figures_for_the_history_once(tmp_path: Path, ledger: Ledger) -> None:
+    run = start(tmp_path / "runs", ledger, plan(SCENARIOS))
+    end = carry_out(run, work(), ledger, lambda _: None, keep=False)
+    carry_out(resumed(tmp_path / "runs", ledger, "run-one"), work(), ledger, lambda _: None, keep=False)
+    seen = ledger.observations(metric="task_success", task_key="")
+    assert [(one.subject, one.origin, one.origin_id, one.n) for one in seen] == [("wavering", "test", "run-one", 30)]
+    assert seen[0].value == end.figures.metrics["task_success"].value
+    assert seen[0].suite_digest == yardstick(reversed(SCENARIOS)), "the same scenarios, whatever their order"
+    assert [one.n for one in ledger.observations(metric="task_success", task_key=SCENARIOS[0].task_key)] == [30]
+
+
+def test_a_run_by_another_agent_is_measured_by_another_yardstick(tmp_path: Path, ledger: Ledger) -> None:
+    for number, agent in enumerate(("tools", "react")):
+        run = start(tmp_path / "runs", ledger, plan(SCENARIOS, id=f"run-{number}", agent=agent))
+        carry_out(run, work(), ledger, lambda _: None, keep=False)
+    assert len({one.suite_digest for one in ledger.observations()}) == 2
+
+
+@pytest.mark.parametrize(("name", "budget"), [("wavering", DEAREST), ("down", None)])
+def test_a_run_that_is_cut_or_unanswered_leaves_no_figures(
+    tmp_path: Path, ledger: Ledger, name: str, budget: float | None
+) -> None:
+    source = Source(SCENARIOS, name)
+    run = start(tmp_path / "runs", ledger, plan(SCENARIOS, model_name=name))
+    carry_out(run, Work(SCENARIOS, source, budget=budget), ledger, lambda _: None, keep=False)
+    assert ledger.observations() == ()

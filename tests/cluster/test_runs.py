@@ -50,6 +50,10 @@ def test_a_test_run_with_other_settings_attempts_everything_anew(turns: list[Tur
     assert [result.examples for result in given] == [N] * 3
     assert [of_run(turns[0], result.run_id) for result in given] == [N] * 3
     assert {e.metrics.tokens_out for e in turns[0].ledger.examples(ExampleFilter(run_ids=(given[0].run_id,)))} == {1}
+    run_tests(turns[0], lambda *_: None, base)
+    seen = turns[0].ledger.observations(metric="tokens_per_episode", subject="agent:1")
+    assert sorted(one.origin_id for one in seen) == sorted(result.run_id for result in given), "once for each run"
+    assert {one.n for one in seen} == {N}
 
 
 def test_a_comparison_with_other_settings_keeps_its_own_episodes(turns: list[Turn], folder: str) -> None:

@@ -126,3 +126,9 @@ def test_the_runs_whose_ids_begin_so(ledger: Ledger) -> None:
     assert ledger.run_ids("t1/") == ("t1/a", "t1/b")
     assert ledger.run_ids("t_") == ("t_/a",)  # a sign of LIKE counts as itself
     assert ledger.run_ids() == ("t1/a", "t1/b", "t2/a", "t_/a")
+
+
+def test_the_versions_that_examples_are_of(ledger: Ledger) -> None:
+    assert ledger.model_versions() == ()
+    ledger.add_examples([example(n, model_version=version) for n, version in enumerate(("m:2", "m:1", "m:2", None))])
+    assert ledger.model_versions() == ("m:1", "m:2")
