@@ -166,18 +166,19 @@ def keep_plan(folder: Path, plan: ABPlan) -> None:
 
 def find_plan(root: Path, wanted: str) -> ABPlan:
     """Return a comparison's plan by its id, the beginning of it, or `latest`. Raises `ABError`."""
-    plans = sorted(_plans(root), key=lambda plan: (plan.started_at, plan.id), reverse=True)
-    found = plans[:1] if wanted == "latest" else [plan for plan in plans if plan.id == wanted]
-    found = found or [plan for plan in plans if wanted and plan.id.startswith(wanted)]
+    known = sorted(plans(root), key=lambda plan: (plan.started_at, plan.id), reverse=True)
+    found = known[:1] if wanted == "latest" else [plan for plan in known if plan.id == wanted]
+    found = found or [plan for plan in known if wanted and plan.id.startswith(wanted)]
     if len(found) != 1:
-        names = ", ".join(plan.id for plan in plans[:8]) or "none yet"
+        names = ", ".join(plan.id for plan in known[:8]) or "none yet"
         raise ABError(
             f"expected the id of one comparison in {root} ({names}), the beginning of it, or `latest`, found {wanted!r}"
         )
     return found[0]
 
 
-def _plans(root: Path) -> Iterator[ABPlan]:
+def plans(root: Path) -> Iterator[ABPlan]:
+    """Yield the comparisons of a home. Raises `ABError` naming a plan that cannot be read."""
     for path in sorted(root.glob(f"*/{PLAN}")):
         try:
             yield ABPlan.model_validate_json(path.read_bytes())

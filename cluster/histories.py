@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from cluster.ab_plan import plans
+from cluster.pairing import ROWS
 from cluster.settings import SettingsError
 from evaluation.explain import OF_EXAMPLES, OF_ROWS, By, Explained, of_examples, of_production, of_rows
 from evaluation.history import Asked, History, history
@@ -87,36 +89,61 @@ def metric_named(metrics: Mapping[str, Metric], name: str) -> Metric:
     return metrics[name]
 
 
-def kept_comparison(ledger: Ledger, first: str, second: str) -> Kept | None:
+def kept_comparison(ledger: Ledger, comparisons: Path, first: str, second: str) -> Kept | None:
     """Return the latest comparison of two versions whose rows are still there, whichever was the base.
 
-    Its rows name their arms `base` and `candidate`, or by the versions.
+    It was judged by the gate, or made by `ratchet ab` (in the folder `comparisons`).
 
     Raises `LedgerError` where its rows cannot be read.
     """
-    for decision in ledger.decisions():
-        inputs = decision.evidence.get("inputs")
-        if not isinstance(inputs, dict):
-            continue
-        refs = {arm: str(inputs.get(arm, "")) for arm in ("base", "candidate")}
-        path = Path(str(inputs.get("rows", "")))
-        if {first, second} != set(refs.values()) or not path.is_file():
-            continue
+    found = [one for one in (*_judged(ledger), *_tried(comparisons)) if {first, second} == set(one.refs.values())]
+    for one in sorted(found, key=lambda one: one.at, reverse=True):
         try:
-            rows = read_rows(path)
+            rows = read_rows(one.path)
         except ValueError as error:
             raise LedgerError(f"{error}; remove the file to explain by the ledger's examples instead") from error
-        arms = {row.arm for row in rows}
+        arms, refs = {row.arm for row in rows}, one.refs
         if arms >= set(refs.values()):
             refs = {ref: ref for ref in refs.values()}
         named = dict(sorted(refs.items(), key=lambda item: item[1] != first))
-        if not arms >= set(named):
-            continue
-        return Kept(named, rows, decision.at, str(inputs.get("turn", path.parent.name)))
+        if arms >= set(named):
+            return Kept(named, rows, one.at, one.where)
     return None
 
 
-def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By | None) -> Explained:
+class _Rows(NamedTuple):
+    """Rows that are there, and what they are of."""
+
+    refs: dict[str, str]
+    """By arm, the version."""
+    path: Path
+    at: datetime
+    where: str
+
+
+def _judged(ledger: Ledger) -> Iterator[_Rows]:
+    """Yield the rows that the gate's decisions rest on."""
+    for decision in ledger.decisions():
+        inputs = decision.evidence.get("inputs")
+        if isinstance(inputs, dict):
+            path = Path(str(inputs.get("rows", "")))
+            if path.is_file():
+                refs = {arm: str(inputs.get(arm, "")) for arm in ("base", "candidate")}
+                yield _Rows(refs, path, decision.at, str(inputs.get("turn", path.parent.name)))
+
+
+def _tried(comparisons: Path) -> Iterator[_Rows]:
+    """Yield the rows of A/B comparisons of two models."""
+    for plan in plans(comparisons):
+        path = comparisons / plan.id / ROWS
+        refs = {arm.label: arm.model_name for arm in plan.arms}
+        if path.is_file() and len(refs) == len(set(refs.values())) == 2:
+            yield _Rows(refs, path, plan.started_at, plan.id)
+
+
+def explained(
+    ledger: Ledger, comparisons: Path, versions: tuple[str, str], *, metric: Metric, by: By | None
+) -> Explained:
     """Divide the difference between two versions: of a kept comparison where there is one, else of examples.
 
     Raises `LedgerError` for unknown versions and where one has no such figure, `SettingsError` for a metric or division
@@ -124,7 +151,7 @@ def explained(ledger: Ledger, versions: tuple[str, str], metric: Metric, by: By 
     """
     if versions[0] == versions[1]:
         raise SettingsError(f"expected two different versions, found {versions[0]} twice")
-    kept = kept_comparison(ledger, *versions)
+    kept = kept_comparison(ledger, comparisons, *versions)
     try:
         if kept is not None and (by is None or by in OF_ROWS):
             what = f"the comparison of {kept.at:%Y-%m-%d} ({kept.where}), scenario by scenario"

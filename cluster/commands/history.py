@@ -80,7 +80,7 @@ def explain(
 
     with said(), opened({"home": home}, config) as at:
         chosen = metric_named(at.settings.all_metrics(), metric)
-        found = explained(at.ledger, (first, second), chosen, by)
+        found = explained(at.ledger, at.home.comparisons, (first, second), metric=chosen, by=by)
     if as_json:
         print_json(found.model_dump(mode="json") | {"total": found.total})
         return

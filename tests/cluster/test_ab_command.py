@@ -70,6 +70,16 @@ def test_a_better_model_wins_and_everything_is_kept(home: Path, suite: Path) -> 
         assert len(ledger.example_ids(f"{found['plan']['id']}/good")) == 60
 
 
+def test_a_kept_comparison_explains_the_difference_of_its_versions(home: Path, suite: Path) -> None:
+    found = compared(suite, "--a", "bad", "--b", "good", status=0)
+    result = runner.invoke(app, ["history", "explain", "bad", "good", "--json"])
+    assert result.exit_code == 0, result.output
+    explained = json.loads(result.stdout)
+    assert found["plan"]["id"] in explained["what"]
+    difference = found["result"]["arms"][0]["comparison"]["metrics"]["task_success"]["difference"]["value"]
+    assert explained["total"] == pytest.approx(difference)
+
+
 def test_a_worse_model_has_its_own_status_and_is_told_why(home: Path, suite: Path) -> None:
     result = ab("--suite", suite, "--part", "train", "--a", "good", "--b", "bad")
     assert result.exit_code == 3
