@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from cluster.commands import data, machine, model, protocol, test, train
+from cluster.commands import data, gate, machine, model, protocol, test, train
+from cluster.commands.ab import ab
 from cluster.commands.loop import loop
+from cluster.commands.metrics import metrics
 from cluster.environment import prepare_environment
 
 app = typer.Typer(
@@ -16,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(loop)
+app.command()(ab)
+app.add_typer(gate.app, name="gate")
+app.command()(metrics)
 app.add_typer(test.app, name="test")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(data.app, name="data")

@@ -7,6 +7,7 @@
 <home>/training/          training runs with their checkpoints
 <home>/loops/<id>/        one turn: results of its steps, report, flags, time taken, lock
 <home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
+<home>/ab/<id>/           one A/B comparison: what was asked, rows, result (`cluster/ab_plan.py`)
 <home>/spool/             write-ahead spools of the gateway
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
 <home>/cache/             what can be made or fetched again: compiled training, bases from the hub, fonts of pictures
@@ -84,6 +85,11 @@ class Home:
     def loops(self) -> Path:
         """Turns."""
         return self.root / "loops"
+
+    @property
+    def comparisons(self) -> Path:
+        """A/B comparisons."""
+        return self.root / "ab"
 
     @property
     def runs(self) -> Path:

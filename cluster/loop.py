@@ -37,6 +37,7 @@ from cluster.steps.test_run import run_tests
 from cluster.steps.train import train_candidate
 from cluster.turn import Turn
 from evaluation.gate import GateOutcome
+from evaluation.gate_audit import in_force
 
 
 def run_turn(turn: Turn) -> ReportResult:
@@ -69,8 +70,9 @@ def run_turn(turn: Turn) -> ReportResult:
         verdict = turn.step(
             "compare", lambda t, tick: compare_and_gate(t, tick, base, candidate), CompareResult, base, candidate
         )
+        override = next(iter(turn.ledger.overrides(verdict.decision_id)), None)
         rollout = None
-        if verdict.gate.outcome is GateOutcome.APPROVE:
+        if in_force(verdict.gate.outcome, override) is GateOutcome.APPROVE:
             rollout = turn.step(
                 "rollout",
                 lambda t, tick: roll_out(t, tick, base, candidate),
@@ -88,6 +90,7 @@ def run_turn(turn: Turn) -> ReportResult:
         trained=trained,
         candidate=candidate,
         verdict=verdict,
+        override=override,
         rollout=rollout,
         collected=collected,
     )

@@ -1,7 +1,7 @@
 """Arms on the same scenarios, kept block by block in a folder, so that a comparison that was stopped goes on.
 
-<folder>/compare.jsonl  the rows (`evaluation/pair_rows.py`), whole blocks only
-<folder>/compare.json   which comparison they are of, and what it has taken so far
+<folder>/compare.jsonl       the rows (`evaluation/pair_rows.py`), whole blocks only
+<folder>/compare.state.json  which comparison they are of, and what it has taken so far
 
 Rows of another comparison are not gone on with: it begins anew.
 """
@@ -21,7 +21,7 @@ from evaluation.pairs import Arm, Block, PairOptions, Spent, run_pairs
 from evaluation.records import Example
 from evaluation.scenarios import Scenario
 
-ROWS, STATE = "compare.jsonl", "compare.json"
+ROWS, STATE = "compare.jsonl", "compare.state.json"
 
 
 class PairedRun(NamedTuple):

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from cluster.results import RolloutResult, TurnResults
 from cluster.turn import Turn
 from evaluation.gate import GateOutcome
+from evaluation.gate_audit import in_force
 from evaluation.scenarios import Part
 from training.provenance import environment
 
@@ -36,14 +37,17 @@ class Ending(NamedTuple):
 def ending(results: TurnResults) -> Ending:
     """Return how the turn ended, from the gate's decision and the rollout's."""
     base, candidate, gate = results.base.ref, results.candidate.ref, results.verdict.gate
-    if gate.outcome is GateOutcome.REJECT:
-        return Ending("rejected", REJECTED, f"The gate rejected {candidate}; {base} stays in production.")
-    if gate.outcome is GateOutcome.INCONCLUSIVE or results.rollout is None:
+    outcome = in_force(gate.outcome, results.override)
+    if outcome is GateOutcome.REJECT:
+        who = f"{results.override.by}, against the gate," if results.override else "The gate"
+        return Ending("rejected", REJECTED, f"{who} rejected {candidate}; {base} stays in production.")
+    if outcome is GateOutcome.INCONCLUSIVE or results.rollout is None:
         sentence = f"The gate could not tell whether {candidate} may replace {base}, which stays in production."
         return Ending("inconclusive", INCONCLUSIVE, sentence)
     decision = results.rollout.report.decision
     if decision == "promoted":
-        return Ending("promoted", PROMOTED, f"{candidate} was promoted: it answers in place of {base} now.")
+        against = f" {results.override.by} let it pass against the gate." if results.override else ""
+        return Ending("promoted", PROMOTED, f"{candidate} was promoted: it answers in place of {base} now.{against}")
     if decision == "paused":
         sentence = f"The rollout of {candidate} paused without a decision; {base} stays in production."
         return Ending("paused", INCONCLUSIVE, sentence)
@@ -67,6 +71,7 @@ def build_report(turn: Turn, results: TurnResults) -> Json:
         "held_out_tools": plain(verdict.held_out_tools),
         "kinds": plain(verdict.kinds),
         "gate": _gate(results),
+        "held_out_budget": plain(verdict.held_out),
         "rollout": _rollout(results.rollout),
         "test_run": plain(results.tests),
         "training": plain(results.trained),
@@ -101,7 +106,12 @@ def _versions(results: TurnResults) -> Json:
 
 def _gate(results: TurnResults) -> Json:
     gate = plain(results.verdict.gate)
-    return {"decision": gate.pop("outcome"), **gate}
+    return {
+        "decision": gate.pop("outcome"),
+        "id": results.verdict.decision_id,
+        "override": plain(results.override),
+        **gate,
+    }
 
 
 def _rollout(rollout: RolloutResult | None) -> Json:

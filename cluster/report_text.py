@@ -94,6 +94,8 @@ def print_report(console: Console, report: Json) -> None:
     for rule in report["gate"]["rules"]:
         sign = {"passed": "[green]✓[/]", "failed": "[red]✗[/]"}.get(rule["outcome"], "[yellow]?[/]")
         console.print(f"{sign} {rule['name']}: {rule['reason']}", highlight=False)
+    for line in _warnings(report):
+        console.print(f"[yellow]![/] {line}", highlight=False)
     rollout = report["rollout"]
     console.print(f"rollout: {rollout['decision']}, {rollout['reason']}", highlight=False)
     if rollout["stages"]:
@@ -113,6 +115,18 @@ def print_report(console: Console, report: Json) -> None:
         console.print(stages)
         console.print(f"{rollout['requests']} requests, {rollout['failed_requests']} failed", highlight=False)
     console.print(f"{report['seconds']['total']:.0f} s in all", highlight=False)
+
+
+def _warnings(report: Json) -> Iterator[str]:
+    override = report["gate"].get("override")
+    if override:
+        yield (
+            f"The gate said {report['gate']['decision']}; {override['by']} said {override['outcome']} on"
+            f" {override['at'][:16]}: {override['reason']}"
+        )
+    spent = report.get("held_out_budget")
+    if spent and spent["advice"]:
+        yield f"{spent['sentence']} Needed: {spent['advice']}."
 
 
 def markdown(report: Json) -> str:
@@ -163,6 +177,7 @@ def _gate(report: Json) -> Iterator[str]:
     yield f"## Gate: {gate['decision']}"
     rules = [[r["name"], r["outcome"], r["reason"], r.get("change") or "–"] for r in gate["rules"]]
     yield _table(("rule", "outcome", "reason", "what would change it"), rules)
+    yield from _warnings(report)
 
 
 def _kinds(report: Json) -> Iterator[str]:

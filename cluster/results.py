@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.gate import GateDecision
+from evaluation.held_out import HeldOutBudget
+from evaluation.ledger.records import OverrideRecord
 from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport
@@ -111,6 +113,10 @@ class CompareResult(Record):
     kinds: dict[str, dict[str, Estimate]]
     """Task success by kind of scenario: `base`, `candidate`."""
     gate: GateDecision
+    decision_id: str
+    """Of the gate's decision in the ledger."""
+    held_out: HeldOutBudget | None = None
+    """What the held-out scenarios are worth after so many looks."""
     rows: str
     """Path of `compare.jsonl`."""
 
@@ -152,8 +158,10 @@ class TurnResults(Record):
     trained: TrainResult
     candidate: RegisterResult
     verdict: CompareResult
+    override: OverrideRecord | None = None
+    """A person's word that holds instead of the gate's."""
     rollout: RolloutResult | None
-    """None where the gate did not approve."""
+    """None where the candidate was not approved."""
     collected: CollectResult
 
 

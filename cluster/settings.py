@@ -12,14 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
+from evaluation.folds import fold_of
 from evaluation.gate_policy import GatePolicy, policy_mistakes
 from evaluation.metrics import Metric
 from evaluation.own_metrics import MetricsConfig, all_metrics
 from evaluation.records import Record
+from evaluation.suite import builtin_suites
 from evaluation.templates import SUITES
 from serving.policy import RolloutPolicy
 from training.config import TrainConfig
@@ -42,7 +44,7 @@ class Counts(Record):
 
 
 class RunSettings(Record):
-    """How scenarios are attempted."""
+    """Which scenarios are held out, and how scenarios are attempted."""
 
     concurrency: int = Field(default=256, ge=1)
     """Episodes in flight."""
@@ -54,6 +56,13 @@ class RunSettings(Record):
     """Scenarios that one arm of a comparison runs before the other has its turn."""
     metrics: MetricsConfig = MetricsConfig()
     """Metrics of one's own, beside the built-in ones (`ratchet metrics`)."""
+    fold: str | None = None
+    """`2/5`: hold out the second of five folds of the parts `train` and `held_out`. Flag: `ratchet loop --fold`."""
+
+    @field_validator("fold")
+    @classmethod
+    def _known_fold(cls, fold: str | None) -> str | None:
+        return fold if fold is None else str(fold_of(fold))
 
 
 class EngineSettings(Record):
@@ -155,6 +164,18 @@ class Settings(BaseSettings):
             names = ", ".join(sorted(folder.name for folder in SUITES.iterdir() if folder.is_dir()))
             raise ValueError(f"expected a built-in suite ({names}) or a file of scenarios, found neither at {suite!r}")
         return suite
+
+    @field_validator("run")
+    @classmethod
+    def _has_folds(cls, run: RunSettings, info: ValidationInfo) -> RunSettings:
+        suite = info.data.get("suite")
+        if run.fold is not None and suite is not None and (suite in builtin_suites() or not Path(suite).is_file()):
+            raise ValueError(
+                f"fold: expected a suite that is a file of scenarios, found {suite!r}: templates divide phrasings and"
+                " slot values over the parts, and folds would mix them; such a suite draws as many scenarios as are"
+                " asked for (counts.held_out)"
+            )
+        return run
 
     @field_validator("base")
     @classmethod

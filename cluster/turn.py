@@ -25,6 +25,7 @@ from cluster.home import Home
 from cluster.results import BaseResult, RegisterResult
 from cluster.settings import Settings
 from evaluation.files import atomic_write
+from evaluation.folds import fold_of, folded
 from evaluation.ledger import Ledger
 from evaluation.records import Record, stable_id
 from evaluation.scenarios import Part, Scenario
@@ -83,9 +84,13 @@ class Turn:
         return self.settings.seed + DRAWS_APART * (int(number) - 1 if number.isdecimal() else 0)
 
     def suite(self) -> Suite:
-        """Return the turn's scenarios: the home's split, this turn's values."""
+        """Return the turn's scenarios: the home's split, this turn's values; where a fold is asked for, held out by it.
+
+        Raises `SuiteError`, and `FoldError` where the suite cannot be divided into so many.
+        """
         if self._suite is None:
-            self._suite = self._drawn(self.draw)
+            drawn, fold = self._drawn(self.draw), self.settings.run.fold
+            self._suite = drawn if fold is None else folded(drawn, fold_of(fold))
         return self._suite
 
     def live(self, block: int) -> tuple[Scenario, ...]:

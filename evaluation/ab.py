@@ -189,7 +189,7 @@ def judged(name: str, compared: MetricComparison, question: Question, *, p_holm:
     significant = p_holm is not None and p_holm < question.alpha
     if side is Conclusion.BETTER and significant:
         conclusion = Conclusion.BETTER
-    elif compared.identical or within_margin(compared, question.margin):
+    elif within_margin(compared, question.margin):
         conclusion = Conclusion.EQUAL
     elif side is Conclusion.WORSE and significant:
         conclusion = Conclusion.WORSE
@@ -227,21 +227,24 @@ def _further(compared: MetricComparison, question: Question) -> int | None:
     return min((way for way in ways if way is not None), default=None)
 
 
-def figure_text(estimate: Estimate, metric: Metric, *, signed: bool = False) -> str:
-    """Return a figure as sentences have it: shares in points, others in their unit."""
+def figure_text(estimate: Estimate, metric: Metric, *, signed: bool = False, bare: bool = False) -> str:
+    """Return a figure as sentences have it: shares in percent, their differences in points; `bare`: without units."""
     if estimate.value is None:
         return "not measured"
-    scale, unit = (100.0, " points" if signed else "%") if metric.unit == "share" else (metric.scale, "")
-    shown = [
-        _number(part * scale, signed) for part in (estimate.value, estimate.low, estimate.high) if part is not None
-    ]
+    share = metric.unit == "share"
+    scale = 100.0 if share else metric.scale
+    ends = (estimate.value, estimate.low, estimate.high)
+    shown = [_number(part * scale, signed, share) for part in ends if part is not None]
+    unit = "" if bare or not share else " points" if signed else "%"
     inside = f" [{shown[1]}, {shown[2]}]" if len(shown) == 3 else ""
     return f"{shown[0]}{unit}{inside}"
 
 
-def _number(value: float, signed: bool) -> str:
+def _number(value: float, signed: bool, share: bool) -> str:
     sign = "+" if signed else ""
-    return f"{value:{sign}.1f}" if 1 <= abs(value) < 1000 else f"{value:{sign}.3g}"
+    plain = share or value == 0 or 1 <= abs(value) < 1000
+    # What rounds to nothing has no sign.
+    return f"{value:{sign}.1f}".replace("-0.0", "+0.0" if signed else "0.0") if plain else f"{value:{sign}.3g}"
 
 
 _SAYS = {

@@ -37,8 +37,6 @@ from evaluation.stats.quantiles import (
 Codes = NDArray[np.int64]
 
 HELD_OUT_TOOL = "held_out_tool"
-REGRESSION = "regression"
-"""Tag of pinned scenarios in a suite: a candidate that fails one is rejected."""
 NO_TOOL = "no tool"
 
 
@@ -294,9 +292,10 @@ def paired_values(
 
 
 def slice_names(row: PairRow) -> list[str]:
-    """Return the slices that a scenario lies in."""
+    """Return the slices that a scenario lies in; tags that repeat kind or tool are none of their own."""
     tools = {call.name for call in row.expected_calls} or {NO_TOOL}
-    return [f"kind:{row.kind}", *(f"tool:{name}" for name in sorted(tools)), *(f"tag:{tag}" for tag in row.tags)]
+    tags = [tag for tag in row.tags if tag != row.kind.value and not tag.startswith("tool:")]
+    return [f"kind:{row.kind}", *(f"tool:{name}" for name in sorted(tools)), *(f"tag:{tag}" for tag in tags)]
 
 
 def _slices(

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from evaluation.compare import REGRESSION, Comparison, MetricComparison, SliceFigures
+from evaluation.compare import Comparison, MetricComparison, SliceFigures
 from evaluation.gate_policy import GatePolicy, MetricLimit, Severity
 from evaluation.metrics import Direction
 from evaluation.pair_rows import PairRow
 from evaluation.records import Record
+from evaluation.regression import REGRESSION, RegressionRun
 from evaluation.stats.intervals import Estimate
 from evaluation.stats.paired import holm, needed_pairs
 
@@ -50,6 +51,13 @@ def pinned(rows: Iterable[PairRow], candidate: str = "candidate") -> RegressionE
             if row.arm == candidate:
                 passed[row.scenario_id] = known is not False and row.success is True
     return RegressionEvidence(passed=passed)
+
+
+def regression_evidence(run: RegressionRun, suite: RegressionEvidence) -> RegressionEvidence:
+    """Return what pinned scenarios say, those that a suite tags itself (`pinned`) included."""
+    apart = {name: outcome.passed for name, outcome in run.quarantined.items()}
+    deciding = {name: value for name, value in (suite.passed | run.passed).items() if name not in apart}
+    return RegressionEvidence(passed=deciding, quarantined=apart)
 
 
 class RuleResult(Record):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from evaluation.ledger.records import LookRecord, Observation
+from evaluation.ledger.records import Observation
 from evaluation.records import stable_id
 from evaluation.stats.intervals import Estimate
 
@@ -43,15 +43,3 @@ def observations(subject: str, figures: Mapping[str, Estimate], seen: Seen) -> l
         for metric, one in figures.items()
         if one.value is not None
     ]
-
-
-def look_at(digest: str, subject: str, seen: Seen) -> LookRecord:
-    """Return the record of one use of the held-out scenarios that `digest` stands for."""
-    return LookRecord(
-        id=stable_id(digest, seen.origin, seen.origin_id), digest=digest, kind=seen.origin, subject=subject, at=seen.at
-    )
-
-
-def scenarios_digest(digests: Mapping[str, str]) -> str:
-    """Return an id of a set of scenarios, whatever their order: by id, the scenario's own digest."""
-    return stable_id(sorted(digests.items()))

@@ -24,16 +24,21 @@ INTERRUPTED = 130
 
 OURS = frozenset(
     {
+        "ABError",
         "CheckpointError",
         "ClientError",
         "DiskError",
         "EngineClosed",
+        "FoldError",
         "HeldOutOverlap",
         "HomeError",
         "LeaseHeld",
         "LedgerError",
         "ModelError",
         "ModelFolderError",
+        "OverrideError",
+        "PinError",
+        "PolicyError",
         "PortTaken",
         "RecordingError",
         "RegistryError",

@@ -36,6 +36,9 @@ PORT_S = 15.0
 def loop(
     seed: Annotated[int | None, typer.Option(help="Redraws values, split, data order and users.")] = None,
     suite: Annotated[str | None, typer.Option(help="Built-in suite, or a file of scenarios.")] = None,
+    fold: Annotated[
+        str | None, typer.Option(help="`2/5`: hold out the second of five folds of a file's scenarios.")
+    ] = None,
     base: Annotated[str | None, typer.Option(help="`tiny`, a model folder or a Hugging Face id.")] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with the turn of this id.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
@@ -50,7 +53,7 @@ def loop(
     Example: ratchet loop --seed 7
     """
     begun = time.monotonic()
-    flags = {"seed": seed, "suite": suite, "base": base, "serve.port": port, "home": home}
+    flags = {"seed": seed, "suite": suite, "run.fold": fold, "base": base, "serve.port": port, "home": home}
     given = {key: str(value) for key, value in flags.items() if value is not None}
     with said():
         from cluster.turns import alone, begin, keep_flags, resume_command

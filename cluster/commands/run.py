@@ -107,6 +107,7 @@ def run(
                 console(as_json).print(f"Note: {note}", highlight=False, markup=False, soft_wrap=True)
             again = resume_command(one.plan.id, home, config)
             end, skipped = _carried_out(at, one, work, again, collect=collect, as_json=as_json)
+            _count_look(at, one, work, as_json=as_json)
     _say(one, end, skipped, again, as_json=as_json, currency=work.model.prices.currency)
     if _never_answered(end):
         error = next((f.message for kept in one.attempts() for f in kept.episode.failures), "no error was recorded")
@@ -157,7 +158,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     part = given.get("part", PartChoice.HELD_OUT)
     chosen = None if part is PartChoice.ALL else part.value
     path = Path(settings.suite)
-    scenarios = _scenarios(at, chosen, tuple(given.get("tag", ())), given.get("limit"))
+    scenarios = scenarios_of(at, chosen, tuple(given.get("tag", ())), given.get("limit"))
     return RunPlan(
         id=f"run-{stable_id(now, name)[:10]}",
         suite=str(path.resolve()) if path.exists() else settings.suite,
@@ -182,14 +183,17 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     )
 
 
-def _scenarios(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
-    """Return the scenarios of a run. Raises `SuiteError` where there is none."""
+def scenarios_of(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
+    """Return the scenarios of a run. Raises `SuiteError` where there is none, and `FoldError`."""
+    from evaluation.folds import fold_of, folded
     from evaluation.suite import SuiteError, load
 
     settings = at.settings
     split = int(at.ledger.set_once(f"split_seed/{settings.suite}", str(settings.seed)))
     counts = {Part(name): n for name, n in settings.counts.model_dump().items()}
     suite = load(settings.suite, seed=settings.seed, split_seed=split, counts=counts)
+    if settings.run.fold is not None:
+        suite = folded(suite, fold_of(settings.run.fold))
     every = suite.scenarios if part is None else suite.part(Part(part))
     found = tuple(one for one in every if not tags or set(tags) & set(one.tags))[:limit]
     if not found:
@@ -212,7 +216,7 @@ def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
     spec = model_spec(at, plan.model, options)
     user = model_spec(at, plan.user_model, _of_user(options, plan.user_model)) if plan.user_model is not None else None
     run_options(plan, concurrency, spec.prices, None)
-    return Work(_scenarios(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
+    return Work(scenarios_of(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
 
 
 def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
@@ -262,6 +266,18 @@ def _carried_out(at: Opened, run: Run, work: Work, again: str, *, collect: bool,
         out.print(f"Stopped: {kept} of {run.plan.total} attempts are kept.", highlight=False)
         out.print(Text.assemble("Go on with: ", (again, "bold")), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _count_look(at: Opened, run: Run, work: Work, *, as_json: bool) -> None:
+    """Count that held-out scenarios were looked at, the same model on them once; warn where it was often."""
+    from cluster.looks import looked, warning
+
+    held_out = [scenario for scenario in work.scenarios if scenario.part is Part.HELD_OUT]
+    if held_out:
+        name = run.plan.model_name
+        spent = looked(at.ledger, at.settings, held_out, kind="test", subject=name, origin=name)
+        if told := warning(spent):
+            console(as_json).print(f"Note: {told}", highlight=False, soft_wrap=True)
 
 
 def _say(run: Run, end: RunEnd, skipped: int, again: str, *, as_json: bool, currency: str) -> None:

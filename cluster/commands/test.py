@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster.commands import imports, runs
+from cluster.commands import flaky, imports, pins, runs
 from cluster.commands.agents import agents
 from cluster.commands.common import JsonFlag, console, print_json, said
 from cluster.commands.generate import generate
@@ -29,6 +29,11 @@ app.command("list")(runs.list_runs)
 app.command()(runs.show)
 app.command()(runs.diff)
 app.command()(runs.export)
+app.command()(pins.pin)
+app.command("pins")(pins.pins)
+app.command()(pins.unpin)
+app.command()(flaky.flaky)
+app.command()(flaky.looks)
 
 
 @app.command()

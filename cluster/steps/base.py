@@ -1,7 +1,8 @@
 """Step 2: what the turn starts from. The champion where there is one; else the configured base becomes version 1.
 
 A base that is asked for by name (flag, variable, settings file) and is not the one that the champion descends from is
-refused: the turn would train another model than it was told to.
+refused: the turn would train another model than it was told to. So is a champion that was trained, where a fold is held
+out: it may have learnt from other folds, and from this one.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def find_base(turn: Turn, tick: Tick) -> BaseResult:
     champion = turn.ledger.champion(settings.model)
     if champion is not None and "base" in settings.model_fields_set:
         _require_descent(settings.base, registry.resolve(champion), registry)
+    if champion is not None and settings.run.fold is not None:
+        _require_untrained(registry.resolve(champion), settings.run.fold)
     make_way(turn)
     if champion is None:
         meta = VersionMeta(parent=settings.base, environment=environment(), loop=turn.id, recipe="base")
@@ -109,6 +112,14 @@ def _require_descent(base: str, champion: ModelVersion, registry: Registry) -> N
         raise TurnError(
             f"--base: expected {root.meta.parent or root.ref}, which the champion {champion.ref} descends from, or no"
             f" base at all, found {base!r}; for another base use another --home or another `model` name"
+        )
+
+
+def _require_untrained(champion: ModelVersion, fold: str) -> None:
+    if champion.meta.recipe != "base":
+        raise TurnError(
+            f"--fold: expected a base that was trained on no other fold, found the champion {champion.ref}, which may"
+            f" have learnt from scenarios that fold {fold} holds out; give each fold a --home of its own"
         )
 
 

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
+from cluster.looks import looked
 from cluster.pairing import ROWS, Watch, run_arms
 from cluster.results import BaseResult, CompareResult, RegisterResult
 from cluster.turn import Tick, Turn
 from evaluation.compare import HELD_OUT_TOOL, Comparison, summarise
 from evaluation.engines.client import LocalModel
 from evaluation.gate import judge
-from evaluation.gate_rules import pinned
-from evaluation.ledger import DecisionRecord
+from evaluation.gate_rules import RegressionEvidence, pinned, regression_evidence
+from evaluation.held_out import HeldOutBudget, held_out_digest
+from evaluation.ledger import DecisionRecord, PinRecord
 from evaluation.ledger.store import utc_now
 from evaluation.models import Sampling
-from evaluation.observed import Seen, look_at, observations, scenarios_digest
+from evaluation.observed import Seen, observations
 from evaluation.pair_rows import PairRow
 from evaluation.pairs import Arm, PairOptions
 from evaluation.records import stable_id
+from evaluation.regression import PinAttempt, pinned_scenarios, regression_run
 from evaluation.scenarios import Part
 from evaluation.stats.intervals import Estimate
 
 
 def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> CompareResult:
     """Return the comparison and the gate's decision; both stand in the ledger before this returns."""
-    rows = _run(turn, tick, base, candidate)
+    rows, regression = _run(turn, tick, base, candidate)
     policy, metrics = turn.settings.gate, turn.settings.all_metrics()
     comparison = summarise(rows, alpha=policy.alpha, metrics=metrics)
-    gate = judge(comparison, policy, pinned(rows), metrics=metrics)
+    gate = judge(comparison, policy, regression, metrics=metrics)
     now = utc_now()
-    _remember(turn, comparison, {"base": base.ref, "candidate": candidate.ref})
+    spent = _remember(turn, comparison, {"base": base.ref, "candidate": candidate.ref})
+    decision_id = stable_id(turn.id, gate.rows_hash, gate.policy_hash)
     turn.ledger.record_decision(
         DecisionRecord(
-            id=stable_id(turn.id, gate.rows_hash, gate.policy_hash),
+            id=decision_id,
             subject=candidate.ref,
             outcome=gate.outcome,
             evidence=gate.model_dump(mode="json") | _inputs(turn, base, candidate),
@@ -47,6 +54,8 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
         held_out_tools=_slice(comparison, f"tag:{HELD_OUT_TOOL}"),
         kinds=_kinds(comparison),
         gate=gate,
+        decision_id=decision_id,
+        held_out=spent,
         rows=str(turn.folder / ROWS),
     )
 
@@ -67,17 +76,23 @@ def _inputs(turn: Turn, base: BaseResult, candidate: RegisterResult) -> dict[str
     }
 
 
-def _remember(turn: Turn, comparison: Comparison, refs: dict[str, str]) -> None:
-    """Write both arms' figures, and that the held-out scenarios were looked at."""
-    held_out = {scenario.id: scenario.digest() for scenario in turn.suite().part(Part.HELD_OUT)}
-    digest, now = scenarios_digest(held_out), utc_now()
-    seen = Seen("compare", f"{turn.id}/{comparison.rows_hash}", digest, now)
+def _remember(turn: Turn, comparison: Comparison, refs: dict[str, str]) -> HeldOutBudget:
+    """Write both arms' figures, and that the held-out scenarios were looked at; return what those are worth by now."""
+    held_out = turn.suite().part(Part.HELD_OUT)
+    origin = f"{turn.id}/{comparison.rows_hash}"
+    seen = Seen("compare", origin, held_out_digest(held_out), utc_now())
     found = {"base": comparison.base, "candidate": comparison.candidate}
     turn.ledger.observe([one for arm, ref in refs.items() for one in observations(ref, found[arm], seen)])
-    turn.ledger.look(look_at(digest, refs["candidate"], seen))
+    return looked(turn.ledger, turn.settings, held_out, kind="compare", subject=refs["candidate"], origin=origin)
 
 
-def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> list[PairRow]:
+class _Attempted(NamedTuple):
+    rows: list[PairRow]
+    """Of both arms, on the held-out scenarios."""
+    regression: RegressionEvidence
+
+
+def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> _Attempted:
     settings = turn.settings
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     engine = settings.engine.build(alone=True)
@@ -90,18 +105,36 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
         right = Counter(row.arm for row in rows if row.success)
         tick(done, total, f"{right['base']} against {right['candidate']} right")
 
+    held_out, run_id = turn.suite().part(Part.HELD_OUT), turn.run_id("compare", base, candidate)
+    options = PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics())
+    arms = {name: Arm(model, sampling) for name, model in models.items()}
+    watch = Watch(turn.ledger.add_examples, tell)
     try:
-        return run_arms(
-            turn.folder,
-            turn.suite().part(Part.HELD_OUT),
-            {name: Arm(model, sampling) for name, model in models.items()},
-            run_id=turn.run_id("compare", base, candidate),
-            options=PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics()),
-            watch=Watch(turn.ledger.add_examples, tell),
+        rows = run_arms(turn.folder, held_out, arms, run_id=run_id, options=options, watch=watch).rows
+        pins = turn.ledger.pins()
+        extra = pinned_scenarios(pins, beside=held_out)
+        # Apart from the others: what was pinned because it failed once is no sample, and belongs into no figure.
+        apart = run_arms(
+            turn.folder / "pinned",
+            extra,
+            {"candidate": arms["candidate"]},
+            run_id=f"{run_id}/pinned",
+            options=replace(options, timed=0),
+            watch=Watch(turn.ledger.add_examples, lambda rows, done, total: None),
         ).rows
     finally:
         for model in models.values():
             model.close()
+    return _Attempted(rows, _regression(pins, rows, apart))
+
+
+def _regression(pins: Sequence[PinRecord], rows: Sequence[PairRow], apart: Sequence[PairRow]) -> RegressionEvidence:
+    """Return how the candidate did on pinned scenarios; one whose text changed since counts as it was pinned."""
+    separate = {row.scenario_id for row in apart}
+    own = [row for row in rows if row.arm == "candidate" and row.scenario_id not in separate]
+    attempts = [PinAttempt(row.scenario_id, row.success) for row in (*own, *apart)]
+    suite = pinned([row for row in rows if row.scenario_id not in separate])
+    return regression_evidence(regression_run(pins, attempts), suite)
 
 
 def _differences(comparison: Comparison) -> dict[str, Estimate]:

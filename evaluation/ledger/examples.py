@@ -67,6 +67,12 @@ class Examples(Part):
         with self._database.read() as connection:
             return set(connection.scalars(select(ExampleRow.id).where(ExampleRow.run_id == run_id)))
 
+    def run_ids(self, beginning: str = "") -> tuple[str, ...]:
+        """Return the ids, beginning so, of the runs that the ledger has examples of, in order."""
+        query = select(ExampleRow.run_id).where(ExampleRow.run_id.startswith(beginning, autoescape=True)).distinct()
+        with self._database.read() as connection:
+            return tuple(sorted(run_id for run_id in connection.scalars(query) if run_id is not None))
+
     def add_feedback(self, feedback: Feedback) -> bool:
         """Write the feedback; return False where its id is known already.
 

@@ -31,7 +31,7 @@ def test_all_commands_are_there() -> None:
         "loop", "serve", "doctor", "test run", "test check", "test import bfcl",
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
-        "test generate", "test agents",
+        "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",
         "protocol check", "protocol list", "protocol show", "data list", "data show",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip

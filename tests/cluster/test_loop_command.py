@@ -95,3 +95,14 @@ def test_a_turn_whose_rollout_is_over_needs_no_port(turns: list[Turn], tmp_path:
     (tmp_path / "loops/t001/collect.json").write_text("{}")
     with socket.create_server(("127.0.0.1", int(port))):
         assert loop("--home", str(tmp_path), "--resume", "t001").exit_code == 130
+
+
+def test_a_fold_is_asked_for_by_its_flag_and_kept(turns: list[Turn], tmp_path: Path, port: str) -> None:
+    suite = tmp_path / "mine.jsonl"
+    suite.touch()
+    home = ("--home", str(tmp_path / "home"))
+    assert loop(*home, "--port", port, "--suite", str(suite), "--fold", "2/5").exit_code == 130
+    assert loop("--resume", "t001", *home).exit_code == 130
+    assert [turn.settings.run.fold for turn in turns] == ["2/5", "2/5"]
+    assert "expected a fold such as 2/5" in loop(*home, "--fold", "5").stderr
+    assert "expected a suite that is a file of scenarios, found 'tools'" in loop(*home, "--fold", "2/5").stderr

@@ -103,6 +103,8 @@ def test_every_mistake_is_told_at_once_with_its_key_and_place() -> None:
         ("train: 5\n", "train (given.yaml): expected "),
         ("suite: nowhere\n", "suite (given.yaml): expected a built-in suite ("),
         ("train: {recipe: scratch}\n", "train (given.yaml): recipe: expected lora or full, found scratch"),
+        ("run: {fold: 6/5}\n", "run.fold (given.yaml): expected a fold such as 2/5 (from 1/5 to 5/5), found '6/5'"),
+        ("run: {fold: 2/5}\n", "run (given.yaml): fold: expected a suite that is a file of scenarios, found 'tools'"),
         ("base: ./nowhere\n", "base (given.yaml): expected `tiny`, a folder or a Hugging Face id"),
         (
             "stores: {ledger_url: 'mysql://x'}\n",

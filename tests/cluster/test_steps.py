@@ -74,3 +74,19 @@ def test_a_new_turn_keeps_what_may_be_gone_back_to(tmp_path: Path) -> None:
     assert (first.is_champion, again.ref, again.is_champion) == (False, "agent:2", True)
     assert made.registry.aliases("agent") == {"champion": 2, "previous": 1}
     made.ledger.close()
+
+
+def test_a_fold_begins_from_a_base_that_was_trained_on_no_other(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text("")
+    base = str(model(tmp_path / "base"))
+    made = turn(tmp_path, base=base, suite=str(suite), **{"run.fold": "1/2"})
+    first = find_base(made, lambda *_: None)
+    assert find_base(made, lambda *_: None).ref == first.ref
+    trained = made.registry.register("agent", model(tmp_path / "better", 2.0), VersionMeta(parent=first.ref))
+    made.ledger.set_champion("agent", trained.ref)
+    with pytest.raises(
+        TurnError, match=r"found the champion agent:2, which may have learnt .* give each fold a --home"
+    ):
+        find_base(made, lambda *_: None)
+    made.ledger.close()

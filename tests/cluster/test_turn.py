@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.steps.suite import draw_suite
 from cluster.turn import Tick, Turn
 from evaluation.records import Record
+from evaluation.scenarios import Part
 from tests.cluster.making import turn
 from tests.cluster.test_steps import BASE
 
@@ -139,3 +141,19 @@ def test_a_run_has_another_id_wherever_its_episodes_would_be_others(tmp_path: Pa
     assert made[0].run_id("compare", BASE, better) != made[0].run_id("compare", BASE, BASE)
     for one in made:
         one.ledger.close()
+
+
+def test_a_turn_of_a_fold_holds_it_out(tmp_path: Path) -> None:
+    path, held_out = tmp_path / "suite.jsonl", list[str]()
+    parts = ["train", "held_out", "live", "train"]
+    rows = [{"id": f"s{i}", "group": f"g{i}", "part": parts[i % 4], "query": f"Weather in {i}?"} for i in range(24)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = [turn(tmp_path, suite=str(path), **{"run.fold": f"{number}/5"}) for number in range(1, 6)]
+    for one in made:
+        result = draw_suite(one, lambda *_: None)
+        assert result.counts["held_out"] in (3, 4)
+        assert (result.counts["live"], result.name[:12]) == (6, "suite, fold ")
+        held_out += [scenario.id for scenario in one.suite().part(Part.HELD_OUT)]
+        one.ledger.close()
+    assert sorted(held_out) == sorted(f"s{i}" for i in range(24) if i % 4 != 2)
+    assert len({one.inputs_key() for one in made}) == 5

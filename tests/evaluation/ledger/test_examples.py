@@ -117,3 +117,12 @@ def test_threads_write_together(ledger: Ledger) -> None:
         new = threads.map(lambda n: ledger.add_examples([example(n // 2), example(100 + n)]), range(40))
         assert sum(new) == 60
     assert ledger.count() == 60
+
+
+def test_the_runs_whose_ids_begin_so(ledger: Ledger) -> None:
+    ledger.add_examples(
+        [example(n, run_id=run) for n, run in enumerate(("t1/b", "t1/a", "t1/a", "t2/a", None, "t_/a"))]
+    )
+    assert ledger.run_ids("t1/") == ("t1/a", "t1/b")
+    assert ledger.run_ids("t_") == ("t_/a",)  # a sign of LIKE counts as itself
+    assert ledger.run_ids() == ("t1/a", "t1/b", "t2/a", "t_/a")
