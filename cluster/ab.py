@@ -32,7 +32,6 @@ from evaluation.observed import Seen, observations
 from evaluation.outcomes import outcome_of_episode
 from evaluation.pair_rows import PairRow
 from evaluation.pairs import Arm, PairOptions, Spent, pair_row
-from evaluation.pricing import PriceTable
 from evaluation.records import Record
 from evaluation.scenarios import Part, Scenario
 from evaluation.tools.outside import Reach
@@ -85,7 +84,7 @@ def carry_out(
                for arm in primary}  # fmt: skip
         return all(decided(_of(rows, control, arm), one[arm], plan.question, work.metrics) for arm in primary)
 
-    with _arms(plan, work.sources) as arms:
+    with _arms(plan, work) as arms:
         run = run_arms(
             folder,
             work.scenarios,
@@ -111,21 +110,22 @@ def _asked(plan: ABPlan, metrics: Metrics) -> Metrics:
 
 
 @contextmanager
-def _arms(plan: ABPlan, sources: Mapping[str, ModelSource]) -> Iterator[dict[str, Arm]]:
+def _arms(plan: ABPlan, work: ABWork) -> Iterator[dict[str, Arm]]:
     """Open each client once and give the arms."""
     with ExitStack() as stack:
-        opened: dict[ModelSource, ModelClient] = {}
+        opened: dict[tuple[str, str], ModelClient] = {}
         arms = {}
         for arm in plan.arms:
-            source = sources[arm.label]
-            if source not in opened:
-                opened[source] = stack.enter_context(source.client())
+            source = work.sources[arm.label]
+            key = (arm.model, arm.client.model_dump_json())
+            if key not in opened:
+                opened[key] = stack.enter_context(source.client())
             arms[arm.label] = Arm(
-                encoded(opened[source], arm.protocol),
+                encoded(opened[key], arm.protocol),
                 Sampling(arm.temperature, arm.max_tokens, plan.seed),
                 agent_named(arm.agent),
                 arm.system,
-                scales=Scales(prices=source.prices),
+                scales=Scales(prices=source.prices, quality=work.settings.quality),
             )
         yield arms
 
@@ -181,7 +181,7 @@ def _kept(
 _MUST_AGREE = {"suite_digest": "scenarios", "seed": "seed", "attempts": "attempts", "max_tokens": "most output tokens"}
 
 
-def rows_of_runs(runs: Sequence[Run], labels: Sequence[str], prices: PriceTable, metrics: Metrics) -> list[PairRow]:
+def rows_of_runs(runs: Sequence[Run], labels: Sequence[str], scales: Scales, metrics: Metrics) -> list[PairRow]:
     """Return the rows of kept test runs. Raises `ABError` naming what differs where they cannot be compared."""
     first = runs[0].plan
     differs = [
@@ -198,7 +198,7 @@ def rows_of_runs(runs: Sequence[Run], labels: Sequence[str], prices: PriceTable,
     return [
         pair_row(
             one.scenario,
-            outcome_of_episode(one.scenario, one.episode, one.validations, prices),
+            outcome_of_episode(one.scenario, one.episode, one.validations, scales),
             arm=label,
             attempt=one.episode.attempt,
             metrics=metrics,

@@ -20,10 +20,10 @@ from cluster.report_text import scale_of, show, title_of
 from cluster.run_text import plain
 from cluster.runs import Run
 from evaluation.compare import Comparison, summarise
+from evaluation.examples import Scales
 from evaluation.outcomes import outcome_of_episode
 from evaluation.pair_rows import PairRow
 from evaluation.pairs import LATENCY, pair_row
-from evaluation.pricing import PriceTable
 from evaluation.run_folder import Attempted
 
 A, B = "a", "b"
@@ -53,9 +53,9 @@ class RunDiff(NamedTuple):
     only_second: int
 
 
-def diff(first: Run, second: Run, prices: PriceTable) -> RunDiff:
+def diff(first: Run, second: Run, scales: Scales) -> RunDiff:
     """Compare two runs. Raises `RunFolderError` where a run cannot be read."""
-    rows = [*_rows(first, A, prices), *_rows(second, B, prices)]
+    rows = [*_rows(first, A, scales), *_rows(second, B, scales)]
     shares: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     kinds = {row.scenario_id: row.kind.value for row in rows}
     for row in rows:
@@ -80,12 +80,12 @@ def _share(successes: list[bool]) -> float:
     return sum(successes) / len(successes)
 
 
-def _rows(run: Run, arm: str, prices: PriceTable) -> Iterator[PairRow]:
-    return (_row(one, arm, prices) for one in run.attempts())
+def _rows(run: Run, arm: str, scales: Scales) -> Iterator[PairRow]:
+    return (_row(one, arm, scales) for one in run.attempts())
 
 
-def _row(one: Attempted, arm: str, prices: PriceTable) -> PairRow:
-    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, prices)
+def _row(one: Attempted, arm: str, scales: Scales) -> PairRow:
+    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, scales)
     row = pair_row(one.scenario, outcome, arm=arm, attempt=one.episode.attempt)
     return _untimed(row)
 

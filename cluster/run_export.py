@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cluster.episode_view import View, view
 from cluster.run_html import page
 from cluster.runs import Run
+from evaluation.examples import Scales
 from evaluation.files import writing
 from evaluation.records import StopReason
 from evaluation.run_folder import count_attempts
@@ -37,9 +38,9 @@ FORMAT_OF = {".xml": Format.JUNIT, ".html": Format.HTML, ".htm": Format.HTML, ".
 """The format that a file's name tells."""
 
 
-def export(run: Run, kind: Format, out: Path) -> int:
+def export(run: Run, kind: Format, out: Path, scales: Scales) -> int:
     """Write the run to `out` and return how many attempts that are. Raises `DiskError` and `RunFolderError`."""
-    lines = {Format.JUNIT: junit, Format.HTML: page, Format.JSONL: _jsonl}[kind](run)
+    lines = page(run, scales) if kind is Format.HTML else {Format.JUNIT: junit, Format.JSONL: _jsonl}[kind](run)
     part = out.with_name(f".{out.name}.part")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from cluster.episode_view import Block, View, view
 from cluster.report_text import scale_of, show, title_of
 from cluster.runs import Run
-from evaluation.pricing import load_prices
+from evaluation.examples import Scales
 
 _STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b7f3b;--faint:#6b7280;--line:#8884;--call:#8a5a00}
@@ -44,8 +44,8 @@ form.addEventListener('input',filter);form.addEventListener('submit',e=>e.preven
 _SIGNS = {"passed": "✓", "failed": "✗", "not judged": "?"}
 
 
-def page(run: Run) -> Iterator[str]:
-    """Yield the page, piece by piece. Raises `RunFolderError`."""
+def page(run: Run, scales: Scales) -> Iterator[str]:
+    """Yield the page, piece by piece; `scales` are for a run that has not ended. Raises `RunFolderError`."""
     plan = run.plan
     title = escape(f"{plan.model_name} on {Path(plan.suite).stem} · {plan.id}")
     policy = f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
@@ -54,7 +54,7 @@ def page(run: Run) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-    yield from _figures(run)
+    yield from _figures(run, scales)
     views = [view(one) for one in run.in_order()]
     yield from _form(views)
     for one in views:
@@ -66,8 +66,8 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _figures(run: Run) -> Iterator[str]:
-    plan, figures = run.plan, run.figures(load_prices())
+def _figures(run: Run, scales: Scales) -> Iterator[str]:
+    plan, figures = run.plan, run.figures(scales)
     each = f", {plan.attempts} attempts each" if plan.attempts > 1 else ""
     facts = f"{plan.part or 'all parts'}, agent {plan.agent}, seed {plan.seed}, {plan.started_at:%Y-%m-%d %H:%M} UTC"
     state = f"{figures.attempts} of {plan.total} attempts, {run.state.value}"

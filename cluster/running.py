@@ -30,6 +30,7 @@ from evaluation.protocols.adherence import SuiteAdherence, adherence, suite_adhe
 from evaluation.protocols.codec import Codec
 from evaluation.protocols.endpoint import EncodedModel
 from evaluation.protocols.load import load_protocol
+from evaluation.quality import QualityConfig
 from evaluation.records import stable_id
 from evaluation.run import Here, Maker, Progress, RunOptions, collect, run_attempts
 from evaluation.run_folder import RunFile, RunFolderError
@@ -77,6 +78,7 @@ class Work:
     model: ModelSource
     user_model: ModelSource | None = None
     concurrency: int = 256
+    quality: QualityConfig = field(default_factory=QualityConfig)
     budget: float | None = None
     """What the whole run may cost, what it cost before included."""
     sync: bool = False
@@ -85,6 +87,11 @@ class Work:
     """What tools may reach outside this process."""
     spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
     """Gives what makes the attempts elsewhere; None: they are made in this process."""
+
+    @property
+    def scales(self) -> Scales:
+        """What turns tokens, texts and verdicts into figures."""
+        return Scales(prices=self.model.prices, quality=self.quality)
 
 
 def start(runs: Path, ledger: Ledger, plan: RunPlan) -> Run:
@@ -127,7 +134,7 @@ def carry_out(run: Run, work: Work, ledger: Ledger, on_progress: Callable[[Progr
     state = RunState.STOPPED
     with RunFile(run.folder, sync=work.sync) as file:
         for one in run.attempts():
-            count(tally, one, work.model.prices)
+            count(tally, one, work.scales)
             known.add(one.episode.id)
         # A kill from here on leaves a run without an end, which is what it then is.
         (run.folder / "end.json").unlink(missing_ok=True)
@@ -155,7 +162,7 @@ def _attempt_missing(
     if len(known) >= plan.total:
         return False
     options = run_options(plan, work.concurrency, work.model.prices, work.budget)
-    options = replace(options, limits=Limits(reach=work.reach))
+    options = replace(options, limits=Limits(reach=work.reach), scales=work.scales)
     with ExitStack() as stack:
         if work.spread is not None:
             maker = stack.enter_context(work.spread(plan, work))
@@ -270,6 +277,6 @@ def _row(ledger: Ledger, plan: RunPlan) -> None:
 def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -> None:
     counts = {"attempts": end.figures.attempts}
     if keep:
-        collect(run.attempts(), ledger, run_id=run.plan.id, scales=Scales(prices=work.model.prices))
+        collect(run.attempts(), ledger, run_id=run.plan.id, scales=work.scales)
         counts["examples"] = len(ledger.example_ids(run.plan.id))
     ledger.finish_run(run.plan.id, _STATUS[end.state], counts)

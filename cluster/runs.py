@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 from pydantic import Field, ValidationError
 
 from evaluation.clients.resolve import ClientOptions
+from evaluation.examples import Scales
 from evaluation.figures import RunFigures, Tally
 from evaluation.files import atomic_write
 from evaluation.outcomes import outcome_of_episode
-from evaluation.pricing import PriceTable
 from evaluation.protocols.adherence import SuiteAdherence
 from evaluation.records import Record
 from evaluation.run_folder import Attempted, RunFolderError, is_written, read_attempts
@@ -116,19 +116,19 @@ class Run(NamedTuple):
         """Return what it has kept in the order of the scenarios. Raises `RunFolderError`."""
         return sorted(self.attempts(), key=lambda one: one.order)
 
-    def figures(self, prices: PriceTable) -> RunFigures:
+    def figures(self, scales: Scales) -> RunFigures:
         """Return the figures: those at its end, or of what is there where it has none. Raises `RunFolderError`."""
         if self.end is not None and self.state is not RunState.RUNNING:
             return self.end.figures
         tally = Tally(self.plan.attempts)
         for one in self.attempts():
-            count(tally, one, prices)
+            count(tally, one, scales)
         return tally.figures()
 
 
-def count(tally: Tally, one: Attempted, prices: PriceTable) -> None:
+def count(tally: Tally, one: Attempted, scales: Scales) -> None:
     """Count one attempt that was kept."""
-    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, prices)
+    outcome = outcome_of_episode(one.scenario, one.episode, one.validations, scales)
     tally.add(one.order, one.scenario, outcome, one.episode.stop_reason)
 
 

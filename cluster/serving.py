@@ -46,6 +46,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         secret=str(home.root / "secret"),
         model=settings.model,
         max_tokens=settings.run.max_tokens,
+        prices=settings.price_table(),
     )
     with ray_session(settings):
         from ray import serve
@@ -56,12 +57,12 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         spool = Spool(home.spool / "serve.db")
         try:
             while True:
-                flush(spool, ledger)
+                flush(spool, ledger, quality=settings.quality)
                 variants.follow(time.monotonic())
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()
-            flush(spool, ledger, quiet_s=0)
+            flush(spool, ledger, quiet_s=0, quality=settings.quality)
             spool.close()
 
 

@@ -16,10 +16,13 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.sources import Given, dotted, gather
+from evaluation.examples import Scales
 from evaluation.folds import fold_of
 from evaluation.gate_policy import GatePolicy, policy_mistakes
 from evaluation.metrics import Metric
 from evaluation.own_metrics import MetricsConfig, all_metrics
+from evaluation.pricing import PriceTable, load_prices
+from evaluation.quality import QualityConfig
 from evaluation.records import Record
 from evaluation.suite import builtin_suites
 from evaluation.templates import SUITES
@@ -148,6 +151,9 @@ class Settings(BaseSettings):
     model: str = "agent"
     """Name under which versions are registered and answered."""
     counts: Counts = Counts()
+    prices: Path | None = None
+    """Price table of your own (docs/quality.md); None: the one that ships."""
+    quality: QualityConfig = QualityConfig()
     run: RunSettings = RunSettings()
     engine: EngineSettings = EngineSettings()
     select: SelectConfig = SelectConfig()
@@ -164,6 +170,13 @@ class Settings(BaseSettings):
             names = ", ".join(sorted(folder.name for folder in SUITES.iterdir() if folder.is_dir()))
             raise ValueError(f"expected a built-in suite ({names}) or a file of scenarios, found neither at {suite!r}")
         return suite
+
+    @field_validator("prices")
+    @classmethod
+    def _readable_prices(cls, prices: Path | None) -> Path | None:
+        if prices is not None and not any(p.name == "*" for p in load_prices(prices.expanduser().resolve()).models):
+            raise ValueError(f"expected an entry named '*' in {prices}, found none; other models need a price, too")
+        return prices
 
     @field_validator("run")
     @classmethod
@@ -220,6 +233,14 @@ class Settings(BaseSettings):
         if mistakes or settings is None:
             raise SettingsError("the settings cannot be used:\n" + "\n".join(f"  {m}" for m in dict.fromkeys(mistakes)))
         return settings
+
+    def price_table(self) -> PriceTable:
+        """Return the prices that are in force."""
+        return load_prices() if self.prices is None else load_prices(self.prices.expanduser().resolve())
+
+    def scales(self) -> Scales:
+        """Return what turns tokens, texts and verdicts into figures."""
+        return Scales(prices=self.price_table(), quality=self.quality)
 
     def home_path(self) -> Path:
         """Return the home as an absolute path."""

@@ -169,7 +169,13 @@ class Turn:
     def inputs_key(self) -> str:
         """Return a digest of what decides results: the settings (not of where things are kept), and the suite file."""
         kept = {"home", "stores", "serve", "ray"}
-        return stable_id(self.settings.model_dump(mode="json", exclude=kept), self._suite_content)
+        decides = self.settings.model_dump(mode="json", exclude=kept | {"prices"})
+        return stable_id(decides, self._prices, self._suite_content)
+
+    @cached_property
+    def _prices(self) -> dict[str, Any]:
+        """The prices themselves. Taken once, as the suite is: an edit in mid-turn counts in none of its steps."""
+        return self.settings.price_table().model_dump(mode="json")
 
     @cached_property
     def _suite_content(self) -> str:
@@ -183,12 +189,12 @@ class Turn:
         return stable_id([(str(f.relative_to(path)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
 
     def run_id(self, what: str, *models: BaseResult | RegisterResult) -> str:
-        """Return the id of a run of the turn: another one wherever what decides its episodes is another.
+        """Return the id of a run of the turn: another one wherever what decides its examples is another.
 
-        The ledger keeps the first episode of an id, so that one attempted otherwise needs an id of its own.
+        The ledger keeps the first example of an id, so that one made otherwise needs an id of its own.
         """
-        how = self.settings.model_dump(mode="json", include={"seed", "run", "engine"})
-        decides = stable_id(how, self.suite().digest(), [(model.ref, model.digest) for model in models])
+        how = self.settings.model_dump(mode="json", include={"seed", "run", "engine", "quality"})
+        decides = stable_id(how, self._prices, self.suite().digest(), [(model.ref, model.digest) for model in models])
         return f"{self.id}/{what}-{decides[:8]}"
 
     @contextmanager

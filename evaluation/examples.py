@@ -1,7 +1,7 @@
 """From an episode and its validations to an example: the row that the ledger keeps.
 
 Decisions: pure, and the example's id is the episode's, so that a run that is done again writes the same rows. Quality
-is the weighted share of the validations that passed, among those that apply.
+is that of `evaluation/quality.py`, as far as it can be told before people rate the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.pricing import PriceTable, load_prices
+from evaluation.quality import QualityConfig, Response, quality_of_response
 from evaluation.records import (
     Episode,
     ErrorRecovery,
@@ -19,28 +20,15 @@ from evaluation.records import (
     Labels,
     Message,
     Metrics,
+    ModelCall,
     Provenance,
     RecoveryStrategy,
     Source,
     Validation,
-    Verdict,
 )
 from evaluation.rewards import RewardConfig, reward
 from evaluation.scenarios import Scenario
 from evaluation.validators import applicable, counted, is_unjudged, task_success, tool_accuracy
-
-QUALITY_WEIGHTS: Mapping[str, float] = {
-    "tool_selection": 0.35,
-    "arguments": 0.25,
-    "answer": 0.20,
-    "recovery": 0.10,
-    "protocol": 0.10,
-    "world": 0.35,
-    "policy": 0.25,
-    "limits": 0.10,
-    "stop": 0.10,
-}
-"""How much each validation counts in `response_quality`, beside the others that apply to the episode."""
 
 FITTING_STRATEGY: Mapping[FailureKind, RecoveryStrategy] = {
     FailureKind.MODEL_ERROR: RecoveryStrategy.FALLBACK,
@@ -73,10 +61,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Scales:
-    """What turns tokens and verdicts into figures."""
+    """What turns tokens, texts and verdicts into figures."""
 
     prices: PriceTable = field(default_factory=load_prices)
     rewards: RewardConfig = field(default_factory=RewardConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
 
 
 def to_example(
@@ -90,7 +79,8 @@ def to_example(
 ) -> Example:
     """Return the episode as an example. Raises `LookupError` where the price table has no price for the model."""
     origin, scales = origin or Origin(), scales or Scales()
-    labels = labels_of(validations)
+    quality = quality_of_episode(scenario, episode, validations, scales.quality)
+    labels = labels_of(validations).model_copy(update={"response_quality": quality})
     metrics = metrics_of(episode, scales.prices)
     query_at = query_index(episode.messages, episode.given)
     first = episode.failures[0] if episode.failures else None
@@ -118,33 +108,54 @@ def to_example(
 
 
 def labels_of(validations: Sequence[Validation]) -> Labels:
-    """Return the labels that the validations amount to; confidence is 0 where a validator raised."""
+    """Return the labels that the validations alone amount to; confidence is 0 where a validator raised.
+
+    Quality is none of them: it needs the whole example.
+    """
     counting = counted(validations)
     judged = applicable(counting)
     unjudged = any(map(is_unjudged, counting))
     return Labels(
         correct_tool_selection=tool_accuracy(validations),
-        response_quality=quality(validations),
         validation_confidence=0.0 if unjudged else min((v.confidence for v in judged), default=0.0),
         success=task_success(validations),
     )
 
 
-def quality(validations: Sequence[Validation]) -> float | None:
-    """Return 0…5: the weighted share of the validations that passed, by `QUALITY_WEIGHTS`; None where none applies."""
-    weights = [(QUALITY_WEIGHTS.get(v.name, 0.0), v.verdict == Verdict.PASSED) for v in applicable(validations)]
-    total = sum(weight for weight, _ in weights)
-    return 5 * sum(weight for weight, right in weights if right) / total if total else None
+def quality_of_episode(
+    scenario: Scenario, episode: Episode, validations: Sequence[Validation], config: QualityConfig
+) -> float | None:
+    """Return the quality of a judged episode, 0 to 5; None where nothing of it could be told."""
+    query_at = query_index(episode.messages, episode.given)
+    told = Response(
+        episode.messages[query_at].content if query_at is not None else "",
+        episode.messages,
+        episode.answer,
+        validations,
+        task_success(validations),
+        None,
+        episode.tokens_out,
+    )
+    return quality_of_response(told, config=config, expected_tokens=scenario.expected.output_tokens).value
 
 
 def metrics_of(episode: Episode, prices: PriceTable) -> Metrics:
     """Return what the episode took. Raises `LookupError` where the model has no price."""
+    return metrics_of_calls(episode.model_calls, episode.model, prices)
+
+
+def metrics_of_calls(calls: Sequence[ModelCall], model: str, prices: PriceTable) -> Metrics:
+    """Return what these calls of a model took. Raises `LookupError` where it has no price."""
+    latency_ms = sum(call.latency_ms for call in calls)
+    tokens_in, tokens_out = sum(call.tokens_in for call in calls), sum(call.tokens_out for call in calls)
+    cached = sum(call.tokens_cached for call in calls)
     return Metrics(
-        latency_ms=episode.latency_ms,
-        tokens_in=episode.tokens_in,
-        tokens_out=episode.tokens_out,
-        cost=prices.cost(episode.tokens_in, episode.tokens_out, episode.model),
-        model_calls=len(episode.model_calls),
+        latency_ms=latency_ms,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost=prices.cost(tokens_in, tokens_out, model, cached=cached, latency_ms=latency_ms),
+        model_calls=len(calls),
+        price_version=prices.version,
     )
 
 

@@ -144,7 +144,7 @@ def _limit(comparison: Comparison, policy: GatePolicy, limit: _Limit) -> RuleRes
     higher = metric.direction is Direction.HIGHER
     figure, bound, says = _asked(limit, metric, higher)
     evidence["limit"] = bound
-    side = _side(figure, bound, higher)
+    side = _side(figure, bound, higher=higher, at_limit=higher or limit.asked.difference is not None)
     if side is RuleOutcome.PASSED:
         return _passed(limit.name, evidence, says)
     significantly_worse = limit.name == "accuracy" and metric.difference.high is not None and metric.difference.high < 0
@@ -174,7 +174,7 @@ def _asked(limit: _Limit, metric: MetricComparison, higher: bool) -> _Asked:
         says = f"{limit.metric} is {show(metric.ratio)} times the base's, {asked}"
         return _Asked(metric.ratio, limit.asked.ratio, says)
     bound = -(limit.asked.difference or 0.0) if higher else (limit.asked.difference or 0.0)
-    asked = f"{'at least' if higher else 'below'} {bound:g} is asked."
+    asked = f"{'at least' if higher else 'at most'} {bound:g} is asked."
     says = f"{limit.metric} differs by {show(metric.difference)} from the base's, {asked}"
     return _Asked(metric.difference, bound, says)
 
@@ -188,11 +188,16 @@ def _against_zero(limit: _Limit, metric: MetricComparison, evidence: dict[str, f
     return _inconclusive(limit.name, evidence, says, "a base with a figure above zero")
 
 
-def _side(ratio: Estimate, limit: float, higher: bool) -> RuleOutcome:
-    good, bad = (ratio.low, ratio.high) if higher else (ratio.high, ratio.low)
-    if good is not None and (good >= limit if higher else good < limit):
+def _side(figure: Estimate, limit: float, *, higher: bool, at_limit: bool) -> RuleOutcome:
+    """Return on which side of the limit the whole interval lies; `at_limit`: the limit itself is good."""
+    good, bad = (figure.low, figure.high) if higher else (figure.high, figure.low)
+
+    def holds(value: float) -> bool:
+        return (value > limit if higher else value < limit) or (at_limit and value == limit)
+
+    if good is not None and holds(good):
         return RuleOutcome.PASSED
-    if bad is not None and (bad < limit if higher else bad >= limit):
+    if bad is not None and not holds(bad):
         return RuleOutcome.FAILED
     return RuleOutcome.INCONCLUSIVE
 

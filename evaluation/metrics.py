@@ -216,6 +216,7 @@ METRICS: Mapping[str, Metric] = _table(
             Direction.LOWER,
             USAGE,
             lambda o: o.tokens_in + o.tokens_out,
+            both_solved=True,
         ),
         Metric(
             "latency_ms",

@@ -10,6 +10,7 @@ Elsewhere: the clients of remote endpoints, of recordings and of Serve (`evaluat
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,6 +123,19 @@ class Completion:
     """
     logprobs: tuple[TokenLogprob, ...] = ()
     """Of the output tokens, where they were asked for and told."""
+    tokens_cached: int = 0
+    """Those of `tokens_in` that the endpoint had in its cache, as far as it says."""
+
+    def __post_init__(self) -> None:
+        took = {name: getattr(self, name) for name in ("tokens_in", "tokens_out", "tokens_cached", "latency_ms")}
+        wrong = [f"{name} {value}" for name, value in took.items() if not 0 <= value < math.inf]
+        if wrong:
+            raise ValueError(f"expected a completion to take 0 or more, found {', '.join(wrong)}; correct the client")
+        if self.tokens_cached > self.tokens_in:
+            raise ValueError(
+                f"expected at most as many cached tokens as prompt tokens, found {self.tokens_cached} of"
+                f" {self.tokens_in}; correct the client"
+            )
 
 
 class ModelClient(Protocol):

@@ -13,8 +13,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from evaluation.examples import metrics_of, quality
-from evaluation.pricing import PriceTable
+from evaluation.examples import Scales, metrics_of, quality_of_episode
 from evaluation.records import (
     Episode,
     Example,
@@ -82,12 +81,13 @@ def outcome_of(scenario: Scenario | None, example: Example) -> Outcome:
         metrics=example.metrics,
         failure=FailureKind(kind) if kind else None,
         query=example.query,
+        quality=example.labels.response_quality,
         rating=example.labels.user_satisfaction,
     )
 
 
 def outcome_of_episode(
-    scenario: Scenario, episode: Episode, validations: Sequence[Validation], prices: PriceTable
+    scenario: Scenario, episode: Episode, validations: Sequence[Validation], scales: Scales
 ) -> Outcome:
     """Return the outcome of a judged episode. Raises `LookupError` where the model has no price."""
     return _outcome(
@@ -95,9 +95,10 @@ def outcome_of_episode(
         episode.id,
         episode.messages[episode.given :],
         validations,
-        metrics=metrics_of(episode, prices),
+        metrics=metrics_of(episode, scales.prices),
         failure=episode.failures[0].kind if episode.failures else None,
         query=scenario.query,
+        quality=quality_of_episode(scenario, episode, validations, scales.quality),
         rating=None,
     )
 
@@ -111,6 +112,7 @@ def _outcome(
     metrics: Metrics,
     failure: FailureKind | None,
     query: str,
+    quality: float | None,
     rating: float | None,
 ) -> Outcome:
     last = own[-1] if own else None
@@ -122,7 +124,7 @@ def _outcome(
         task_success=task_success(validations),
         protocol_clean=protocol_clean(validations),
         verdicts={v.name: v.verdict for v in validations},
-        quality=quality(validations),
+        quality=quality,
         rating=rating,
         tokens_in=metrics.tokens_in,
         tokens_out=metrics.tokens_out,

@@ -158,10 +158,12 @@ class ModelCall(Record):
 
     task_key: str = ""
     """The step of the agent that asked (`flat.split`); empty: the episode's own task key."""
-    latency_ms: float
+    latency_ms: float = Field(ge=0, allow_inf_nan=False)
     """Wall time from request to last token."""
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int = Field(ge=0)
+    tokens_out: int = Field(ge=0)
+    tokens_cached: int = Field(default=0, ge=0)
+    """Those of `tokens_in` that the endpoint had in its cache, as far as it says."""
     finish: Literal["stop", "tool_calls", "length", "error"]
     fingerprint: str = ""
     """What the endpoint calls the state of its backend; empty where it does not say."""
@@ -241,6 +243,11 @@ class Episode(Record):
         return sum(call.tokens_in for call in self.model_calls)
 
     @property
+    def tokens_cached(self) -> int:
+        """Prompt tokens that an endpoint's cache held, of all model calls together."""
+        return sum(call.tokens_cached for call in self.model_calls)
+
+    @property
     def tokens_out(self) -> int:
         """Output tokens of all model calls together."""
         return sum(call.tokens_out for call in self.model_calls)
@@ -288,6 +295,8 @@ class Metrics(Record):
     cost: float = Field(ge=0)
     """In the currency of the price table."""
     model_calls: int = Field(ge=0)
+    price_version: str = ""
+    """Version of the price table that `cost` was reckoned by; empty in rows that were written before it was kept."""
 
 
 class Provenance(Record):

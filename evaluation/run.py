@@ -349,8 +349,7 @@ class _Keeper:
         self._kept = 0
 
     async def keep(self, job: Job, judged: Judged) -> None:
-        prices = self._options.scales.prices
-        made = _Made(job, judged, outcome_of_episode(job.scenario, *judged, prices))
+        made = _Made(job, judged, outcome_of_episode(job.scenario, *judged, self._options.scales))
         if self._record is not None:
             episode, validations = judged
             # Without a check: the records in it are checked already, and those of a run are many.

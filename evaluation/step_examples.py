@@ -10,10 +10,11 @@ Limits: a step gets no reward, and no validations of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from evaluation.examples import context_of
+from evaluation.examples import context_of, metrics_of_calls
 from evaluation.pricing import PriceTable
-from evaluation.records import AgentStep, Episode, Example, Labels, Metrics, ModelCall, stable_id
+from evaluation.records import AgentStep, Episode, Example, Labels, ModelCall, stable_id
 
 SHARE_OF_SUCCESS = 0.8
 """How much of the episode's confidence a step has in an episode that succeeded."""
@@ -42,7 +43,7 @@ def step_examples(example: Example, episode: Episode, prices: PriceTable) -> lis
             tools_used=(),
             analysis=f"step {number + 1} of {len(episode.steps)} in episode {episode.id}",
             labels=_labels(step, example.labels, count),
-            metrics=_metrics(next(calls, None), prices, episode.model),
+            metrics=metrics_of_calls(list(islice(calls, 1)), episode.model, prices),
             provenance=example.provenance,
         )
         for number, step in enumerate(episode.steps)
@@ -69,13 +70,4 @@ def _labels(step: AgentStep, episode: Labels, count: int) -> Labels:
         response_quality=episode.response_quality,
         validation_confidence=episode.validation_confidence * share,
         success=episode.success,
-    )
-
-
-def _metrics(call: ModelCall | None, prices: PriceTable, model: str) -> Metrics:
-    if call is None:
-        return Metrics(latency_ms=0, tokens_in=0, tokens_out=0, cost=0, model_calls=0)
-    cost = prices.cost(call.tokens_in, call.tokens_out, model)
-    return Metrics(
-        latency_ms=call.latency_ms, tokens_in=call.tokens_in, tokens_out=call.tokens_out, cost=cost, model_calls=1
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from evaluation.engines.transformers import EngineConfig
 from evaluation.ledger import Ledger
 from evaluation.models import Completion, Sampling
+from evaluation.pricing import PriceTable, load_prices
 from evaluation.records import Message, ToolSpec
 from serving.capture import home_secret
 from serving.engine import app_name, engine_app
@@ -44,6 +45,7 @@ class GatewayConfig:
     """Path of the key that user ids are hashed with."""
     model: str
     max_tokens: int
+    prices: PriceTable = field(default_factory=load_prices)
 
 
 class HandleBackend:
@@ -112,6 +114,7 @@ class GatewayDeployment:
             home_secret(Path(config.secret)),
             routing=routing_of(self._ledger, config.model),
             max_tokens=config.max_tokens,
+            prices=config.prices,
         )
         set_running(self._gateway)
         self._last_error = ""

@@ -19,6 +19,7 @@ from pathlib import Path
 from evaluation.ledger import Ledger
 from evaluation.models import Completion
 from evaluation.pricing import PriceTable
+from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import Example, Labels, Message, Metrics, Provenance, Source, ToolSpec, stable_id
 from serving.spool import Spool
 
@@ -94,8 +95,15 @@ def exchange(
             latency_ms=completion.latency_ms,
             tokens_in=completion.tokens_in,
             tokens_out=completion.tokens_out,
-            cost=prices.cost(completion.tokens_in, completion.tokens_out, asked.version),
+            cost=prices.cost(
+                completion.tokens_in,
+                completion.tokens_out,
+                asked.version,
+                cached=completion.tokens_cached,
+                latency_ms=completion.latency_ms,
+            ),
             model_calls=1,
+            price_version=prices.version,
         ),
         provenance=Provenance(
             source=Source.PRODUCTION,
@@ -109,14 +117,22 @@ def exchange(
     )
 
 
-def flush(spool: Spool, ledger: Ledger, batch: int = 200, quiet_s: float = QUIET_S) -> int:
+def flush(
+    spool: Spool,
+    ledger: Ledger,
+    batch: int = 200,
+    quiet_s: float = QUIET_S,
+    *,
+    quality: QualityConfig | None = None,
+) -> int:
     """Move what has ended from the spool to the ledger; return the number of new examples. Idempotent.
 
-    `quiet_s`: seconds without a request after which an exchange counts as ended; 0 moves everything.
+    `quiet_s`: seconds without a request after which an exchange counts as ended; 0 moves everything. `quality` weighs
+    what can be told of a response without validations and before it is rated; None: the default weights.
     """
     written = 0
     while rows := spool.finished_exchanges(batch, quiet_s):
-        examples = [_labelled(example, success) for _, _, success, example in rows]
+        examples = [_labelled(example, success, quality) for _, _, success, example in rows]
         written += ledger.add_examples(examples)
         spool.mark_flushed([(i, revision) for i, revision, _, _ in rows])
     feedback = list(spool.waiting_feedback(10_000))
@@ -126,6 +142,9 @@ def flush(spool: Spool, ledger: Ledger, batch: int = 200, quiet_s: float = QUIET
     return written
 
 
-def _labelled(example: Example, success: bool | None) -> Example:
-    labels = Labels(success=success, validation_confidence=REPORTED)
-    return example if success is None else example.model_copy(update={"labels": labels})
+def _labelled(example: Example, success: bool | None, quality: QualityConfig | None) -> Example:
+    """Return the example with the outcome that was reported, and with its quality as far as it can be told now."""
+    labels = Labels() if success is None else Labels(success=success, validation_confidence=REPORTED)
+    known = example.model_copy(update={"labels": labels})
+    value = quality_of(known, config=quality).value
+    return known.model_copy(update={"labels": labels.model_copy(update={"response_quality": value})})

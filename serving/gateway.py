@@ -101,13 +101,20 @@ class Gateway:
     """Answers requests with the variants it is given."""
 
     def __init__(
-        self, backend: Callable[[str], Backend], spool: Spool, secret: bytes, *, routing: Routing, max_tokens: int = 96
+        self,
+        backend: Callable[[str], Backend],
+        spool: Spool,
+        secret: bytes,
+        *,
+        routing: Routing,
+        max_tokens: int = 96,
+        prices: PriceTable | None = None,
     ) -> None:
         self._backend = backend
         self._spool = spool
         self._secret = secret
         self._max_tokens = max_tokens
-        self._prices: PriceTable = load_prices()
+        self._prices = prices or load_prices()
         self.routing = routing
 
     def models(self) -> list[str]:

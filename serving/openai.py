@@ -126,10 +126,12 @@ def response(completion: Completion, model: str, request_id: str) -> dict[str, A
     }
 
 
-def usage(completion: Completion) -> dict[str, int]:
-    """Return the usage block."""
+def usage(completion: Completion) -> dict[str, Any]:
+    """Return the usage block; what an upstream endpoint says of its cache is passed on."""
     total = completion.tokens_in + completion.tokens_out
-    return {"prompt_tokens": completion.tokens_in, "completion_tokens": completion.tokens_out, "total_tokens": total}
+    told = {"prompt_tokens": completion.tokens_in, "completion_tokens": completion.tokens_out, "total_tokens": total}
+    cached = completion.tokens_cached
+    return told | ({"prompt_tokens_details": {"cached_tokens": cached}} if cached else {})
 
 
 def chunk(request_id: str, model: str, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

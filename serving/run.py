@@ -13,7 +13,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ import httpx
 from evaluation.engines.transformers import EngineConfig
 from evaluation.ledger import Ledger, RolloutEvent, RolloutRecord, RolloutStatus
 from evaluation.ledger.store import utc_now
+from evaluation.pricing import PriceTable, load_prices
+from evaluation.quality import QualityConfig
 from evaluation.records import Record
 from evaluation.scenarios import Scenario
 from serving.app import GatewayConfig, deploy, routing_of, stop_variant
@@ -73,6 +75,8 @@ class RolloutPlan:
     users: int
     seed: int
     max_tokens: int
+    prices: PriceTable = field(default_factory=load_prices)
+    quality: QualityConfig = field(default_factory=QualityConfig)
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,9 @@ class Controller:
         """Start champion, candidate and gateway; then give the candidate its share."""
         plan = self.plan
         folders = {plan.champion: plan.champion_folder, plan.candidate: plan.candidate_folder}
-        config = GatewayConfig(plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens)
+        config = GatewayConfig(
+            plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens, plan.prices
+        )
         deploy(config, folders, plan.engine, (plan.host, plan.port))
         if self.record.status is RolloutStatus.PENDING:
             self._change(0, "started", "champion and candidate answer")
@@ -329,7 +335,7 @@ class Controller:
         ended = traffic.champion + traffic.candidate
         words = f"{evidence.candidate.successes} of {evidence.candidate.conversations} right at {decision.weight:g}%"
         self._on_progress(RolloutProgress(decision.weight, ended, self.plan.policy.max_conversations, words))
-        flush(self.spool, self.ledger)
+        flush(self.spool, self.ledger, quality=self.plan.quality)
         return decision
 
     def _check_moving(self, evidence: StageEvidence) -> None:
@@ -369,7 +375,7 @@ class Controller:
             Action.ABORT: (RolloutStatus.ROLLED_BACK, "aborted", self.plan.candidate),
             Action.PAUSE: (RolloutStatus.PAUSED, "paused", None),
         }[decision.action]
-        await asyncio.to_thread(flush, self.spool, self.ledger, quiet_s=0)
+        await asyncio.to_thread(flush, self.spool, self.ledger, quiet_s=0, quality=self.plan.quality)
         report = self.ended = self._ended(word, decision.reason)
         await asyncio.to_thread(self._change, self.record.stage, word, decision.reason, status)
         if gone is not None:

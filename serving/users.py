@@ -80,7 +80,9 @@ class GatewayModel:
         self.variant = raw.headers["X-Ratchet-Variant"]
         took = (loop.time() - started) * 1000
         counts = answer.tokens_in or 0, answer.tokens_out or 0
-        return Completion(answer.message, *counts, took, answer.finish, answer.malformed)
+        return Completion(
+            answer.message, *counts, took, answer.finish, answer.malformed, tokens_cached=answer.tokens_cached
+        )
 
 
 @dataclass

@@ -17,6 +17,8 @@ FUNCTION_MEDIAN, FUNCTION_P90, FUNCTION_MAX = 12, 45, 80
 FILE_MEDIAN, FILE_MAX = 180, 400
 POSITIONAL_MAX = 4
 CONFIG_FIELDS_MAX = 15
+ROOT_FIELDS_MAX = 20
+"""Of `Settings`, which is made of groups: one field for each part of the program that can be set."""
 NOT_OURS = {"settings_customise_sources"}
 """Methods whose arguments another library fixes."""
 COMMAND_LINE = re.compile(r"typer\.(Option|Argument)\(|^(\w+Flag|Ref)$")
@@ -47,9 +49,13 @@ def over_budget(files: list[SourceFile]) -> list[str]:
           for f in every if f.positional > POSITIONAL_MAX and f.place.split()[-1] not in NOT_OURS),
         *(f"{file.name}: {len(file.text.splitlines())} lines, at most {FILE_MAX}"
           for file in files if len(file.text.splitlines()) > FILE_MAX),
-        *(f"{place}: {count} fields, at most {CONFIG_FIELDS_MAX}"
-          for file in files for place, count in configs(file) if count > CONFIG_FIELDS_MAX),
+        *(f"{place}: {count} fields, at most {fields_max(place)}"
+          for file in files for place, count in configs(file) if count > fields_max(place)),
     ]  # fmt: skip
+
+
+def fields_max(place: str) -> int:
+    return ROOT_FIELDS_MAX if place.endswith(" Settings") else CONFIG_FIELDS_MAX
 
 
 def configs(file: SourceFile) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evaluation.examples import Origin, to_example
+from evaluation.examples import Origin, Scales, to_example
 from evaluation.oracle import reference_episode
 from evaluation.records import Example, Feedback, Labels, Source, stable_id
 from evaluation.scenarios import Scenario
@@ -27,8 +27,9 @@ class Correction(NamedTuple):
 class Corrector:
     """Corrects examples of known scenarios; each scenario is done once."""
 
-    def __init__(self, scenarios: dict[str, Scenario]) -> None:
+    def __init__(self, scenarios: dict[str, Scenario], scales: Scales | None = None) -> None:
         self._scenarios = scenarios
+        self._scales = scales
         self._done: dict[str, Correction] = {}
 
     async def correct(self, failed: Example) -> Correction:
@@ -37,22 +38,22 @@ class Corrector:
         if scenario is None:
             return Correction(None, "wrong, and its scenario is not in the suite")
         if scenario.id not in self._done:
-            self._done[scenario.id] = await _reference(scenario, failed.provenance.run_id or "")
+            self._done[scenario.id] = await _reference(scenario, failed.provenance.run_id or "", self._scales)
         right = self._done[scenario.id]
         if right.example is None:
             return right
         return Correction(_of_parent(right.example, failed, stable_id("corrected", failed.id)))
 
 
-async def done_right(scenario: Scenario, failed: Example) -> Correction:
+async def done_right(scenario: Scenario, failed: Example, scales: Scales | None = None) -> Correction:
     """Return the example in which `scenario` is done right, drawn because `failed`, another of its intent, was not."""
-    right = await _reference(scenario, failed.provenance.run_id or "")
+    right = await _reference(scenario, failed.provenance.run_id or "", scales)
     if right.example is None:
         return right
     return Correction(_of_parent(right.example, failed, stable_id("further", scenario.id, failed.id)))
 
 
-async def _reference(scenario: Scenario, run_id: str) -> Correction:
+async def _reference(scenario: Scenario, run_id: str, scales: Scales | None) -> Correction:
     called = {call.name for call in scenario.expected.calls} if scenario.stop == "answer" else set()
     if outside := sorted(tool.name for tool in scenario.tools if tool.outside and tool.name in called):
         return Correction(
@@ -66,7 +67,8 @@ async def _reference(scenario: Scenario, run_id: str) -> Correction:
     if not task_success(validations):
         wrong = next((v.name for v in validations if v.verdict == "failed"), "nothing was judged")
         return Correction(None, f"wrong, and its reference is not right either ({wrong})")
-    return Correction(to_example(scenario, episode, validations, run_id=run_id, origin=Origin(source=Source.SYNTHETIC)))
+    origin = Origin(source=Source.SYNTHETIC)
+    return Correction(to_example(scenario, episode, validations, run_id=run_id, origin=origin, scales=scales))
 
 
 def _of_parent(right: Example, failed: Example, example_id: str) -> Example:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from evaluation.examples import Scales
 from evaluation.records import Example, Feedback, Record, Source, stable_id
 from evaluation.scenarios import Part, Scenario
 from evaluation.suite import intent_of
@@ -126,10 +127,11 @@ async def select_snapshot(
     further: Further | None = None,
     name: str = "",
     seeds: Mapping[str, int] | None = None,
+    scales: Scales | None = None,
 ) -> Selected:
     """Select and commit to the table in `folder`. Raises `SnapshotError` (nothing left, too) and `HeldOutOverlap`."""
     seed = (seeds or {}).get("seed", 0)
-    selection = await select(examples, scenarios, config, feedback=feedback, further=further, seed=seed)
+    selection = await select(examples, scenarios, config, feedback=feedback, further=further, seed=seed, scales=scales)
     meta = SnapshotMeta(
         name=name,
         filter=config.model_dump(mode="json"),
@@ -147,15 +149,16 @@ async def select(
     feedback: Mapping[str, Sequence[Feedback]] | None = None,
     further: Further | None = None,
     seed: int = 0,
+    scales: Scales | None = None,
 ) -> Selection:
     """Return the rows to train on. `scenarios` is the whole suite: its held-out part is what the guard looks for.
 
-    `feedback` is by example id; `further` draws more scenarios to train on; `seed` is for the made-up conversations.
-    Raises `HeldOutOverlap`.
+    `feedback` is by example id; `further` draws more scenarios to train on; `seed` is for the made-up conversations;
+    `scales` is for examples that are corrected. Raises `HeldOutOverlap`.
     """
     held_out = HeldOut.of(scenarios)
     trained = {s.id: s for s in scenarios if s.part != Part.HELD_OUT}
-    corrector = Corrector(trained)
+    corrector = Corrector(trained, scales)
     failed: dict[str, list[Example]] = {}
     filtered, judged, limited = _Step("filter"), _Step("correct"), _Step("confidence and quality")
     unique: dict[str, Example] = {}
@@ -175,7 +178,7 @@ async def select(
             _keep_best(unique, chosen.example, dedup)
     augmented = _Step("further examples", dedup.rows_out, dedup.rows_out)
     if further is not None and config.augment and failed:
-        async for example in _further(failed, further, config.augment):
+        async for example in _further(failed, further, config.augment, scales):
             if _content_key(example) not in unique and not _limited(example, config):
                 unique[_content_key(example)] = example
                 augmented.rows_out += 1
@@ -188,7 +191,9 @@ async def select(
     return Selection(rows, Funnel(steps=steps, scrubbed=scrubbed))
 
 
-async def _further(failed: Mapping[str, Sequence[Example]], further: Further, each: int) -> AsyncIterator[Example]:
+async def _further(
+    failed: Mapping[str, Sequence[Example]], further: Further, each: int, scales: Scales | None
+) -> AsyncIterator[Example]:
     """Yield further examples of what went wrong, done right, turn and turn about for those that failed.
 
     These stand in the order of their ids: a test run that was resumed made them in another order of time.
@@ -197,7 +202,7 @@ async def _further(failed: Mapping[str, Sequence[Example]], further: Further, ea
     parents = {intent: sorted(examples, key=lambda example: example.id) for intent, examples in sorted(failed.items())}
     for scenario in further({intent: each * len(examples) for intent, examples in parents.items()}):
         intent = intent_of(scenario)
-        right = await done_right(scenario, parents[intent][drawn[intent] % len(parents[intent])])
+        right = await done_right(scenario, parents[intent][drawn[intent] % len(parents[intent])], scales)
         drawn[intent] += 1
         if right.example is not None:
             yield right.example

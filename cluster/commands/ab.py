@@ -328,14 +328,13 @@ def _compare_runs(at: Opened, configs: list[ArmConfig], runs: list[Run], questio
     """Compare kept runs; return the exit status."""
     from cluster.ab import ABWork, of_runs, rows_of_runs
     from cluster.ab_plan import ABPlan, ArmPlan, keep_plan, labelled
-    from evaluation.pricing import load_prices
     from evaluation.tools.outside import Reach
 
     now, metrics = datetime.now(UTC), at.settings.all_metrics()
     first = runs[0].plan
     labels = labelled([config.name or run.plan.id for config, run in zip(configs, runs, strict=True)],
                       [run.plan.model_name for run in runs])  # fmt: skip
-    rows = rows_of_runs(runs, labels, load_prices(), metrics)
+    rows = rows_of_runs(runs, labels, at.settings.scales(), metrics)
     scenarios = tuple({one.scenario.id: one.scenario for one in runs[0].attempts()}.values())
     arms = [
         ArmPlan(

@@ -140,6 +140,7 @@ def list_decisions(
 @app.command()
 def override(
     ref: DecisionRef,
+    *,
     outcome: Annotated[str, typer.Option(help="approve or reject: what holds instead.")],
     by: Annotated[str, typer.Option(help="Name of the person who says so.")],
     reason: Annotated[str, typer.Option(help="Why; kept for ever.")],

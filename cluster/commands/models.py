@@ -12,7 +12,7 @@ import typer
 from cluster.commands.common import Opened
 from evaluation.clients.resolve import ClientOptions, client_for, is_client
 from evaluation.models import ModelClient
-from evaluation.pricing import PriceTable, load_prices
+from evaluation.pricing import PriceTable
 
 if TYPE_CHECKING:
     from cluster.running import ModelSource
@@ -55,7 +55,7 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
 
     options = options or ClientOptions()
     if is_client(model):
-        return client_for(model, options)
+        return client_for(model, options, prices=at.settings.price_table())
     set_there = options.model_dump(exclude_defaults=True, exclude={"budget", "concurrency"})
     flags = [f"--{FLAGS.get(name, name).replace('_', '-')}" for name in set_there]
     if flags:
@@ -63,7 +63,7 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
             f"{', '.join(flags)}: expected a model behind an endpoint (openai:NAME), found {model!r}, which is local"
         )
     folder, name = find_model(at, model)
-    return ModelSpec(name, str(folder), at.settings.engine.build(alone=True), load_prices())
+    return ModelSpec(name, str(folder), at.settings.engine.build(alone=True), at.settings.price_table())
 
 
 def absolute(model: str) -> str:

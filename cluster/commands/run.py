@@ -64,6 +64,7 @@ def run(
     request_seconds: Annotated[float | None, typer.Option(help="Time limit of one request. [120]")] = None,
     price_in: Annotated[float | None, typer.Option(help="Of a million prompt tokens.")] = None,
     price_out: Annotated[float | None, typer.Option(help="Of a million output tokens.")] = None,
+    price_cached: Annotated[float | None, typer.Option(help="Of a million cached prompt tokens. [--price-in]")] = None,
     record: Annotated[Path | None, typer.Option(help="File that keeps each call, for `--model replay:FILE`.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Speak this protocol: `roo:xml`; a name or a file.")] = None,
     validators: Annotated[Path | None, typer.Option(help="Python file with validators of one's own.")] = None,
@@ -88,7 +89,8 @@ def run(
     begun_with = {"model": model, "suite": suite, "part": part, "tag": tag, "limit": limit, "agent": agent,
                   "attempts": attempts, "seed": seed, "user_model": user_model, "base_url": base_url,
                   "stream": stream or None, "time_limit_s": request_seconds, "price_in": price_in,
-                  "price_out": price_out, "record": record, "protocol": protocol, "validators": validators}  # fmt: skip
+                  "price_out": price_out, "price_cached": price_cached, "record": record, "protocol": protocol,
+                  "validators": validators}  # fmt: skip
     given = {name: value for name, value in begun_with.items() if value not in (None, [])}
     from cluster.runs import RunState
 
@@ -216,7 +218,8 @@ def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
     spec = model_spec(at, plan.model, options)
     user = model_spec(at, plan.user_model, _of_user(options, plan.user_model)) if plan.user_model is not None else None
     run_options(plan, concurrency, spec.prices, None)
-    return Work(scenarios_of(at, plan.part, plan.tags, plan.limit), spec, user, concurrency, budget)
+    scenarios = scenarios_of(at, plan.part, plan.tags, plan.limit)
+    return Work(scenarios, spec, user, concurrency, at.settings.quality, budget)
 
 
 def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
@@ -231,7 +234,8 @@ def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
 def _of_user(options: ClientOptions, model: str) -> ClientOptions:
     """Return the options of the model that plays users: at the same endpoint, at the table's price."""
     there = options.base_url if model.startswith("openai:") else None
-    return options.model_copy(update={"base_url": there, "price_in": None, "price_out": None, "record": None,
+    return options.model_copy(update={"base_url": there, "price_in": None, "price_out": None,
+                                      "price_cached": None, "record": None,
                                       "stream": False})  # fmt: skip
 
 

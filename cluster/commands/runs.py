@@ -14,6 +14,8 @@ from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, pri
 if TYPE_CHECKING:
     from cluster.run_export import Format
     from cluster.runs import Run, RunPlan
+    from cluster.settings import Settings
+    from evaluation.examples import Scales
     from evaluation.run_folder import Attempted
 
 Ref = Annotated[str, typer.Argument(help="Id of a run, the beginning of it, or `latest`.")]
@@ -33,12 +35,15 @@ def list_runs(
 
     Example: ratchet test list --suite tools --model tiny
     """
+    from cluster.home import Home
     from cluster.report_text import title_of
     from cluster.runs import all_runs
 
     with said():
-        found = [run for run in all_runs(_runs(home, config)) if _is_of(run.plan, suite, model)][:limit]
-        rows = [_summary(run) for run in found]
+        settings = _settings(home, config)
+        runs, scales = Home(settings.home_path()).runs, settings.scales()
+        found = [run for run in all_runs(runs) if _is_of(run.plan, suite, model)][:limit]
+        rows = [_summary(run, scales) for run in found]
     if as_json:
         print_json(rows)
         return
@@ -101,14 +106,15 @@ def diff(
 
     Example: ratchet test diff run-1a2b latest
     """
+    from cluster.home import Home
     from cluster.run_diff import diff as compared
     from cluster.run_diff import diff_json, print_diff
     from cluster.runs import find_run
-    from evaluation.pricing import load_prices
 
     with said():
-        runs = _runs(home, config)
-        found = compared(find_run(runs, first), find_run(runs, second), load_prices())
+        settings = _settings(home, config)
+        runs = Home(settings.home_path()).runs
+        found = compared(find_run(runs, first), find_run(runs, second), settings.scales())
     if as_json:
         print_json(diff_json(found))
     else:
@@ -129,13 +135,15 @@ def export(
 
     Example: ratchet test export latest --out report.xml
     """
+    from cluster.home import Home
     from cluster.run_export import export as write
     from cluster.runs import find_run
 
     with said():
-        found = find_run(_runs(home, config), run)
+        settings = _settings(home, config)
+        found = find_run(Home(settings.home_path()).runs, run)
         form = _format(kind, out)
-        written = write(found, form, out)
+        written = write(found, form, out, settings.scales())
     if as_json:
         print_json({"run": found.plan.id, "format": form, "out": str(out), "episodes": written})
     else:
@@ -145,9 +153,14 @@ def export(
 def _runs(home: Path | None, config: Path | None) -> Path:
     """Return the folder of the runs: nothing else of a home is needed to read them."""
     from cluster.home import Home
+
+    return Home(_settings(home, config).home_path()).runs
+
+
+def _settings(home: Path | None, config: Path | None) -> Settings:
     from cluster.settings import Settings
 
-    return Home(Settings.load({"home": home}, config).home_path()).runs
+    return Settings.load({"home": home}, config)
 
 
 def _is_of(plan: RunPlan, suite: str | None, model: str | None) -> bool:
@@ -155,10 +168,8 @@ def _is_of(plan: RunPlan, suite: str | None, model: str | None) -> bool:
     return (suite is None or suite in names) and (model is None or model in (plan.model, plan.model_name))
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    from evaluation.pricing import load_prices
-
-    plan, figures = run.plan, run.figures(load_prices())
+def _summary(run: Run, scales: Scales) -> dict[str, Any]:
+    plan, figures = run.plan, run.figures(scales)
     return {
         "run": plan.id,
         "suite": Path(plan.suite).name,

@@ -107,7 +107,7 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
 
     held_out, run_id = turn.suite().part(Part.HELD_OUT), turn.run_id("compare", base, candidate)
     options = PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics())
-    arms = {name: Arm(model, sampling) for name, model in models.items()}
+    arms = {name: Arm(model, sampling, scales=settings.scales()) for name, model in models.items()}
     watch = Watch(turn.ledger.add_examples, tell)
     try:
         rows = run_arms(turn.folder, held_out, arms, run_id=run_id, options=options, watch=watch).rows

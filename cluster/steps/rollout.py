@@ -32,6 +32,8 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         users=settings.serve.users,
         seed=settings.seed,
         max_tokens=settings.run.max_tokens,
+        prices=settings.price_table(),
+        quality=settings.quality,
     )
 
     def progress(p: RolloutProgress) -> None:

@@ -37,6 +37,7 @@ def select_examples(turn: Turn, tick: Tick, base: BaseResult, tests: TestRunResu
             further=turn.further,
             name=turn.id,
             seeds=seeds,
+            scales=settings.scales(),
         )
     )
     return SelectResult(snapshot=snapshot, funnel=funnel)

@@ -27,7 +27,7 @@ def run_tests(turn: Turn, tick: Tick, base: BaseResult) -> TestRunResult:
     turn.ledger.start_run(record)
     model = LocalModel.load(base.folder, base.ref, settings.engine.build(alone=True))
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
-    options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts)
+    options = RunOptions(concurrency=settings.run.concurrency, attempts=settings.run.attempts, scales=settings.scales())
 
     def progress(p: Progress) -> None:
         tick(p.done, p.total or p.done, f"{p.successes} right")

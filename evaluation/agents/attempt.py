@@ -266,6 +266,7 @@ class Attempt:
                 latency_ms=completion.latency_ms,
                 tokens_in=completion.tokens_in,
                 tokens_out=completion.tokens_out,
+                tokens_cached=completion.tokens_cached,
                 finish=completion.finish,
                 fingerprint=completion.fingerprint,
             )

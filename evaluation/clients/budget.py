@@ -4,7 +4,8 @@ Decisions: before a call its dearest case is set aside: the prompt's tokens, by 
 that it may take. So the budget holds with hundreds of calls under way. While those may take what is left, a call waits;
 where nothing is under way and it still does not fit, the budget is spent, and this call and all later ones fail with
 kind `out_of_budget`. Calls that failed cost nothing, as far as anybody tells.
-Limits: prices are those of the price table; what an endpoint really bills is on its invoice. One process.
+Limits: prices are those of the price table; what an endpoint really bills is on its invoice. One process. Where
+GPU-hours are paid, nobody knows before what a call will take: nothing is set aside, and calls under way may pass it.
 """
 
 from __future__ import annotations
@@ -107,12 +108,13 @@ class Budgeted:
 
     async def complete(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Completion:
         """Return the next assistant turn. Raises `ModelError`, of kind `out_of_budget` once the budget is spent."""
-        most = self._cost(estimated_tokens(messages, tools), sampling.max_tokens)
+        tokens_in, tokens_out = estimated_tokens(messages, tools), sampling.max_tokens
+        most = Spent(self._price.most(tokens_in, tokens_out), tokens_in + tokens_out)
         await self._budget.reserve(most)
         taken = Spent()
         try:
             completion = await self._model.complete(messages, tools, sampling)
-            taken = self._cost(completion.tokens_in, completion.tokens_out)
+            taken = self._taken(completion)
         finally:
             await self._budget.settle(most, taken)
         return completion
@@ -121,5 +123,6 @@ class Budgeted:
         """Close the client."""
         close(self._model)
 
-    def _cost(self, tokens_in: int, tokens_out: int) -> Spent:
-        return Spent(self._price.of(tokens_in, tokens_out), tokens_in + tokens_out)
+    def _taken(self, one: Completion) -> Spent:
+        cost = self._price.of(one.tokens_in, one.tokens_out, cached=one.tokens_cached, latency_ms=one.latency_ms)
+        return Spent(cost, one.tokens_in + one.tokens_out)

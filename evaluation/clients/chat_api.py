@@ -43,6 +43,8 @@ class Answer(NamedTuple):
     logprobs: tuple[TokenLogprob, ...]
     filtered: bool
     """The endpoint's content filter ended the answer."""
+    tokens_cached: int = 0
+    """Those of `tokens_in` that the endpoint's cache held, as far as it tells."""
 
 
 def request_body(
@@ -87,6 +89,7 @@ def read_answer(body: Any, turn: int = 0) -> Answer:
         writable(_text(body.get("system_fingerprint"))),
         _logprobs(choice.get("logprobs")),
         reason == "content_filter",
+        _cached(usage),
     )
 
 
@@ -166,6 +169,13 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(_text(part.get("text")) for part in value if isinstance(part, Mapping))
     return value if isinstance(value, str) else ""
+
+
+def _cached(usage: Mapping[str, Any]) -> int:
+    """Return how many prompt tokens came out of the cache: never more than there were."""
+    details = usage.get("prompt_tokens_details")
+    told = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    return min(told or 0, _count(usage.get("prompt_tokens")) or 0)
 
 
 def _count(value: Any) -> int | None:

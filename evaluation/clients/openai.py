@@ -167,6 +167,7 @@ class OpenAIModel:
             answer.malformed,
             fingerprint=answer.fingerprint,
             logprobs=answer.logprobs,
+            tokens_cached=answer.tokens_cached,
         )
 
     def _client(self) -> AsyncOpenAI:

@@ -47,6 +47,8 @@ class ClientOptions(Record):
     """Per million prompt tokens. Flag: `--price-in`."""
     price_out: float | None = None
     """Per million output tokens. Flag: `--price-out`."""
+    price_cached: float | None = None
+    """Per million prompt tokens that the endpoint's cache held; None: as `price_in`. Flag: `--price-cached`."""
     record: Path | None = None
     """File to record the calls in. Flag: `--record`."""
     budget: float | None = None
@@ -110,8 +112,8 @@ def client_for(
         mistakes.append(f"--model: expected {kind}:{'MODEL' if kind == 'openai' else 'FILE'}, found no name after it")
     elif kind != "openai":
         name = _of_file(kind, rest, mistakes, notes)
-    if options.price_in is not None and options.price_out is not None:
-        table = table.with_price(name, options.price_in, options.price_out)
+    if options.price_in is not None and options.price_out is not None and not any("--price" in one for one in mistakes):
+        table = table.with_price(name, options.price_in, options.price_out, options.price_cached)
     mistakes += _of_price(kind, name, options, table)
     if mistakes:
         raise ClientError("\n".join(mistakes))
@@ -131,7 +133,10 @@ def _of_options(kind: str, options: ClientOptions) -> list[str]:
         wrong.append("--record: a replayed run is recorded already; leave it out")
     if (options.price_in is None) != (options.price_out is None):
         wrong.append("--price-in, --price-out: expected both, per million tokens, found one")
-    for flag, price in (("--price-in", options.price_in), ("--price-out", options.price_out)):
+    if options.price_cached is not None and options.price_in is None:
+        wrong.append("--price-cached: expected --price-in and --price-out beside it, found neither")
+    prices = {"in": options.price_in, "out": options.price_out, "cached": options.price_cached}
+    for flag, price in ((f"--price-{name}", price) for name, price in prices.items()):
         if price is not None and not 0 <= price < float("inf"):
             wrong.append(f"{flag}: expected a price of at least 0 per million tokens, found {price:g}")
     if options.concurrency < 1:

@@ -28,11 +28,12 @@ COMMANDS = commands(typer.main.get_command(app))
 
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        "loop", "serve", "doctor", "test run", "test check", "test import bfcl",
+        "loop", "ab", "metrics", "serve", "doctor", "test run", "test check", "test import bfcl",
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",
-        "protocol check", "protocol list", "protocol show", "data list", "data show",
+        "protocol check", "protocol list", "protocol show", "data list", "data show", "data quality",
+        "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from cluster.live_run import progress_line, shown
 from cluster.run_export import junit
 from cluster.run_html import page
 from cluster.runs import Run
+from evaluation.examples import Scales
 from evaluation.records import FailureKind, ToolCall, Verdict
 from evaluation.run import Progress
 from evaluation.run_folder import Attempted
@@ -111,7 +112,7 @@ class Parsed(HTMLParser):
 
 
 def test_the_page_stands_alone_and_runs_nothing_but_its_own_script(hostile: Run) -> None:
-    text = "".join(page(hostile))
+    text = "".join(page(hostile, Scales()))
     parsed = Parsed(text)
     assert parsed.open == []
     tags = [tag for tag, _ in parsed.tags]
@@ -129,7 +130,7 @@ def test_the_page_stands_alone_and_runs_nothing_but_its_own_script(hostile: Run)
 
 def test_the_page_can_be_filtered_by_what_its_episodes_are(tmp_path: Path) -> None:
     run, _ = done(tmp_path, many(20))
-    parsed = Parsed("".join(page(run)))
+    parsed = Parsed("".join(page(run, Scales())))
     episodes = [attrs for tag, attrs in parsed.tags if tag == "details"]
     assert {one["data-verdict"] for one in episodes} == {"passed", "failed"}
     assert len({one["data-kind"] for one in episodes}) > 4

@@ -130,6 +130,35 @@ def test_what_cannot_be_read_is_told_with_the_other_mistakes() -> None:
     ]
 
 
+def test_weights_of_quality_are_set_like_everything_else() -> None:
+    Path("ratchet.yaml").write_text("quality: {brevity: 0.2, validators: {protocol: 0.5, my_own: 1}}\n")
+    settings = Settings.load(env={"RATCHET_QUALITY__FEEDBACK": "0", "RATCHET_QUALITY__VALIDATORS__ANSWER": "0.9"})
+    quality = settings.scales().quality
+    assert (quality.brevity, quality.feedback, quality.task_success) == (0.2, 0, 0.7)
+    assert (quality.validators["my_own"], quality.validators["answer"], quality.validators["world"]) == (1, 0.9, 0.35)
+    assert mistakes(text="quality: {brevty: 1}\n") == [
+        "quality.brevty (given.yaml): expected a known key, found this one; did you mean quality.brevity?"
+    ]
+    assert mistakes(text="quality: {brevity: -1}\n") == [
+        "quality (given.yaml): expected weights of at least 0, found brevity -1"
+    ]
+
+
+def test_a_price_table_of_one_s_own_is_read_with_the_settings() -> None:
+    Path("prices.yaml").write_text("version: mine\ncurrency: EUR\nmodels: [{name: '*', gpu_hour: 2}]\n")
+    settings = Settings.load(env={"RATCHET_PRICES": "prices.yaml"})
+    assert settings.price_table().version == settings.scales().prices.version == "mine"
+    assert Settings.load(env={}).price_table().version != "mine"
+    Path("some.yaml").write_text("version: mine\ncurrency: EUR\nmodels: [{name: 'x', gpu_hour: 2}]\n")
+    assert mistakes(text="prices: some.yaml\n") == [
+        "prices (given.yaml): expected an entry named '*' in some.yaml, found none; other models need a price, too"
+    ]
+    Path("bad.yaml").write_text("version: mine\ncurrency: EUR\nmodels: [{name: x, gpu_hour: -2, input: 1}]\n")
+    (told,) = mistakes(text="prices: bad.yaml\nseed: 1\n")
+    assert told.startswith("prices (given.yaml): expected a price table in ")
+    assert "price of 'x': expected gpu_hour of at least 0, found -2; expected prices of tokens or gpu_hour" in told
+
+
 def test_variables_of_a_kubernetes_service_are_no_settings() -> None:
     service = {
         "RATCHET_SERVICE_HOST": "10.0.0.1",
@@ -153,5 +182,5 @@ def test_every_config_survives_pickling_and_is_small() -> None:
     assert pickle.loads(pickle.dumps(settings)) == settings
     for group in groups(settings):
         assert pickle.loads(pickle.dumps(group)) == group
-        assert len(type(group).model_fields) <= 15
+        assert len(type(group).model_fields) <= (20 if group is settings else 15)
         assert type(group).model_config["frozen"]

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.examples import FITTING_STRATEGY, Origin, context_of, quality, query_index, to_example
+from evaluation.examples import FITTING_STRATEGY, Origin, Scales, context_of, query_index, to_example
 from evaluation.oracle import oracle
 from evaluation.pricing import load_prices
+from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import (
     Example,
     FailureKind,
@@ -29,7 +30,8 @@ def test_every_field_of_a_right_episode_is_filled_and_survives_json(one) -> None
     assert (made.query, made.context) == (one.query, "system: Use the tools.")
     assert made.labels.success is True
     assert made.labels.correct_tool_selection is True
-    assert made.labels.response_quality == 5
+    assert 4 <= (made.labels.response_quality or 0) <= 5
+    assert made.metrics.price_version == load_prices().version
     assert 0.5 < made.labels.validation_confidence <= 1
     assert made.labels.validation_confidence == min(
         v.confidence for v in made.validations if v.verdict != Verdict.NOT_APPLICABLE
@@ -67,7 +69,7 @@ def test_an_error_that_the_scenario_says_nothing_of_gets_the_strategy_that_fits_
     assert made.recovery.strategy == RecoveryStrategy.RETRY
     assert made.recovery.correct_response == "There are 1,234 pens."
     assert made.labels.success is False
-    assert 0 < (made.labels.response_quality or 0) < 5
+    assert 0 < (made.labels.response_quality or 0) < 2.5
 
 
 def test_the_origin_is_recorded() -> None:
@@ -94,15 +96,26 @@ def test_the_query_is_the_last_user_message_before_the_first_answer() -> None:
     assert query_index(said[:1]) is None
 
 
-def test_quality_is_the_weighted_share_of_what_applies() -> None:
-    def one(name: str, verdict: Verdict) -> Validation:
-        return Validation(name=name, verdict=verdict, confidence=1, reason="")
+def test_quality_is_told_by_the_one_function_and_the_scales_weights() -> None:
+    one = BY_ID["stated_answer"]
+    episode = run(one, oracle(one))
+    made = example(one, episode)
+    assert made.labels.response_quality == quality_of(made).value
+    plain = QualityConfig(helpfulness=0, answer_relevance=0, brevity=0, recovery=0, feedback=0, partial=1)
+    wrong = follow(one, calling(call("stock", item="pen")), saying("There are many."))
+    judged = example(one, wrong, scales=Scales(quality=plain))
+    # The answer, 0.20 of 0.90 (selection 0.35, arguments 0.25, answer 0.20, protocol 0.10), is what failed.
+    assert judged.labels.response_quality == pytest.approx(5 * 0.70 / 0.90)
+    assert judged.labels.response_quality > (example(one, wrong).labels.response_quality or 0)
 
-    right, wrong, moot = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_APPLICABLE
-    assert quality([one("tool_selection", right), one("answer", wrong), one("recovery", moot)]) == pytest.approx(
-        5 * 0.35 / 0.55
-    )
-    assert quality([one("recovery", moot)]) is None
+
+def test_a_scenario_s_own_number_of_tokens_says_what_is_brief() -> None:
+    one = BY_ID["near_twin"]
+    episode = run(one, oracle(one))
+    strict = one.model_copy(update={"expected": one.expected.model_copy(update={"output_tokens": 1})})
+    validations = validate(one, episode)
+    loose, tight = (to_example(each, episode, validations, run_id="r") for each in (one, strict))
+    assert (tight.labels.response_quality or 0) < (loose.labels.response_quality or 0)
 
 
 def test_a_validator_that_raised_takes_all_confidence() -> None:

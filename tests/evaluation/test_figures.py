@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluation.examples import Scales
 from evaluation.figures import NO_TOOL, Confusion, Tally, confusions, summarize
 from evaluation.outcomes import Outcome, outcome_of_episode
-from evaluation.pricing import load_prices
 from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import proportion
@@ -19,7 +19,7 @@ from tests.evaluation.attempts import BY_ID, KINDS, call, calling, follow, sayin
 
 def outcome(scenario: Scenario, **fields: Any) -> Outcome:
     episode, validations = judge(scenario, follow(scenario, saying("Hello.")))
-    return outcome_of_episode(scenario, episode, validations, load_prices()).model_copy(update=fields)
+    return outcome_of_episode(scenario, episode, validations, Scales()).model_copy(update=fields)
 
 
 HELLO = outcome(BY_ID["no_tool"])
@@ -117,7 +117,7 @@ def test_kinds_tags_tools_failures_and_ends_are_counted() -> None:
     ):
         scenario = BY_ID[name].model_copy(update={"tags": ("held_out_tool", name)})
         episode, validations = judge(scenario, follow(scenario, *turns))
-        one = outcome_of_episode(scenario, episode, validations, load_prices())
+        one = outcome_of_episode(scenario, episode, validations, Scales())
         made.add(order, scenario, one.model_copy(update={"failure": FailureKind.TOOL_ERROR}), episode.stop_reason)
     figures = made.figures()
     assert figures.confusion == (

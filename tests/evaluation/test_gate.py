@@ -285,7 +285,7 @@ def test_further_limits_hold_by_ratio_or_by_difference():
     assert decided({"ratio": 1.5}).outcome is GateOutcome.APPROVE
     assert decided({"difference": 10}).outcome is GateOutcome.REJECT
     assert decided({"difference": 50}).outcome is GateOutcome.APPROVE
-    assert "below 10 is asked" in rule(decided({"difference": 10}), "tokens_per_episode").reason
+    assert "at most 10 is asked" in rule(decided({"difference": 10}), "tokens_per_episode").reason
 
 
 def test_a_rule_that_only_warns_decides_nothing_and_is_named():

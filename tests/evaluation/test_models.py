@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
+from typing import Any
 
 import pytest
 
-from evaluation.models import ModelError, ModelErrorKind, Sampling, ScriptedModel, UnfitPrompt
+from evaluation.models import Completion, ModelError, ModelErrorKind, Sampling, ScriptedModel, UnfitPrompt
 from evaluation.records import Message
 
 
@@ -42,3 +44,18 @@ def test_a_script_that_has_ended_has_no_answer() -> None:
         return raised.value.kind
 
     assert asyncio.run(twice()) is ModelErrorKind.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("took", "found"),
+    [
+        ({"latency_ms": -0.5}, "latency_ms -0.5"),
+        ({"latency_ms": math.nan}, "latency_ms nan"),
+        ({"tokens_in": -1, "tokens_out": -2}, "tokens_in -1, tokens_out -2"),
+        ({"tokens_cached": 8}, "found 8 of 7"),
+    ],
+)
+def test_a_completion_that_took_less_than_nothing_is_the_client_s_mistake(took: dict[str, float], found: str) -> None:
+    figures: dict[str, Any] = {"tokens_in": 7, "tokens_out": 3, "latency_ms": 1.0, "finish": "stop"} | took
+    with pytest.raises(ValueError, match=f"expected .*{found}.*; correct the client"):
+        Completion(Message(role="assistant"), **figures)

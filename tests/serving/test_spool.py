@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.pricing import load_prices
+from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import Source
 from serving.capture import flush, home_secret, user_hash
 from serving.gateway import FeedbackBody, Gateway, Headers, Ticket
@@ -90,6 +92,23 @@ def test_a_flush_that_was_killed_before_it_marked_doubles_nothing(tmp_path: Path
         ledger.add_examples([example for *_, example in spool.finished_exchanges(3, 0)])
         assert flush(spool, ledger, batch=2, quiet_s=0) == 2
         assert ledger.count() == spool.captured() == 5
+
+
+def test_what_is_flushed_has_the_quality_that_can_be_told_and_the_version_of_its_price(tmp_path: Path) -> None:
+    gateway, _ = make_gateway(tmp_path)
+    for name, success in (("told", None), ("right", True), ("wrong", False)):
+        ask(gateway, QUERY + RESULT, name)
+        if success is not None:
+            gateway.outcome(name, success)
+    with open_ledger(tmp_path) as ledger:
+        flush(gateway._spool, ledger, quiet_s=0, quality=QualityConfig(brevity=0))
+        found = {example.conversation: example for example in ledger.examples()}
+    for example in found.values():
+        expected = quality_of(example, config=QualityConfig(brevity=0)).value
+        assert example.labels.response_quality == expected is not None
+        assert example.metrics.price_version == load_prices().version
+    right, wrong = (found[name].labels.response_quality or 0 for name in ("right", "wrong"))
+    assert right > 4 > wrong + 2
 
 
 WRITER = """

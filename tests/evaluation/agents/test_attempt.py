@@ -156,3 +156,16 @@ def test_ids_tell_attempts_apart_and_are_the_same_every_time() -> None:
 
 def test_a_scripted_model_that_ends_early_is_a_model_error() -> None:
     assert run(NEAR_TWIN, ScriptedModel([])).stop_reason == StopReason.MODEL_ERROR
+
+
+def test_a_client_whose_clock_went_backwards_is_an_error_of_the_model_s_and_no_negative_latency() -> None:
+    class Backwards(ScriptedModel):
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            return Completion(Message(role="assistant", content="x"), 1, 1, -3.0, "stop")
+
+    episode = asyncio.run(attempt(BY_ID["near_twin"], Backwards([]), sampling=Sampling()))
+    assert episode.stop_reason == StopReason.MODEL_ERROR
+    assert "expected a completion to take 0 or more, found latency_ms -3.0" in episode.failures[0].message
+    assert episode.latency_ms >= 0

@@ -101,3 +101,20 @@ def test_no_budget_at_all_is_no_limit() -> None:
 def test_budgets_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="found money 0, tokens -1"):
         Budget(money=0, tokens=-1)
+
+
+def test_what_the_cache_held_and_how_long_it_took_is_what_is_paid() -> None:
+    class Cached(Costly):
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            return Completion(Message(role="assistant"), 10, 5, 3_600_000.0, "stop", tokens_cached=8)
+
+    async def paid(price: Price) -> Spent:
+        budget = Budget(money=1000)
+        await Budgeted(Cached(), budget, price).complete(HI, (), Sampling(max_tokens=5))
+        return budget.spent
+
+    tokens = Price(name="m", input=1_000_000, output=1_000_000, cached=0)
+    assert asyncio.run(paid(tokens)) == Spent(2 + 5, 15)
+    assert asyncio.run(paid(Price(name="m", gpu_hour=4, gpus=2))) == Spent(8, 15)

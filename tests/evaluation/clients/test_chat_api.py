@@ -91,6 +91,16 @@ def test_content_is_read_as_text(message: dict[str, Any], content: str) -> None:
     assert read_answer({"choices": [{"message": message}]}).message.content == content
 
 
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 5}, 5), ({"cached_tokens": 99}, 7), ({"cached_tokens": -1}, 0), (None, 0), ([5], 0), ({}, 0)],
+)
+def test_what_the_endpoint_s_cache_held_is_told_and_never_more_than_the_prompt(details: object, cached: int) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": details}
+    assert read_answer(completion(usage=usage)).tokens_cached == cached
+    assert read_answer(completion(usage={"prompt_tokens_details": details})).tokens_cached == 0
+
+
 def test_usage_that_makes_no_sense_is_not_told() -> None:
     for usage in (None, 5, {"prompt_tokens": -1, "completion_tokens": True}, {"prompt_tokens": 2.5}):
         answer = read_answer(completion(usage=usage))

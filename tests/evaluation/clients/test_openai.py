@@ -130,6 +130,14 @@ def test_an_endpoint_that_streams_nothing_though_asked_to_is_understood() -> Non
     assert got.message.content == "whole"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_endpoint_s_cache_held_reaches_the_completion(stream: bool) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
+    pieces = events(delta(role="assistant", content="hello"), delta("stop"), {"choices": [], "usage": usage})
+    got, _ = ask(answers(pieces if stream else completion(usage=usage)), stream=stream)
+    assert (got.tokens_in, got.tokens_cached) == (7, 4)
+
+
 def test_usage_that_is_not_told_is_estimated_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     got, _ = ask(answers(completion("12345678", usage=None)))
     assert got.tokens_in > 0

@@ -100,6 +100,17 @@ def test_a_price_that_is_given_counts_before_the_table_s() -> None:
     assert found.notes == ()
 
 
+def test_cached_tokens_may_have_a_price_of_their_own_beside_the_others() -> None:
+    options = ClientOptions(base_url="http://h/v1", price_in=3, price_out=9, price_cached=1)
+    found = client_for("openai:m", options, env=NONE)
+    assert found.prices.cost(1_000_000, 0, "m", cached=1_000_000) == 1
+    alone = ClientOptions(base_url="http://h/v1", price_cached=1)
+    with pytest.raises(ClientError, match="--price-cached: expected --price-in and --price-out beside it"):
+        client_for("openai:m", alone, env=NONE)
+    with pytest.raises(ClientError, match=r"--price-cached: expected a price of at least 0 .* found -1"):
+        client_for("openai:m", options.model_copy(update={"price_cached": -1.0}), env=NONE)
+
+
 def test_a_model_that_nobody_priced_runs_with_a_note_but_not_on_a_budget_of_money() -> None:
     here = "http://localhost/v1"
     assert "no price of mine is known" in client_for("openai:mine", ClientOptions(base_url=here), env=NONE).notes[0]
