@@ -1,7 +1,7 @@
 # One command for each thing that is done often; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock loop test test-all check bench-loop bench-eval tiny clean
+.PHONY: help install venv lock loop test test-all check bench-loop bench-eval bench-judge tiny clean
 
 PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -61,6 +61,9 @@ bench-loop: install ## whole turns over several seeds, and controls that must no
 
 bench-eval: install ## agreement with outsiders' checkers, and the harness beside inspect_ai [SEED=n] [FULL=1]
 	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_eval $(ARGS)
+
+bench-judge: install ## coverage, false differences, power beside statsmodels and scipy, the gate [SEED=n] [FULL=1]
+	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_judge $(ARGS)
 
 tiny: install ## train the shipped base model `tiny` again; goes on where it was stopped
 	@$(BIN)/python -m training.tiny $(ARGS)

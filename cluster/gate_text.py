@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from cluster.run_text import plain
 from evaluation.gate import GateDecision, GateOutcome
@@ -49,9 +50,9 @@ def print_audited(out: Console, found: Audited) -> None:
         )
     if found.overrides:
         out.print(f"What holds: {found.holds.value}", highlight=False)
-    table = plain(("", ""))
+    table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in facts(found):
-        table.add_row(name, escape(value))
+        table.add_row(f"[dim]{name}[/]", escape(value))
     out.print(table)
 
 

@@ -51,7 +51,7 @@ class MetricComparison(Record):
     ratio: Estimate
     """Candidate / base; undefined where the base is zero."""
     p_value: float | None
-    """Two-sided: exact McNemar for binary outcomes, sign flips for others. None without pairs."""
+    """Two-sided: McNemar for binary outcomes, sign flips for others. None without pairs."""
     identical: bool
     """Both arms gave the same figure on every pair."""
     missing: int

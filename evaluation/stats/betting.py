@@ -33,7 +33,8 @@ _GRID = 200
 """Supposed means that are tried on each side before the outermost crossing is refined."""
 
 
-def _stakes() -> Array:
+def shares_staked() -> Array:
+    """Return the values of λ over which the fortune is averaged: (stakes,)."""
     quantiles = ndtri((np.arange(STAKES) + 0.5) / STAKES)
     stakes: Array = np.clip(np.concatenate([scale * quantiles for scale in SCALES]), -_MOST, _MOST)
     return stakes
@@ -47,7 +48,7 @@ class PairedSequence:
         if not 0 < alpha < 1:
             raise ValueError(f"expected 0 < alpha < 1, found alpha={alpha}")
         self._limit = math.log(1 / alpha)
-        self._lambdas = _stakes()
+        self._lambdas = shares_staked()
         self._counts: dict[float, int] = {}
         self.n = 0
 

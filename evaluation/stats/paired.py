@@ -1,7 +1,7 @@
 """Two arms on the same scenarios: differences, ratios and p values of pairs.
 
 Binary outcomes use score intervals (Tango 1998 for the difference, Tang, Tang and Chan 2003 for the ratio), which keep
-their coverage with few or no discordant pairs; p values are exact (conditional on the discordant pairs). Continuous
+their coverage with few or no discordant pairs; p values are mid-p, conditional on the discordant pairs. Continuous
 outcomes use the bootstrap of `intervals.py` and sign flips. Swapping the arms flips the sign of every difference.
 """
 
@@ -126,11 +126,17 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float 
 
 
 def mcnemar(counts: PairCounts) -> float:
-    """Return the two-sided exact p value of equal proportions, conditional on the discordant pairs (McNemar 1947)."""
+    """Return the two-sided mid-p value of equal proportions, conditional on the discordant pairs (McNemar 1947).
+
+    The observed table counts half (Fagerland, Lydersen and Laake 2013): for 30 to 400 pairs of which 2 to 60% are
+    discordant, at most 4.96% of equal arms have p < 0.05, where the exact test, with at most 4.3%, overlooks more.
+    """
     discordant = counts.only_candidate + counts.only_base
     if discordant == 0:
         return 1.0
-    return min(1.0, 2 * float(bdtr(min(counts.only_candidate, counts.only_base), discordant, 0.5)))
+    fewer = min(counts.only_candidate, counts.only_base)
+    below = float(bdtr(fewer - 1, discordant, 0.5)) if fewer else 0.0
+    return min(1.0, float(bdtr(fewer, discordant, 0.5)) + below)
 
 
 def permutation(differences: Array, seed: int = 0) -> float:

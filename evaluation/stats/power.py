@@ -1,7 +1,7 @@
 """How many scenarios are enough? The chance that a comparison of pairs ends clearly, before anything is run.
 
 Two chances for supposed success rates and a supposed share of discordant pairs (one model succeeds, the other fails):
-that the candidate is found better (exact McNemar test), and that it is found not worse than a share of the base (the
+that the candidate is found better (McNemar's test), and that it is found not worse than a share of the base (the
 whole interval of Tang, Tang and Chan's ratio above the limit, as the gate asks). The first is summed exactly over the
 number of discordant pairs (Miettinen 1968); the second is simulated with a fixed seed, since its statistic depends on
 all four cells, and carries a Monte Carlo error of at most 0.4 points. Limits: one attempt a scenario, scenarios
@@ -55,7 +55,7 @@ class Supposed(NamedTuple):
 
 
 def chance_better(n: int, supposed: Supposed, alpha: float = 0.05) -> float:
-    """Return the chance that the candidate is found better on `n` scenarios: two-sided exact McNemar, p < alpha."""
+    """Return the chance that the candidate is found better on `n` scenarios: two-sided McNemar, mid-p < alpha."""
     _, only_candidate, only_base, _ = supposed.cells()
     discordant = only_candidate + only_base
     if discordant <= 0:
@@ -64,7 +64,8 @@ def chance_better(n: int, supposed: Supposed, alpha: float = 0.05) -> float:
     counts = np.arange(max(low, 0), high + 1)
     # The largest number of pairs lost at which a test of so many discordant pairs still finds a difference.
     lost = binom.ppf(alpha / 2, counts, 0.5)
-    lost = np.where(binom.cdf(lost, counts, 0.5) * 2 < alpha, lost, lost - 1)
+    mid_p = binom.cdf(lost, counts, 0.5) + binom.cdf(lost - 1, counts, 0.5)
+    lost = np.where(mid_p < alpha, lost, lost - 1)
     found = np.where(lost >= 0, binom.cdf(lost, counts, only_base / discordant), 0.0)
     return float((binom.pmf(counts, n, discordant) * found).sum())
 

@@ -36,10 +36,10 @@ def test_the_test_keeps_its_level_without_a_difference() -> None:
 def test_needed_scenarios_follow_the_known_approximation() -> None:
     supposed = Supposed(0.8, 0.05, 0.15)
     found = scenarios_for(functools.partial(chance_better, supposed=supposed))
-    # Connor (1987), with the exact test asking for a little more.
+    # Connor (1987), which is of the test without a correction, as mid-p nearly is.
     connor = ((1.96 * math.sqrt(0.15) + 0.8416 * math.sqrt(0.15 - 0.05**2)) / 0.05) ** 2
     assert found is not None
-    assert connor <= found <= 1.12 * connor
+    assert found == pytest.approx(connor, rel=0.03)
 
 
 def test_no_number_of_scenarios_shows_a_difference_that_is_not_there() -> None:
