@@ -117,7 +117,7 @@ def summarise(
     metrics: Mapping[str, Metric] = METRICS,
 ) -> Comparison:
     """Compare arm `candidate` with arm `base`. An empty arm gives a comparison without figures, not an error."""
-    paired = pair(rows, base, candidate)
+    paired = pair(rows, base, candidate, metrics=metrics)
     table = _table(paired, metrics)
     compared = {name: _compared(table, metric, alpha) for name, metric in metrics.items()}
     solved = {name for name, metric in metrics.items() if metric.both_solved}
@@ -281,7 +281,7 @@ def paired_values(
     rows: Iterable[PairRow], base: str, candidate: str, *, metrics: Mapping[str, Metric], names: Sequence[str]
 ) -> dict[str, Pairs]:
     """Return the pairs that a comparison of each metric rests on."""
-    table = _table(pair(rows, base, candidate), metrics)
+    table = _table(pair(rows, base, candidate, metrics=metrics), metrics)
     found = {}
     for name in names:
         first, second = table.base[metrics[name].figure], table.candidate[metrics[name].figure]

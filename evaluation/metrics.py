@@ -77,6 +77,11 @@ class Metric:
         """Name of the figure of one attempt that it rests on."""
         return self.reads or self.name
 
+    @property
+    def most(self) -> float | None:
+        """The largest figure that there can be; None: no bound is known."""
+        return {"share": 1.0, "0-5": 5.0, "1-5": 5.0}.get(self.unit)
+
     def better(self, difference: float) -> bool:
         """Whether a difference points to the better side."""
         return difference > 0 if self.direction is Direction.HIGHER else difference < 0

@@ -2,14 +2,13 @@
 
 Decisions: only attempts that both arms made are paired; all others are listed in `Problems`, as are rows that occur
 twice, scenarios that differ between rows, and impossible figures. What comes out depends on the rows alone, not on
-their order. A figure that is NaN, infinite or negative is no figure.
+their order. A figure that is NaN, negative or more than there can be is no figure.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,12 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from evaluation.metrics import SUCCESS
+from evaluation.metrics import METRICS, SUCCESS, Metric
 from evaluation.records import Record, ToolCall, Verdict
 from evaluation.scenarios import ExpectedCall, Kind
+
+LARGEST = 1e15
+"""A larger figure is no measurement, and its squares would leave the range of numbers."""
 
 
 class PairRow(Record):
@@ -55,7 +57,7 @@ class Problems(Record):
     mismatched: tuple[str, ...] = ()
     """Scenarios whose group, kind, tags or expected calls differ between rows; left out."""
     impossible: tuple[str, ...] = ()
-    """`scenario#attempt@arm.metric` that is NaN, infinite or negative; counted as missing."""
+    """`scenario#attempt@arm.metric` that is NaN, negative or more than there can be; counted as missing."""
     foreign: tuple[str, ...] = ()
     """Arms that are neither base nor candidate; left out."""
 
@@ -85,8 +87,9 @@ class Paired(NamedTuple):
     """Digest of the rows, their order aside."""
 
 
-def pair(rows: Iterable[PairRow], base: str, candidate: str) -> Paired:
+def pair(rows: Iterable[PairRow], base: str, candidate: str, *, metrics: Mapping[str, Metric] = METRICS) -> Paired:
     """Pair the rows of two arms."""
+    most = {name: LARGEST if metric.most is None else metric.most for name, metric in metrics.items()}
     lined = sorted(((_key(row), row.model_dump_json(), row) for row in rows), key=lambda line: line[:2])
     ordered = [row for _, _, row in lined]
     arms = (base, candidate)
@@ -101,7 +104,11 @@ def pair(rows: Iterable[PairRow], base: str, candidate: str) -> Paired:
         if key in cells:
             duplicated.add(_label(row))
             continue
-        bad = sorted(name for name, value in row.measured.items() if value is not None and not _possible(value))
+        bad = sorted(
+            name
+            for name, value in row.measured.items()
+            if value is not None and not 0 <= value <= most.get(name, LARGEST)
+        )
         impossible += [f"{_label(row)}.{name}" for name in bad]
         cells[key] = row.model_copy(update={"measured": row.measured | dict.fromkeys(bad)}) if bad else row
     scenarios, unpaired = _pairs(cells, arms)
@@ -137,10 +144,6 @@ def read_rows(path: Path) -> list[PairRow]:
 
 def _key(row: PairRow) -> tuple[str, int, str]:
     return row.scenario_id, row.attempt, row.arm
-
-
-def _possible(value: float) -> bool:
-    return math.isfinite(value) and value >= 0
 
 
 def _label(row: PairRow) -> str:

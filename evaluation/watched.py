@@ -28,9 +28,6 @@ LEAST = 30
 TUNED_AT = 200
 """Scenarios at which the asymptotic interval is tightest."""
 
-BOUNDS: Mapping[str, float] = {"share": 1.0, "0-5": 5.0, "1-5": 5.0}
-"""Largest figure, by unit."""
-
 
 def watch_results(
     rows: Sequence[PairRow], comparison: Comparison, question: Question, metrics: Mapping[str, Metric]
@@ -55,7 +52,7 @@ def decided(rows: Sequence[PairRow], comparison: Comparison, question: Question,
 
 def _result(metric: Metric, compared: MetricComparison, pairs: Pairs, *, margin: float, alpha: float) -> MetricResult:
     base, candidate = pairs
-    most = BOUNDS.get(metric.unit)
+    most = metric.most
     higher = metric.direction is Direction.HIGHER
     difference = always_valid(candidate - base, most, alpha)
     factor = 1 - margin if higher else 1 + margin

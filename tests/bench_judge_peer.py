@@ -3,7 +3,8 @@
     python bench_judge_peer.py < tables.json
 
 Reads a list of tables `[both, only candidate, only base, neither]` and prints one JSON object: by test, for each table,
-1 where it finds the candidate better (two-sided p < 0.05, and ahead) and 0 where not, with the versions. It knows no file of ours.
+1 where it finds the candidate better (two-sided p < 0.05, and ahead) and 0 where not, with the versions. It knows no
+file of ours.
 """
 
 from __future__ import annotations

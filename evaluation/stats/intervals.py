@@ -129,7 +129,7 @@ def _log_ratio(means: Array) -> Array:
 
 
 def _exp(value: float | None) -> float | None:
-    if value is None or not np.isfinite(value):
+    if value is None or not abs(value) < 700:
         return None
     return float(np.exp(value))
 
