@@ -106,7 +106,7 @@ def test_a_difference_of_equal_arms_is_found_as_seldom_as_promised_although_grou
         values, groups = drawn(rng, 30)
         shares += covered(clustered_share(values, groups), 0.75)
         which = np.sign(rng.normal(0, 1, 30)[groups] + rng.normal(0, 0.5, len(groups)))
-        moved = (rng.random(len(groups)) < 0.3) * which
+        moved = (rng.random(len(groups)) < 0.3).astype(float) * which
         inside += covered(clustered_mean(moved, groups), 0.0)
         naive += covered(mean_interval(moved), 0.0)
         found += clustered_permutation(moved, groups) < 0.05
