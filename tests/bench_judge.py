@@ -44,7 +44,7 @@ class Sizes:
 
 
 SIZES = {
-    False: Sizes(runs=2000, long_runs=400, intervals=400, looks=10_000, episodes=10_000),
+    False: Sizes(runs=2000, long_runs=200, intervals=400, looks=10_000, episodes=10_000),
     True: Sizes(runs=2000, long_runs=2000, intervals=2000, looks=10_000, episodes=10_000),
 }
 PARTS = ("machine", "proportions", "pairs", "intervals", "watched", "power", "false", "gate", "report")

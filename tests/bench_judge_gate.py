@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.compare import Comparison, MetricComparison, summarise
 from evaluation.gate import GateOutcome, judge
@@ -30,7 +31,7 @@ class Simulated(NamedTuple):
     """Figures of both arms: by metric, (2, scenarios, attempts)."""
 
     measured: Mapping[str, Array]
-    groups: Array
+    groups: NDArray[np.int64]
     """(scenarios,)"""
 
 
