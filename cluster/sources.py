@@ -67,7 +67,7 @@ def gather(flags: Mapping[str, Any], config: Path | None, env: Mapping[str, str]
             _read_variable(given, name, text)
     for key, value in flags.items():
         if value is not None:
-            given.put(key, value, "flag")
+            given.put(key, str(value) if isinstance(value, Path) else value, "flag")
     _read_policy(given)
     return given
 

@@ -20,11 +20,7 @@ from cluster.commands.common import (
 from evaluation.records import stable_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from evaluation.gate_policy import GatePolicy
     from evaluation.gate_rules import RegressionEvidence
-    from evaluation.metrics import Metric
     from evaluation.pair_rows import PairRow
 
 app = typer.Typer(help="The gate: decisions, their evidence, and overrides.", no_args_is_help=True)
@@ -61,7 +57,7 @@ def judge(
 
     Example: ratchet gate judge latest --policy strict.yaml
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home, "gate": policy}, config) as at:
         from cluster.gate_text import print_decision
         from evaluation.compare import summarise
         from evaluation.gate import GateOutcome
@@ -70,7 +66,7 @@ def judge(
         from evaluation.ledger.store import utc_now
 
         metrics = at.settings.all_metrics()
-        asked = _policy(at, policy, metrics)
+        asked = at.settings.gate
         found = _source(at, sources, base, candidate)
         comparison = summarise(found.rows, found.base, found.candidate, alpha=asked.alpha, metrics=metrics)
         decision = judged(comparison, asked, _regression(at, found), metrics=metrics)
@@ -182,20 +178,14 @@ def show_policy(
     """
     import yaml
 
-    with said(), opened({"home": home}, config) as at:
-        found = _policy(at, policy, at.settings.all_metrics())
+    with said(), opened({"home": home, "gate": policy}, config) as at:
+        found = at.settings.gate
     if as_json:
         print_json({"digest": found.digest(), **found.model_dump(mode="json")})
     else:
         console().print(f"# digest {found.digest()}", highlight=False)
         text = yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False)
         console().print(text, end="", highlight=False, markup=False)
-
-
-def _policy(at: Opened, path: Path | None, metrics: Mapping[str, Metric]) -> GatePolicy:
-    from cluster.policy_file import load_policy
-
-    return at.settings.gate if path is None else load_policy(path, metrics)
 
 
 def _source(at: Opened, names: list[str], base: str | None, candidate: str | None) -> _Source:

@@ -200,7 +200,7 @@ def test_the_gate_s_policy_may_stand_in_a_file_of_its_own() -> None:
     assert len(told) == 2
     assert any("did you mean gate.accuracy_ratio?" in one for one in told)
     assert any(one.startswith("gate.alpha (strict.yaml): ") for one in told)
-    for text in ("- 1", "{"):
+    for text in ("- 1", "{", ""):
         Path("strict.yaml").write_text(text)
         assert mistakes(text="gate: strict.yaml\n")[0].startswith("gate (strict.yaml): expected ")
     assert "No such file" in mistakes(text="gate: nowhere.yaml\n")[0]
