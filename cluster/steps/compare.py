@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -86,13 +86,16 @@ def _remember(turn: Turn, comparison: Comparison, refs: dict[str, str]) -> HeldO
     return looked(turn.ledger, turn.settings, held_out, kind="compare", subject=refs["candidate"], origin=origin)
 
 
-class _Attempted(NamedTuple):
+class Attempted(NamedTuple):
+    """What both arms did."""
+
     rows: list[PairRow]
-    """Of both arms, on the held-out scenarios."""
+    """On the held-out scenarios."""
     regression: RegressionEvidence
+    """The candidate on what is pinned."""
 
 
-def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> _Attempted:
+def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> Attempted:
     settings = turn.settings
     sampling = Sampling(settings.run.temperature, settings.run.max_tokens, settings.seed)
     engine = settings.engine.build(alone=True)
@@ -100,32 +103,36 @@ def _run(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) ->
         "base": LocalModel.load(base.folder, base.ref, engine),
         "candidate": LocalModel.load(candidate.folder, candidate.ref, engine),
     }
+    arms = {name: Arm(model, sampling, scales=settings.scales()) for name, model in models.items()}
+    try:
+        return attempt_arms(turn, tick, arms, turn.run_id("compare", base, candidate))
+    finally:
+        for model in models.values():
+            model.close()
+
+
+def attempt_arms(turn: Turn, tick: Tick, arms: Mapping[str, Arm], run_id: str) -> Attempted:
+    """Attempt the held-out scenarios with `base` and `candidate`, and what is pinned beside them with `candidate`."""
+    settings, held_out = turn.settings, turn.suite().part(Part.HELD_OUT)
+    options = PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics())
 
     def tell(rows: list[PairRow], done: int, total: int) -> None:
         right = Counter(row.arm for row in rows if row.success)
         tick(done, total, f"{right['base']} against {right['candidate']} right")
 
-    held_out, run_id = turn.suite().part(Part.HELD_OUT), turn.run_id("compare", base, candidate)
-    options = PairOptions(settings.run.block, settings.run.attempts, metrics=settings.all_metrics())
-    arms = {name: Arm(model, sampling, scales=settings.scales()) for name, model in models.items()}
     watch = Watch(turn.ledger.add_examples, tell)
-    try:
-        rows = run_arms(turn.folder, held_out, arms, run_id=run_id, options=options, watch=watch).rows
-        pins = turn.ledger.pins()
-        extra = pinned_scenarios(pins, beside=held_out)
-        # Apart from the others: what was pinned because it failed once is no sample, and belongs into no figure.
-        apart = run_arms(
-            turn.folder / "pinned",
-            extra,
-            {"candidate": arms["candidate"]},
-            run_id=f"{run_id}/pinned",
-            options=replace(options, timed=0),
-            watch=Watch(turn.ledger.add_examples, lambda rows, done, total: None),
-        ).rows
-    finally:
-        for model in models.values():
-            model.close()
-    return _Attempted(rows, _regression(pins, rows, apart))
+    rows = run_arms(turn.folder, held_out, arms, run_id=run_id, options=options, watch=watch).rows
+    pins = turn.ledger.pins()
+    # Apart from the others: what was pinned because it failed once is no sample, and belongs into no figure.
+    apart = run_arms(
+        turn.folder / "pinned",
+        pinned_scenarios(pins, beside=held_out),
+        {"candidate": arms["candidate"]},
+        run_id=f"{run_id}/pinned",
+        options=replace(options, timed=0),
+        watch=Watch(turn.ledger.add_examples, lambda rows, done, total: None),
+    ).rows
+    return Attempted(rows, _regression(pins, rows, apart))
 
 
 def _regression(pins: Sequence[PinRecord], rows: Sequence[PairRow], apart: Sequence[PairRow]) -> RegressionEvidence:
