@@ -193,8 +193,13 @@ class Turn:
 
         The ledger keeps the first example of an id, so that one made otherwise needs an id of its own.
         """
-        how = self.settings.model_dump(mode="json", include={"seed", "run", "engine", "quality"})
-        decides = stable_id(how, self._prices, self.suite().digest(), [(model.ref, model.digest) for model in models])
+        # Only what was set: a setting that is new to the code must give no run another id, and so its rows another order.
+        how = self.settings.model_dump(mode="json", include={"seed", "run", "engine"})
+        how["run"] = {key: value for key, value in how["run"].items() if value is not None}
+        scored = self.settings.model_dump(mode="json", include={"quality"}, exclude_defaults=True)
+        prices = {"prices": self._prices} if self.settings.prices is not None else {}
+        apart = [scored | prices] if scored or prices else []
+        decides = stable_id(how, self.suite().digest(), [(model.ref, model.digest) for model in models], *apart)
         return f"{self.id}/{what}-{decides[:8]}"
 
     @contextmanager
