@@ -120,11 +120,10 @@ def summarise(
     paired = pair(rows, base, candidate, metrics=metrics)
     table = _table(paired, metrics)
     compared = {name: _compared(table, metric, alpha) for name, metric in metrics.items()}
-    solved = {name for name, metric in metrics.items() if metric.both_solved}
-    arms = {
-        arm: _arm_figures(paired.kept[arm], metrics, table.clustered, alpha) | {n: of(compared[n]) for n in solved}
-        for arm, of in ((base, _base_of), (candidate, _candidate_of))
-    }
+    arms = {}
+    for arm, of in ((base, _base_of), (candidate, _candidate_of)):
+        alone = _arm_figures(paired.kept[arm], metrics, table.clustered, alpha)
+        arms[arm] = {name: alone.get(name) or of(compared[name]) for name in metrics}
     return Comparison(
         base_arm=base,
         candidate_arm=candidate,

@@ -64,6 +64,7 @@ def test_figures_can_be_recomputed_by_hand():
     assert success.difference.low < success.difference.value < success.difference.high
     assert comparison.base["task_success"].value == pytest.approx(sum(base) / 120)
     assert comparison.problems.any is False
+    assert list(comparison.base) == list(comparison.candidate) == list(comparison.metrics) == list(METRICS)
 
 
 def test_latency_and_cost_count_only_where_both_solved():
