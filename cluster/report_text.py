@@ -51,7 +51,8 @@ def show(estimate: Json | None, *, signed: bool = False, digits: int = 3, scale:
 
 def _number(value: float, *, signed: bool, digits: int) -> str:
     sign = "+" if signed else ""
-    if value and abs(value) < 0.0005:
+    # A cell of the terminal's table has no room for an exponent; `report.md` has all digits.
+    if digits > 2 and value and abs(value) < 0.0005:
         return f"{value:{sign}.{digits - 1}e}"
     return f"{value:{sign}.{digits if abs(value) < 10 else digits - 2}f}"
 
