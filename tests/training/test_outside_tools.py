@@ -15,7 +15,7 @@ from evaluation.agents import Limits, attempt
 from evaluation.examples import to_example
 from evaluation.models import Sampling
 from evaluation.oracle import oracle, reference_episode
-from evaluation.pairs import PairOptions, run_pairs
+from evaluation.pairs import Arm, Block, PairOptions, run_pairs
 from evaluation.records import FailureKind
 from evaluation.scenarios import Expected, Kind, Scenario, ToolDef
 from evaluation.tools.outside import HttpTool, McpServer, McpTool, Reach
@@ -63,14 +63,14 @@ def test_a_correction_does_not_reach_outside(scenario: Scenario, web: Web, tmp_p
 
 
 def test_a_comparison_does_not_reach_outside(scenario: Scenario, web: Web, tmp_path: Path) -> None:
-    arms = {"a": oracle(scenario), "b": oracle(scenario)}
-    seen: list[Any] = []
-    options = PairOptions(block=1)
-    asyncio.run(
-        run_pairs(
-            [scenario], arms, run_id="r", sampling=Sampling(), options=options, on_block=lambda *b: seen.append(b)
-        )
-    )
+    arms = {name: Arm(oracle(scenario), Sampling()) for name in ("a", "b")}
+    seen: list[Block] = []
+
+    def keep(block: Block) -> bool:
+        seen.append(block)
+        return True
+
+    asyncio.run(run_pairs([scenario], arms, run_id="r", options=PairOptions(block=1), on_block=keep))
     assert seen
     assert not reached(web, tmp_path)
 
@@ -96,5 +96,6 @@ def test_only_the_command_line_allows_anything() -> None:
     assert list(grants([planted])) == ["training/a.py:1"]
     commands = {f.name for f in source_files() for n in ast.walk(f.tree)
                 if isinstance(n, ast.keyword) and n.arg == "reach" and f.folder == "cluster"}  # fmt: skip
-    handed = {"cluster/running.py", "cluster/spread.py"}
-    assert commands - handed == {"cluster/commands/run.py", "cluster/commands/tools.py"}, "test run and tools alone"
+    handed = {"cluster/ab.py", "cluster/running.py", "cluster/spread.py"}
+    allowing = {f"cluster/commands/{name}.py" for name in ("flaky", "run", "tools")}
+    assert commands - handed == allowing, "only what was allowed on the command line is handed on"
