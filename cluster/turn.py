@@ -193,7 +193,7 @@ class Turn:
 
         The ledger keeps the first example of an id, so that one made otherwise needs an id of its own.
         """
-        # Only what was set: a setting that is new to the code must give no run another id, and so its rows another order.
+        # Only what was set: a setting that is new to the code must give no run another id, its rows no other order.
         how = self.settings.model_dump(mode="json", include={"seed", "run", "engine"})
         how["run"] = {key: value for key, value in how["run"].items() if value is not None}
         scored = self.settings.model_dump(mode="json", include={"quality"}, exclude_defaults=True)
