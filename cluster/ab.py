@@ -82,7 +82,10 @@ def carry_out(
             return False
         one = {arm: summarise(_of(rows, control, arm), control, arm, metrics=_asked(plan, work.metrics))
                for arm in primary}  # fmt: skip
-        return all(decided(_of(rows, control, arm), one[arm], plan.question, work.metrics) for arm in primary)
+        return all(
+            decided(_of(rows, control, arm), one[arm], plan.question, work.metrics, arms=len(primary))
+            for arm in primary
+        )
 
     with _arms(plan, work) as arms:
         run = run_arms(
@@ -141,7 +144,8 @@ def concluded(plan: ABPlan, rows: Sequence[PairRow], spent: Spent, metrics: Metr
     watched = None
     if plan.until_decided:
         watched = {
-            arm: watch_results(_of(rows, control, arm), one, plan.question, metrics) for arm, one in comparisons.items()
+            arm: watch_results(_of(rows, control, arm), one, plan.question, metrics, arms=len(comparisons))
+            for arm, one in comparisons.items()
         }
     result = conclude(
         comparisons,

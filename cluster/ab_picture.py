@@ -35,7 +35,7 @@ def picture(report: ABReport, metrics: Mapping[str, Metric]) -> bytes:
     parts = [_parts(arm, primary) for arm in arms]
     effects = [_effects(arm, metrics) for arm in arms]
     heights = [0.36 * max(len(one), len(other), 3) + 1.3 for one, other in zip(effects, parts, strict=True)]
-    with mpl.rc_context({"font.size": 9, "axes.titlesize": 10}):
+    with mpl.rc_context({"font.size": 9, "axes.titlesize": 10, "text.parse_math": False}):
         figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
         figure.suptitle(headline(report), fontweight="bold")
         grid = figure.subplots(len(arms), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
@@ -55,11 +55,12 @@ def _effects(arm: ArmResult, metrics: Mapping[str, Metric]) -> list[_Line]:
     """Return the relative effect of each metric in percent, turned so that more is better."""
     lines = []
     for one in arm.metrics:
-        base, difference = one.compared.base.value, one.compared.difference
-        if not base or difference.value is None:
+        ratio = one.compared.ratio
+        if ratio.value is None:
             continue
         sign = 1.0 if metrics[one.metric].direction is Direction.HIGHER else -1.0
-        effect = _scaled(difference, sign * 100 / base)
+        ends = {name: None if end is None else end - 1 for name, end in ratio.model_dump(exclude={"n"}).items()}
+        effect = _scaled(Estimate(**ends, n=ratio.n), sign * 100)
         lines.append(_Line(metrics[one.metric].title, effect, COLOURS[one.conclusion]))
     return lines
 

@@ -23,6 +23,12 @@ from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
 from evaluation.stats.paired import holm, needed_pairs
 
+LEAST = 30
+"""Fewest scenarios that can show two arms to be equal: where none of a few differs, many others may."""
+
+LOST = 0.05
+"""Share of the scenarios that may lack a metric before nothing is concluded from the others."""
+
 MARGIN = 0.05
 """Share of the base's figure by which an arm may be worse and still count as equal."""
 
@@ -186,8 +192,11 @@ def judged(name: str, compared: MetricComparison, question: Question, *, p_holm:
     higher = compared.direction is Direction.HIGHER
     difference = compared.difference
     side = _side(difference, higher)
+    lost = compared.missing > LOST * (compared.missing + difference.n)
     significant = p_holm is not None and p_holm < question.alpha
-    if side is Conclusion.BETTER and significant:
+    if lost:
+        conclusion = Conclusion.UNCLEAR
+    elif side is Conclusion.BETTER and significant:
         conclusion = Conclusion.BETTER
     elif within_margin(compared, question.margin):
         conclusion = Conclusion.EQUAL
@@ -211,7 +220,9 @@ def _side(difference: Estimate, higher: bool) -> Conclusion | None:
 
 
 def within_margin(compared: MetricComparison, margin: float) -> bool:
-    """Whether the whole interval of the ratio lies on the good side of the margin."""
+    """Whether the whole interval of the ratio, of `LEAST` scenarios at least, lies on the good side of the margin."""
+    if compared.difference.n < LEAST:
+        return False
     if compared.direction is Direction.HIGHER:
         return compared.ratio.low is not None and compared.ratio.low >= 1 - margin
     return compared.ratio.high is not None and compared.ratio.high <= 1 + margin
@@ -306,8 +317,9 @@ def _winner(
     says = f"Take {best.arm}. {best.sentence}"
     if open_:
         says += f" That it is better than {' and '.join(open_)}, too, is not shown."
-    if best.contrary:
-        says += f" Look first at {', '.join(one.slice for one in best.contrary[:3])}, which goes the other way."
+    against = [one.slice for one in best.contrary if one.metric == question.primary][:3]
+    if against:
+        says += f" Look first at {', '.join(against)}, which {'goes' if len(against) == 1 else 'go'} the other way."
     return best.arm, says
 
 

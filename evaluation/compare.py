@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from evaluation.metrics import METRICS, SUCCESS, Coverage, Direction, Metric
 from evaluation.pair_rows import Paired, PairRow, Problems, Units, pair
 from evaluation.records import Record
+from evaluation.stats.bounded import few_differ, fractions, outer_difference, outer_ratio
 from evaluation.stats.clustered import (
     clustered_log_ratio,
     clustered_mean,
@@ -208,7 +209,14 @@ def _estimate(values: Array, groups: Codes | None, metric: Metric, alpha: float)
         if groups is None and np.isin(values, (0, 1)).all():
             return proportion(int(values.sum()), len(values), alpha)
         return clustered_share(values, codes, alpha)
-    return clustered_mean(values, codes, alpha)
+    return within(clustered_mean(values, codes, alpha), None if metric.most is None else (0.0, metric.most))
+
+
+def within(estimate: Estimate, bounds: tuple[float, float] | None) -> Estimate:
+    """Return the estimate with an interval that holds nothing which cannot be."""
+    if bounds is None or estimate.low is None or estimate.high is None:
+        return estimate
+    return estimate.model_copy(update={"low": max(bounds[0], estimate.low), "high": min(bounds[1], estimate.high)})
 
 
 def _compared(table: _Table, metric: Metric, alpha: float) -> MetricComparison:
@@ -262,11 +270,14 @@ def _test(base: Array, candidate: Array, groups: Codes | None, metric: Metric, *
         return _Tested(difference_of_proportions(counts, alpha), ratio_of_proportions(counts, alpha), mcnemar(counts))
     codes = np.arange(len(base)) if groups is None else groups
     moved = candidate - base
-    return _Tested(
-        clustered_mean(moved, codes, alpha),
-        clustered_log_ratio(candidate, base, codes, alpha=alpha),
-        clustered_permutation(moved, codes),
-    )
+    difference = clustered_mean(moved, codes, alpha)
+    ratio = clustered_log_ratio(candidate, base, codes, alpha=alpha)
+    if metric.most is not None and len(base) and few_differ(moved, codes):
+        counts = fractions(base, candidate, metric.most, len(np.unique(codes)))
+        difference = outer_difference(difference, counts, metric.most, alpha)
+        ratio = outer_ratio(ratio, counts, alpha)
+    difference = within(difference, None if metric.most is None else (-metric.most, metric.most))
+    return _Tested(difference, ratio, clustered_permutation(moved, codes))
 
 
 class Pairs(NamedTuple):
@@ -315,21 +326,23 @@ def _slice(name: str, places: Codes, table: _Table, metrics: Mapping[str, Metric
         there &= table.solved[places] if metric.both_solved else True
         if metric.quantile is None and there.any():
             groups = table.groups[places][there] if table.clustered else None
-            figures[key] = _slice_figures(base[there], candidate[there], groups, binary=metric.binary, alpha=alpha)
+            figures[key] = _slice_figures(base[there], candidate[there], groups, metric=metric, alpha=alpha)
     return Slice(name=name, scenarios=len(places), metrics=figures)
 
 
-def _slice_figures(base: Array, candidate: Array, groups: Codes | None, *, binary: bool, alpha: float) -> SliceFigures:
-    whole = binary and groups is None and bool(np.isin(np.concatenate([base, candidate]), (0, 1)).all())
+def _slice_figures(
+    base: Array, candidate: Array, groups: Codes | None, *, metric: Metric, alpha: float
+) -> SliceFigures:
+    whole = metric.binary and groups is None and bool(np.isin(np.concatenate([base, candidate]), (0, 1)).all())
     if whole:
         counts = count_pairs(base, candidate)
         difference = difference_of_proportions(counts, alpha)
         return SliceFigures(
-            base=proportion(counts.base, counts.n, alpha),
-            candidate=proportion(counts.candidate, counts.n, alpha),
+            base=proportion(int(counts.base), len(base), alpha),
+            candidate=proportion(int(counts.candidate), len(base), alpha),
             difference=difference,
         )
-    low, high = (0.0, 1.0) if binary else (-np.inf, np.inf)
+    low, high = (-np.inf, np.inf) if metric.most is None else (0.0, metric.most)
     sides = [linear_mean(values, groups, alpha, low=low, high=high) for values in (base, candidate)]
     moved = linear_mean(candidate - base, groups, alpha, low=-high, high=high)
     return SliceFigures(base=sides[0], candidate=sides[1], difference=moved)

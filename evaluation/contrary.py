@@ -14,6 +14,9 @@ from evaluation.metrics import Metric
 from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
 
+FEWEST = 10
+"""Scenarios that a part needs to show anything."""
+
 LEAST = 30
 """Scenarios from which on a part that only points the other way is named."""
 
@@ -75,6 +78,7 @@ def _strength(part: SliceFigures, sign: float) -> Strength | None:
     value, low, high = part.difference.value, part.difference.low, part.difference.high
     if value is None or value * sign >= 0:
         return None
-    if low is not None and high is not None and (high if sign > 0 else -low) < 0:
+    varies = low is not None and high is not None and low < high
+    if varies and part.difference.n >= FEWEST and (high if sign > 0 else -low) < 0:  # type: ignore[operator]
         return Strength.SHOWN
     return Strength.HINTED if part.difference.n >= LEAST else None

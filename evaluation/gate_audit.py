@@ -63,6 +63,8 @@ def override_of(record: DecisionRecord, outcome: str, *, by: str, reason: str, a
     mistakes = []
     if outcome not in (GateOutcome.APPROVE, GateOutcome.REJECT):
         mistakes.append(f"expected approve or reject, found {outcome!r}")
+    if outcome == record.outcome:
+        mistakes.append(f"expected another word than the gate's, found {outcome}, which it said itself")
     if not by.strip():
         mistakes.append("--by: expected the name of the person who overrides the gate, found none")
     if len(reason.split()) < 2:

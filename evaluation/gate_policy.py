@@ -37,9 +37,9 @@ class Severity(StrEnum):
 class MetricLimit(Record):
     """How much worse a candidate may be in one metric. One of the two is given."""
 
-    ratio: float | None = Field(default=None, gt=0)
+    ratio: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Candidate / base: at least this where higher is better, below this where lower is."""
-    difference: float | None = Field(default=None, ge=0)
+    difference: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Candidate − base, in the metric's unit: worse by this at most."""
 
     @model_validator(mode="after")
@@ -67,13 +67,13 @@ class GatePolicy(Record):
     name: str = "default"
     version: str = "1"
     """Raise it when the policy changes, so that people can name it; the digest changes by itself."""
-    accuracy_ratio: float = Field(default=0.95, gt=0, le=1)
+    accuracy_ratio: float = Field(default=0.95, gt=0, le=1, allow_inf_nan=False)
     """Task success of the candidate over the base's must be at least this."""
-    quality_ratio: float | None = Field(default=0.95, gt=0, le=1)
+    quality_ratio: float | None = Field(default=0.95, gt=0, le=1, allow_inf_nan=False)
     """The same for response quality; None: not asked."""
-    latency_ratio: float | None = Field(default=1.10, gt=0)
+    latency_ratio: float | None = Field(default=1.10, gt=0, allow_inf_nan=False)
     """Latency must stay below this multiple of the base's; None: not asked."""
-    cost_ratio: float | None = Field(default=1.20, gt=0)
+    cost_ratio: float | None = Field(default=1.20, gt=0, allow_inf_nan=False)
     """The same for cost; None: not asked."""
     limits: dict[str, MetricLimit] = Field(default_factory=dict)
     """Further limits, by metric: of one's own, say."""
@@ -84,7 +84,7 @@ class GatePolicy(Record):
     """A lower latency, cost or number of tokens counts as better from this share on: equal models differ by noise."""
     min_pairs: int = Field(default=30, ge=2)
     """Fewest scenarios that a rule may rest on."""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha: float = Field(default=0.05, gt=0, le=0.2)
     """One minus the level of the intervals."""
     severity: dict[str, Severity] = Field(default_factory=dict)
     """By rule; `block` where nothing is said. The rules `pairing` and `better` always block."""

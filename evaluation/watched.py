@@ -2,10 +2,11 @@
 
 Decisions: yes-or-no figures, shares and qualities have known bounds, so that their interval is exact at every moment
 (`stats/betting.py`); tokens, latency and cost have none and get Robbins' normal mixture over the paired differences,
-which is asymptotic and asks for `LEAST` scenarios. "Not worse by more than the margin" is itself a paired difference,
-candidate − (1 ± margin) × base, against zero, so that no ratio is needed. The level is divided by the number of
-metrics.
-Limits: scenarios count one by one, also where attempts repeat or groups resemble each other.
+which is asymptotic, asks for `LEAST` scenarios, and can be fooled by rare extremes: they may guard and not decide
+(`ratchet ab` refuses them as the first metric). "Not worse by more than the margin" is itself a paired difference,
+candidate − (1 ± margin) × base, against zero, so that no ratio is needed. The level is divided by the number of metrics
+and arms. Limits: scenarios count one by one, also where attempts repeat or groups resemble each other, and have to come
+in an order that has nothing to do with how they end.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from evaluation.stats.betting import PairedSequence
 from evaluation.stats.intervals import Array, Estimate
 from evaluation.stats.sequential import robbins_radius
 
-LEAST = 30
-"""Scenarios that an asymptotic interval rests on at least."""
+LEAST = 200
+"""Scenarios that an asymptotic interval rests on at least: rare large figures show late."""
 
 TUNED_AT = 200
 """Scenarios at which the asymptotic interval is tightest."""
 
 
 def watch_results(
-    rows: Sequence[PairRow], comparison: Comparison, question: Question, metrics: Mapping[str, Metric]
+    rows: Sequence[PairRow], comparison: Comparison, question: Question, metrics: Mapping[str, Metric], *, arms: int = 1
 ) -> dict[str, MetricResult]:
-    """Return by metric what the always-valid intervals say so far."""
-    alpha = question.alpha / len(question.metrics)
+    """Return by metric what the always-valid intervals say so far; `arms`: how many are compared with the first."""
+    alpha = question.alpha / (len(question.metrics) * arms)
     pairs = paired_values(rows, comparison.base_arm, comparison.candidate_arm, metrics=metrics, names=question.metrics)
     return {
         name: _result(metrics[name], comparison.metrics[name], pairs[name], margin=question.margin, alpha=alpha)
@@ -41,12 +42,13 @@ def watch_results(
     }
 
 
-def decided(rows: Sequence[PairRow], comparison: Comparison, question: Question, metrics: Mapping[str, Metric]) -> bool:
+def decided(
+    rows: Sequence[PairRow], comparison: Comparison, question: Question, metrics: Mapping[str, Metric], *, arms: int = 1
+) -> bool:
     """Whether the metric that decides is told by now."""
-    first = question.model_copy(update={"metrics": question.metrics[:1]})
     alpha = question.alpha / len(question.metrics)
-    strict = first.model_copy(update={"alpha": alpha})
-    found = watch_results(rows, comparison, strict, metrics)[question.primary]
+    strict = question.model_copy(update={"metrics": question.metrics[:1], "alpha": alpha})
+    found = watch_results(rows, comparison, strict, metrics, arms=arms)[question.primary]
     return found.conclusion is not Conclusion.UNCLEAR
 
 
@@ -87,7 +89,7 @@ def always_valid(differences: Array, most: float | None, alpha: float) -> Estima
         value, low, high = (None if part is None else part * most for part in (found.value, found.low, found.high))
         return Estimate(value=value, low=low, high=high, n=n)
     value = float(differences.mean()) if n else None
-    if value is None or n < LEAST:
+    if value is None or n < LEAST or not np.ptp(differences):
         return Estimate(value=value, low=None, high=None, n=n)
     radius = robbins_radius(n, float(differences.std(ddof=1)), alpha, TUNED_AT)
     return Estimate(value=value, low=value - radius, high=value + radius, n=n)

@@ -26,7 +26,7 @@ def linear_mean(
 ) -> Estimate:
     """Return the mean of `values` with its interval, cut off at `low` and `high`. Both: (n,); no groups: each its own.
 
-    None where there is no observation; no interval from a single cluster. Raises `ValueError` on NaN or infinity.
+    None where there is no observation; no interval from a single cluster, and where nothing varied. Raises `ValueError` on NaN or infinity.
     """
     flat = finite(values)
     n = len(flat)
@@ -39,6 +39,8 @@ def linear_mean(
         excess = np.bincount(places, weights=excess).astype(np.float64)
     clusters = len(excess)
     if clusters < 2:
+        return Estimate(value=mean, low=None, high=None, n=n)
+    if not excess.any():
         return Estimate(value=mean, low=None, high=None, n=n)
     error = math.sqrt(float((excess**2).sum()) * clusters / (clusters - 1)) / n
     half = float(stdtrit(clusters - 1, 1 - alpha / 2)) * error

@@ -25,25 +25,25 @@ EXACT_FLIPS = 13
 
 
 class PairCounts(NamedTuple):
-    """How pairs of binary outcomes fell."""
+    """How pairs of binary outcomes fell: counts, or fractions of such (`bounded.py`)."""
 
-    both: int
-    only_candidate: int
-    only_base: int
-    neither: int
+    both: float
+    only_candidate: float
+    only_base: float
+    neither: float
 
     @property
-    def n(self) -> int:
+    def n(self) -> float:
         """Pairs."""
         return sum(self)
 
     @property
-    def candidate(self) -> int:
+    def candidate(self) -> float:
         """Successes of the candidate."""
         return self.both + self.only_candidate
 
     @property
-    def base(self) -> int:
+    def base(self) -> float:
         """Successes of the base."""
         return self.both + self.only_base
 
@@ -67,7 +67,7 @@ def difference_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estima
     edge = 1 - 1e-12
     low = _root(lambda d: _tango(counts, d) - z, -edge, value)
     high = _root(lambda d: _tango(counts, d) + z, value, edge)
-    return Estimate(value=value, low=-1.0 if low is None else low, high=1.0 if high is None else high, n=n)
+    return Estimate(value=value, low=-1.0 if low is None else low, high=1.0 if high is None else high, n=round(n))
 
 
 def _tango(counts: PairCounts, delta: float) -> float:
@@ -82,7 +82,7 @@ def _tango(counts: PairCounts, delta: float) -> float:
 def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
     """Return candidate / base with the interval of Tang, Tang and Chan; undefined where the base never succeeds."""
     if counts.base == 0:
-        return Estimate(value=None, low=None, high=None, n=counts.n)
+        return Estimate(value=None, low=None, high=None, n=round(counts.n))
     value = counts.candidate / counts.base
     z = float(ndtri(1 - alpha / 2))
     middle = math.log(value) if value > 0 else -30.0
@@ -92,7 +92,7 @@ def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
         value=value,
         low=0.0 if low is None else math.exp(low),
         high=None if high is None else math.exp(high),
-        n=counts.n,
+        n=round(counts.n),
     )
 
 

@@ -117,7 +117,7 @@ def test_a_turn_leaves_a_report_with_everything_and_a_candidate_that_has_learnt(
     assert (folder / "report.md").read_text().startswith("#")
     assert (folder / "report.png").read_bytes().startswith(b"\x89PNG")
     rows = [json.loads(line) for line in (folder / "compare.jsonl").read_text().splitlines()]
-    right = [row["task_success"] for row in rows if row["arm"] == "candidate"]
+    right = [row["measured"]["task_success"] for row in rows if row["arm"] == "candidate"]
     assert sum(map(bool, right)) / len(right) == pytest.approx(found["candidate"]["task_success"]["value"])
 
 
