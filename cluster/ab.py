@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cluster.ab_plan import RESULT, ABError, ABPlan
 from cluster.looks import looked
-from cluster.pairing import Watch, run_arms
+from cluster.pairing import ROWS, Watch, run_arms
 from cluster.running import ModelSource, encoded
 from cluster.runs import Run
 from cluster.settings import Settings
@@ -217,5 +217,6 @@ def of_runs(plan: ABPlan, rows: Sequence[PairRow], work: ABWork, *, ledger: Ledg
     record = RunRecord(id=plan.id, kind="ab", suite_digest=plan.suite_digest, model=" | ".join(plan.labels),
                        seed=plan.seed, started_at=plan.started_at)  # fmt: skip
     ledger.start_run(record)
+    atomic_write(folder / ROWS, "".join(row.model_dump_json() + "\n" for row in rows))
     report = concluded(plan, rows, Spent(), work.metrics, currency="")
     return _kept(report, work.settings, work.scenarios, ledger=ledger, folder=folder)

@@ -133,6 +133,39 @@ def read_arm(path: Path) -> ArmConfig:
     return config.model_copy(update={"name": config.name or path.stem, "system": text, "system_file": None})
 
 
+def arms_given(
+    pair: list[tuple[str, str | None, Path | None]], further: list[Path], base_url: str | None
+) -> list[ArmConfig]:
+    """Return the arms as they were given; `pair`: flag, model and file of the first two. Raises `ABError`."""
+    configs = []
+    for flag, model, path in pair:
+        if model is None and path is None:
+            continue
+        config = ArmConfig() if path is None else read_arm(path)
+        if model is not None and config.model is not None:
+            raise ABError(f"--{flag}: expected the model here or in {path}, found it in both")
+        configs.append(config if model is None else config.model_copy(update={"model": model}))
+    configs += [read_arm(path) for path in further]
+    if len(configs) < 2:
+        raise ABError(
+            f"expected at least two arms, found {len(configs)}; give --a and --b, or one model with --config-a and"
+            " --config-b, or files with --arm"
+        )
+    models = [config.model for config in configs if config.model is not None]
+    if not models or (None in [config.model for config in configs] and len(set(models)) > 1):
+        raise ABError("expected a model for each arm, or one for all, found arms without; give --a MODEL and --b MODEL")
+    return [
+        config.model_copy(
+            update={
+                "model": config.model or models[0],
+                "base_url": config.base_url
+                or (base_url if (config.model or models[0]).startswith("openai:") else None),
+            }
+        )
+        for config in configs
+    ]
+
+
 def _mistakes(path: Path, error: ValidationError) -> Iterator[str]:
     for one in error.errors():
         key = ".".join(map(str, one["loc"]))

@@ -13,7 +13,7 @@ from cluster.run_text import plain
 from evaluation.ab import ArmResult, Conclusion, MetricResult, figure_text
 from evaluation.compare import Slice
 from evaluation.contrary import Contrary, Strength
-from evaluation.metrics import Metric
+from evaluation.metrics import SUCCESS, Metric
 from evaluation.stats.intervals import Estimate
 
 STYLES = {Conclusion.BETTER: "green", Conclusion.EQUAL: "cyan", Conclusion.WORSE: "red", Conclusion.UNCLEAR: "yellow"}
@@ -165,6 +165,9 @@ def notes(report: ABReport) -> Iterator[str]:
     clusters = report.result.arms[0].comparison.clusters
     if clusters is not None:
         yield f"Attempts repeat, so the {clusters} groups of scenarios count, not the scenarios."
+    lost = max(one.comparison.metrics[SUCCESS].missing for one in report.result.arms)
+    if lost:
+        yield f"{lost} scenarios lack an answer or a verdict of an arm: they count for neither; many decide nothing."
     problems = report.result.arms[0].comparison.problems
     if problems.any:
         found = {name: len(getattr(problems, name)) for name in type(problems).model_fields}

@@ -26,7 +26,7 @@ from evaluation.stats.paired import holm, needed_pairs
 LEAST = 30
 """Fewest scenarios that can show two arms to be equal: where none of a few differs, many others may."""
 
-LOST = 0.05
+LOST = 0.1
 """Share of the scenarios that may lack a metric before nothing is concluded from the others."""
 
 MARGIN = 0.05

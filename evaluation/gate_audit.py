@@ -58,13 +58,18 @@ def audited(record: DecisionRecord, overrides: Sequence[OverrideRecord]) -> Audi
     )
 
 
-def override_of(record: DecisionRecord, outcome: str, *, by: str, reason: str, at: datetime) -> OverrideRecord:
-    """Return a person's word against a decision. Raises `OverrideError` for no name, no reason, or no other word."""
+def override_of(
+    record: DecisionRecord, outcome: str, *, holds: str, by: str, reason: str, at: datetime
+) -> OverrideRecord:
+    """Return a person's word against a decision, of which `holds` is what holds now.
+
+    Raises `OverrideError` for no name, no reason, or no other word.
+    """
     mistakes = []
     if outcome not in (GateOutcome.APPROVE, GateOutcome.REJECT):
         mistakes.append(f"expected approve or reject, found {outcome!r}")
-    if outcome == record.outcome:
-        mistakes.append(f"expected another word than the gate's, found {outcome}, which it said itself")
+    if outcome == holds:
+        mistakes.append(f"expected another word than the one that holds, found {outcome}, which holds already")
     if not by.strip():
         mistakes.append("--by: expected the name of the person who overrides the gate, found none")
     if len(reason.split()) < 2:

@@ -9,7 +9,7 @@ never succeeds the ratio is not defined, and the difference is judged instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pydantic import Field
@@ -19,7 +19,7 @@ from evaluation.gate_policy import GatePolicy, MetricLimit
 from evaluation.gate_results import RuleOutcome, RuleResult, inconclusive_rule, passed_rule, show
 from evaluation.gate_segments import segments_rule
 from evaluation.metrics import Direction
-from evaluation.pair_rows import PairRow
+from evaluation.pair_rows import PairRow, Problems
 from evaluation.records import Record
 from evaluation.regression import REGRESSION, RegressionRun
 from evaluation.stats.intervals import Estimate
@@ -67,14 +67,12 @@ def rule_results(
 
 def _pairing(comparison: Comparison, policy: GatePolicy) -> RuleResult:
     """All rows could be used, and there are enough."""
-    problems = comparison.problems
+    problems = _of_metrics(comparison.problems, policy)
     counts = {name: float(len(getattr(problems, name))) for name in type(problems).model_fields}
     evidence: dict[str, float | None] = {"scenarios": comparison.scenarios, **counts}
     if problems.any:
         found = ", ".join(f"{count:.0f} {name}" for name, count in counts.items() if count)
-        return inconclusive_rule(
-            "pairing", evidence, f"rows that cannot be compared: {found}.", "run both arms on the same scenarios"
-        )
+        return inconclusive_rule("pairing", evidence, f"rows that cannot be compared: {found}.", _advice(counts))
     if comparison.scenarios < policy.min_pairs:
         missing = policy.min_pairs - comparison.scenarios
         return inconclusive_rule(
@@ -85,6 +83,25 @@ def _pairing(comparison: Comparison, policy: GatePolicy) -> RuleResult:
             further=missing,
         )
     return passed_rule("pairing", evidence, f"{comparison.scenarios} scenarios were attempted by both.")
+
+
+def _advice(counts: Mapping[str, float]) -> str:
+    """Return what would help, by what is wrong."""
+    told = {
+        "unpaired": "run both arms on the same scenarios, as often",
+        "duplicated": "give each attempt once",
+        "mismatched": "give both arms the same suite",
+        "impossible": "record figures that can be: numbers of at least 0, shares of at most 1",
+        "foreign": "give the rows of these two arms only",
+    }
+    return "; ".join(text for name, text in told.items() if counts[name])
+
+
+def _of_metrics(problems: Problems, policy: GatePolicy) -> Problems:
+    """Return the problems without impossible figures of metrics that the policy does not ask for."""
+    asked = {limit.metric for limit in _limits(policy)} | {*policy.key_metrics, policy.segments.metric}
+    impossible = tuple(one for one in problems.impossible if one.rpartition(".")[2] in asked)
+    return problems.model_copy(update={"impossible": impossible})
 
 
 class _Limit(NamedTuple):

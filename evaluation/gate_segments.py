@@ -40,6 +40,10 @@ def segments_rule(comparison: Comparison, policy: GatePolicy) -> RuleResult:
             reason=f"{floor.metric} falls by more than {floor.fall:g} in {_named(fallen)}.{seen}",
             change=f"a candidate that holds {floor.metric} in {', '.join(name for name, _ in fallen)}",
         )
+    if not judged:
+        return passed_rule(
+            "segments", evidence, f"no part has {floor.min_scenarios} scenarios, so none was judged.{seen}"
+        )
     says = f"{floor.metric} falls by more than {floor.fall:g} in none of {len(judged)} segments for certain.{seen}"
     return passed_rule("segments", evidence, says)
 

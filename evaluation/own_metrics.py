@@ -8,6 +8,7 @@ Both kinds are tried on a made-up outcome first, so that most mistakes show befo
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -168,6 +169,8 @@ def _mistakes(metric: Metric, names: list[str]) -> Iterator[str]:
         return
     if value is not None and not isinstance(value, int | float):
         yield f"metrics: {metric.name}: expected a number, yes or no, or None, found {value!r}"
+    elif value is not None and not 0 <= value < math.inf:
+        yield f"metrics: {metric.name}: expected a number of at least 0, found {value} on a sample"
     elif metric.binary and value not in (None, 0, 1):
         yield f"metrics: {metric.name}: expected yes or no, as it says it is, found {value!r}"
 

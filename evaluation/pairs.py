@@ -22,7 +22,7 @@ from evaluation.metrics import METRICS, Metric, measured
 from evaluation.models import ModelClient, Sampling
 from evaluation.outcomes import Outcome, outcome_of
 from evaluation.pair_rows import PairRow
-from evaluation.records import Example, Message
+from evaluation.records import Example, FailureKind, Message
 from evaluation.scenarios import Scenario
 from evaluation.validators import judge
 from evaluation.validators.base import Validator
@@ -185,6 +185,10 @@ class _Attempts:
         judged = judge(asked, episode, self._options.validators)
         example = to_example(asked, *judged, run_id=run, origin=Origin(), scales=arm.scales)
         outcome = outcome_of(asked, example)
+        if outcome.failure is FailureKind.MODEL_ERROR:
+            # Nobody answered: that says nothing of the model, and must neither lift nor sink it.
+            row = pair_row(scenario, outcome, arm=name, attempt=number, metrics={})
+            return row.model_copy(update={"verdicts": {}}), example
         return pair_row(scenario, outcome, arm=name, attempt=number, metrics=self._options.metrics), example
 
 

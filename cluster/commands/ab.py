@@ -81,7 +81,7 @@ def ab(
     Example: ratchet ab --a agent:1 --b agent:2
     """
     with said():
-        from cluster.ab_plan import ABError
+        from cluster.ab_plan import ABError, arms_given
 
         if plan:
             _reckon(base_rate, discordant, difference, margin=margin, alpha=alpha, as_json=as_json)
@@ -95,7 +95,7 @@ def ab(
                     )
                 code = _go_on(at, resume, (allow_tools, allow_host), home=home, config=config, as_json=as_json)
                 raise typer.Exit(code)
-            configs = _configs([("a", a, config_a), ("b", b, config_b)], list(arm or ()), base_url)
+            configs = arms_given([("a", a, config_a), ("b", b, config_b)], list(arm or ()), base_url)
             scope = _Scope(part, tuple(tag or ()), limit)
             question = _question(at, metrics, margin, alpha, until_decided=until_decided)
             runs = _runs(at, configs)
@@ -123,41 +123,6 @@ def _reckon(
         print_calculated(console(), found)
 
 
-def _configs(
-    pair: list[tuple[str, str | None, Path | None]], further: list[Path], base_url: str | None
-) -> list[ArmConfig]:
-    """Return the arms as they were given; `pair`: flag, model and file of the first two. Raises `ABError`."""
-    from cluster.ab_plan import ABError, ArmConfig, read_arm
-
-    configs = []
-    for flag, model, path in pair:
-        if model is None and path is None:
-            continue
-        config = ArmConfig() if path is None else read_arm(path)
-        if model is not None and config.model is not None:
-            raise ABError(f"--{flag}: expected the model here or in {path}, found it in both")
-        configs.append(config if model is None else config.model_copy(update={"model": model}))
-    configs += [read_arm(path) for path in further]
-    if len(configs) < 2:
-        raise ABError(
-            f"expected at least two arms, found {len(configs)}; give --a and --b, or one model with --config-a and"
-            " --config-b, or files with --arm"
-        )
-    models = [config.model for config in configs if config.model is not None]
-    if not models or (None in [config.model for config in configs] and len(set(models)) > 1):
-        raise ABError("expected a model for each arm, or one for all, found arms without; give --a MODEL and --b MODEL")
-    return [
-        config.model_copy(
-            update={
-                "model": config.model or models[0],
-                "base_url": config.base_url
-                or (base_url if (config.model or models[0]).startswith("openai:") else None),
-            }
-        )
-        for config in configs
-    ]
-
-
 def _question(at: Opened, metrics: str | None, margin: float, alpha: float, *, until_decided: bool) -> Question:
     """Return the question. Raises `ABError` for metrics that there are not."""
     import difflib
@@ -178,8 +143,8 @@ def _question(at: Opened, metrics: str | None, margin: float, alpha: float, *, u
             raise ABError(f"--metrics: expected means or shares with --until-decided, found the quantile {name}")
     if until_decided and known[asked[0]].most is None:
         raise ABError(
-            f"--metrics: expected a first metric that has a largest value with --until-decided (a share, a quality), found"
-            f" {asked[0]}, which rare extremes can turn after any stop; leave out --until-decided, or let it guard"
+            "--metrics: expected a first metric that has a largest value with --until-decided (a share, a quality),"
+            f" found {asked[0]}, which rare extremes can turn after any stop; let it guard, or stop at the end"
         )
     if len(set(asked)) != len(asked):
         raise ABError(f"--metrics: expected each once, found {metrics}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -30,12 +30,15 @@ DecisionRef = Annotated[str, typer.Argument(help="Id of a decision, or the begin
 
 
 class _Source(NamedTuple):
-    """Rows to judge, and which arms they are of."""
+    """Rows to judge, and what they are of."""
 
-    paths: list[Path]
     base: str
     candidate: str
     rows: list[PairRow]
+    subject: str
+    """What is judged, as far as the source tells: a version, else the arm."""
+    inputs: dict[str, Any]
+    """What the decision rests on."""
 
 
 @app.command()
@@ -70,14 +73,12 @@ def judge(
         found = _source(at, sources, base, candidate)
         comparison = summarise(found.rows, found.base, found.candidate, alpha=asked.alpha, metrics=metrics)
         decision = judged(comparison, asked, _regression(at, found), metrics=metrics)
-        name = subject or found.candidate
-        inputs = {"base": found.base, "candidate": found.candidate, "seed": at.settings.seed,
-                  "rows": ", ".join(map(str, found.paths))}  # fmt: skip
+        name = subject or found.subject
         record = DecisionRecord(
-            id=stable_id(name, decision.rows_hash, decision.policy_hash),
+            id=stable_id(name, decision.model_dump(mode="json"), found.inputs),
             subject=name,
             outcome=decision.outcome,
-            evidence=decision.model_dump(mode="json") | {"inputs": inputs},
+            evidence=decision.model_dump(mode="json") | {"inputs": found.inputs},
             policy_hash=decision.policy_hash,
             at=utc_now(),
         )
@@ -155,9 +156,10 @@ def override(
         from evaluation.ledger.store import utc_now
 
         record = at.ledger.decision(ref)
-        said_otherwise = override_of(record, outcome, by=by, reason=reason, at=utc_now())
+        before = audited(record, at.ledger.overrides(record.id))
+        said_otherwise = override_of(record, outcome, holds=before.holds, by=by, reason=reason, at=utc_now())
         at.ledger.override(said_otherwise)
-        turn = audited(record, ()).inputs.get("turn")
+        turn = before.inputs.get("turn")
     if as_json:
         print_json(said_otherwise.model_dump(mode="json"))
         return
@@ -195,43 +197,84 @@ def _source(at: Opened, names: list[str], base: str | None, candidate: str | Non
     from evaluation.pair_rows import read_rows
 
     located = [_located(at, name) for name in names]
-    try:
-        each = [read_rows(path) for path, _ in located]
-    except (ValueError, OSError) as error:
-        raise ABError(str(error)) from None
+    each = []
+    for one in located:
+        try:
+            each.append(read_rows(one.path))
+        except (ValueError, OSError) as error:
+            told = str(error).splitlines()[0]
+            raise ABError(told if str(one.path) in told else f"{one.path}: expected rows, found: {told}") from None
     rows = pool_rows(each) if len(each) > 1 else each[0]
-    labels = next((labels for _, labels in located if labels), ["base", "candidate"])
+    first = located[0]
     arms = list(dict.fromkeys(row.arm for row in rows))
-    chosen = (base or labels[0], candidate or labels[1])
+    chosen = (base or first.arms[0], candidate or first.arms[1])
     missing = [arm for arm in chosen if arm not in arms]
     if missing:
         raise ABError(
             f"expected rows of the arms {' and '.join(chosen)}, found those of {', '.join(arms) or 'none'};"
             " name them with --base and --candidate"
         )
-    return _Source([path for path, _ in located], *chosen, [row for row in rows if row.arm in chosen])
+    refs = [first.refs.get(arm, arm) for arm in chosen]
+    inputs = first.inputs | {
+        "base": refs[0],
+        "candidate": refs[1],
+        "rows": ", ".join(str(one.path) for one in located),
+    }
+    return _Source(*chosen, [row for row in rows if row.arm in chosen], refs[1], inputs)
 
 
-def _located(at: Opened, name: str) -> tuple[Path, list[str]]:
-    """Return the file of rows that a name means, and its arms where they are known."""
-    from cluster.ab_plan import ABError, find_plan
+class _Located(NamedTuple):
+    """A file of rows, and what is known of it."""
+
+    path: Path
+    arms: list[str]
+    """Base and candidate."""
+    refs: dict[str, str]
+    """Version by arm."""
+    inputs: dict[str, Any]
+
+
+def _located(at: Opened, name: str) -> _Located:
+    """Return the file of rows that a name means. Raises `ABError` where it is none, or no evidence for a gate."""
+    from cluster.ab_plan import RESULT, ABError, find_plan
     from cluster.pairing import ROWS
+    from evaluation.scenarios import Part
 
-    path = Path(name)
+    path, arms = Path(name), ["base", "candidate"]
     if path.is_file():
-        return path.resolve(), []
-    turn = at.home.loops / name / ROWS
-    if turn.is_file():
-        return turn, []
+        return _Located(path.resolve(), arms, {}, {})
+    turn = at.home.loops / name
+    if (turn / ROWS).is_file():
+        return _of_turn(at, name)
     try:
         plan = find_plan(at.home.comparisons, name)
     except ABError as error:
         raise ABError(f"expected a file of rows, a turn in {at.home.loops}, or a comparison; {error}") from None
-    if plan.runs:
-        raise ABError(
-            f"expected a comparison that keeps its rows, found {plan.id} of test runs; compare models instead"
-        )
-    return at.home.comparisons / plan.id / ROWS, plan.labels
+    folder = at.home.comparisons / plan.id
+    wrong = []
+    if plan.part not in (Part.HELD_OUT.value, Part.LIVE.value):
+        wrong.append(f"one of part {plan.part or 'all'}, which models learn from: compare them on held_out")
+    if plan.until_decided:
+        wrong.append("one that was watched while it ran, which a gate's intervals do not allow for: leave out"
+                     " --until-decided")  # fmt: skip
+    if not (folder / RESULT).is_file() or not (folder / ROWS).is_file():
+        wrong.append(f"one that has not ended: ratchet ab --resume {plan.id}")
+    if wrong:
+        raise ABError(f"{plan.id}: expected a comparison that can be judged, found {'; and '.join(wrong)}")
+    inputs = {"comparison": plan.id, "suite": plan.suite, "suite_digest": plan.suite_digest, "part": plan.part,
+              "seed": plan.seed, "arms": [arm.told() for arm in plan.arms]}  # fmt: skip
+    return _Located(folder / ROWS, plan.labels, {arm.label: arm.model_name for arm in plan.arms}, inputs)
+
+
+def _of_turn(at: Opened, turn_id: str) -> _Located:
+    """Return the rows of a turn of the loop, with what its own decision rests on."""
+    from cluster.pairing import ROWS
+
+    known = [one.evidence.get("inputs") for one in at.ledger.decisions()]
+    inputs = next((one for one in known if isinstance(one, dict) and one.get("turn") == turn_id), {})
+    arms = ["base", "candidate"]
+    refs = {arm: str(inputs[arm]) for arm in arms if arm in inputs}
+    return _Located(at.home.loops / turn_id / ROWS, arms, refs, dict(inputs) | {"turn": turn_id})
 
 
 def _regression(at: Opened, found: _Source) -> RegressionEvidence:

@@ -36,7 +36,7 @@ def compare_and_gate(turn: Turn, tick: Tick, base: BaseResult, candidate: Regist
     gate = judge(comparison, policy, regression, metrics=metrics)
     now = utc_now()
     spent = _remember(turn, comparison, {"base": base.ref, "candidate": candidate.ref})
-    decision_id = stable_id(turn.id, gate.rows_hash, gate.policy_hash)
+    decision_id = stable_id(turn.id, gate.model_dump(mode="json"))
     turn.ledger.record_decision(
         DecisionRecord(
             id=decision_id,

@@ -26,7 +26,8 @@ def linear_mean(
 ) -> Estimate:
     """Return the mean of `values` with its interval, cut off at `low` and `high`. Both: (n,); no groups: each its own.
 
-    None where there is no observation; no interval from a single cluster, and where nothing varied. Raises `ValueError` on NaN or infinity.
+    None where there is no observation; no interval from a single cluster, and where nothing varied.
+    Raises `ValueError` on NaN or infinity.
     """
     flat = finite(values)
     n = len(flat)

@@ -15,6 +15,7 @@ from cluster.commands import models
 from cluster.pairing import ROWS
 from evaluation.ledger import Ledger
 from evaluation.pair_rows import read_rows
+from evaluation.scenarios import Part
 from evaluation.suite import Suite, save_jsonl
 from tests.cluster.run_making import Source, done, many
 
@@ -100,8 +101,10 @@ def test_one_model_with_two_configurations(home: Path, suite: Path, tmp_path: Pa
     (tmp_path / "hot.yaml").write_text("temperature: 0.7\nmax_tokens: 20\nsystem_file: prompt.txt\n")
     (tmp_path / "prompt.txt").write_text("Answer with a call.")
     found = compared(
-        suite, "--a", "good", "--config-a", tmp_path / "cold.yaml", "--config-b", tmp_path / "hot.yaml", status=3
+        suite, "--a", "good", "--config-a", tmp_path / "cold.yaml", "--config-b", tmp_path / "hot.yaml", status=4
     )
+    lost = found["result"]["arms"][0]["comparison"]["metrics"]["task_success"]["missing"]
+    assert lost > 30, "the scripted model knows no other prompt: it does not answer, which is not held against the arm"
     arms = ABPlan.model_validate(found["plan"]).arms
     assert [(arm.label, arm.model, arm.temperature) for arm in arms] == [("cold", "good", 0.3), ("hot", "good", 0.7)]
     assert arms[1].system == "Answer with a call."
@@ -226,3 +229,36 @@ def test_labels_are_names_else_models_and_never_the_same() -> None:
     assert labelled(["", ""], ["m", "m"]) == ["m A", "m B"]
     assert labelled(["x", "x"], ["m", "n"]) == ["x", "x #2"]
     assert labelled(["", ""], ["m", "n"]) == ["m", "n"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--part", "train"], "one of part train, which models learn from"),
+        (["--part", "all", "--until-decided"], "one that was watched while it ran"),
+    ],
+)
+def test_the_gate_judges_no_comparison_that_is_no_evidence(
+    home: Path, suite: Path, arguments: list[str], said: str
+) -> None:
+    assert ab("--suite", suite, "--a", "bad", "--b", "good", *arguments).exit_code == 0
+    refused = runner.invoke(app, ["gate", "judge", "latest"])
+    assert refused.exit_code == 2
+    assert said in " ".join(refused.output.split())
+
+
+def test_the_gate_judges_no_comparison_that_has_not_ended(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "held.jsonl"
+    held = tuple(one.model_copy(update={"part": Part.HELD_OUT}) for one in SCENARIOS)
+    save_jsonl(Suite(name="held", seed=0, split_seed=0, scenarios=held), path)
+    found = json.loads(ab("--suite", path, "--a", "bad", "--b", "good", "--json", "--seed", "3").stdout)
+    judged = runner.invoke(app, ["gate", "judge", "latest", "--json"])
+    assert judged.exit_code in (0, 3, 4), judged.output
+    evidence = json.loads(runner.invoke(app, ["gate", "list", "--json"]).stdout)[0]
+    inputs = evidence["inputs"]
+    assert (inputs["comparison"], inputs["seed"], inputs["part"]) == (found["plan"]["id"], 3, "held_out")
+    assert evidence["record"]["subject"] == "good"
+    (Path(found["folder"]) / "ab.json").unlink()
+    refused = runner.invoke(app, ["gate", "judge", "latest"])
+    assert refused.exit_code == 2
+    assert "one that has not ended" in " ".join(refused.output.split())

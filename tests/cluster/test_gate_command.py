@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli import app
-from evaluation.ledger import Ledger
+from evaluation.ledger import Ledger, PinEvent, PinRecord
 from evaluation.pair_rows import PairRow, write_rows
-from evaluation.scenarios import Kind
+from evaluation.scenarios import Expected, Kind
+from tests.evaluation.attempts import scenario
+from tests.evaluation.ledger.making import START
 from tests.evaluation.rows import figures
 
 runner = CliRunner()
@@ -65,7 +67,7 @@ def test_a_comparison_is_judged_kept_and_explained(home: Path, better: Path) -> 
     record = json.loads(gate("list", "--json").stdout)[0]["record"]
     assert (record["subject"], record["outcome"]) == ("agent:2", "approve")
     said = " ".join(gate("explain", record["id"][:6]).stdout.split())
-    for part in ("✓ accuracy: task_success is 2 ", "policy default 1", record["policy_hash"], "rows", "seed 0"):
+    for part in ("✓ accuracy: task_success is 2 ", "policy default 1", record["policy_hash"], "rows"):
         assert part in said
     again = gate("judge", better, "--subject", "agent:2")
     assert again.exit_code == 0
@@ -158,3 +160,25 @@ def test_bad_input_is_one_message(home: Path, better: Path, tmp_path: Path, argu
 
 def test_no_decision_yet(home: Path) -> None:
     assert "No decision yet" in gate("list").stdout
+
+
+def test_other_evidence_is_another_decision(home: Path, better: Path) -> None:
+    assert gate("judge", better, "--subject", "agent:2").exit_code == 0
+    made = scenario(Kind.NO_TOOL, Expected()).model_copy(update={"id": "s1"})
+    event = PinEvent(what="pinned", by="Ann", reason="it broke", at=START)
+    with Ledger.open(f"sqlite:///{home}/ledger.db") as ledger:
+        ledger.pin([PinRecord(id="pinned-one", scenario=made, origin="suite:s", trail=(event,), at=START)])
+    again = gate("judge", better, "--subject", "agent:2", "--json")
+    assert again.exit_code == 4, "what is pinned was not attempted"
+    kept = {row["record"]["outcome"]: row["record"]["id"] for row in json.loads(gate("list", "--json").stdout)}
+    assert set(kept) == {"approve", "inconclusive"}
+    assert json.loads(again.stdout)["id"] == kept["inconclusive"]
+    assert "not attempted: pinned-one" in " ".join(gate("explain", kept["inconclusive"]).stdout.split())
+
+
+def test_an_override_has_to_say_something_else_than_what_holds(home: Path, better: Path) -> None:
+    gate("judge", better)
+    ref = json.loads(gate("list", "--json").stdout)[0]["record"]["id"]
+    same = gate("override", ref, "--outcome", "approve", "--by", "Ann", "--reason", "I like it, too")
+    assert same.exit_code == 2
+    assert "which holds already" in same.output

@@ -340,3 +340,22 @@ def test_a_metric_of_ones_own_can_be_gated_on():
     assert rule(decision, "stars").outcome is RuleOutcome.FAILED
     with pytest.raises(PolicyError, match="found 'stars'"):
         judge(summarise(rows), policy)
+
+
+def unchanged(n, twice):
+    """Pairs of which none differs, at half the price; one of them attempted twice."""
+    solved = np.ones(n)
+    rows = rows_of(solved, solved, base_latency=np.full(n, 50.0), candidate_latency=np.full(n, 50.0), cost=0.5)
+    if twice:
+        rows += [r.model_copy(update={"attempt": 1}) for r in rows if r.scenario_id == "s00000"]
+    # Groups of their own, as scenarios have them.
+    return [r.model_copy(update={"group": r.scenario_id}) for r in rows]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_few_pairs_of_which_none_differs_show_no_equality(twice):
+    decision = judge(summarise(unchanged(34, twice)), GatePolicy(min_relative_gain=0.0))
+    assert rule(decision, "accuracy").outcome is RuleOutcome.INCONCLUSIVE
+    assert rule(decision, "quality").outcome is RuleOutcome.INCONCLUSIVE
+    many = judge(summarise(unchanged(400, twice)), GatePolicy(min_relative_gain=0.0))
+    assert many.outcome is GateOutcome.APPROVE

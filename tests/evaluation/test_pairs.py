@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from evaluation.models import Completion, ModelClient, Sampling
+from evaluation.compare import summarise
+from evaluation.models import Completion, ModelClient, ModelError, Sampling
 from evaluation.oracle import suite_oracle
 from evaluation.pair_rows import PairRow
 from evaluation.pairs import Arm, Block, PairOptions, Spent, run_pairs
@@ -237,3 +238,22 @@ def test_arms_differ_in_system_prompt_and_sampling_and_a_block_can_be_the_last()
     spent = blocks[0].spent
     assert spent.attempts == 2 * 2 * 2, "two scenarios, two attempts, two arms; none was solved under other prompts"
     assert Spent().plus(spent) == spent
+
+
+def test_attempts_that_nobody_answered_are_measured_by_no_metric() -> None:
+    class Down(Watched):
+        async def complete(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+        ) -> Completion:
+            raise ModelError("429: too many requests")
+
+    arms = {
+        "a": Arm(Down(suite_oracle(KINDS), [], set()), Sampling()),
+        "b": Arm(suite_oracle(KINDS), Sampling()),
+    }
+    rows: list[PairRow] = []
+    asyncio.run(run_pairs(KINDS, arms, run_id="r", options=PairOptions(), on_block=collecting(rows)))
+    assert all(not row.measured and row.success is None for row in rows if row.arm == "a")
+    assert all(row.success for row in rows if row.arm == "b")
+    success = summarise(rows, "a", "b").metrics["task_success"]
+    assert (success.difference.n, success.missing) == (0, len(KINDS))
