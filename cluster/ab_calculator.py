@@ -58,6 +58,11 @@ class Calculated(Record):
 
 def calculate(asked: Asked) -> Calculated:
     """Return both tables. Raises `ValueError` where no two models can be like that."""
+    for name, share in (("base-rate", asked.base), ("discordant", asked.discordant)):
+        if not 0 < share <= 1:
+            raise ValueError(f"{name}: expected a share above 0 and up to 1, found {share:g}")
+    if asked.difference is not None and not 0 < asked.difference <= 1:
+        raise ValueError(f"difference: expected a share above 0 and up to 1, found {asked.difference:g}")
     gains: Sequence[float] = GAINS if asked.difference is None else (asked.difference,)
     ratio = 1 - asked.margin
     better = []

@@ -228,7 +228,8 @@ class Settings(BaseSettings):
         try:
             settings = _Plain.model_validate(given.values)
         except ValidationError as error:
-            mistakes += [_mistake(given, e) for e in error.errors() if e["type"] != "extra_forbidden"]
+            told = [e for e in error.errors() if e["type"] != "extra_forbidden"]
+            mistakes += [mistake for e in told for mistake in _mistakes(given, e)]
             settings = None
         if mistakes or settings is None:
             raise SettingsError("the settings cannot be used:\n" + "\n".join(f"  {m}" for m in dict.fromkeys(mistakes)))
@@ -285,6 +286,16 @@ def _keys(group: type[BaseModel], above: str = "") -> Iterator[str]:
 
 def _groups(settings: type[BaseModel]) -> set[str]:
     return {key.rpartition(".")[0] for key in _keys(settings)} - {""}
+
+
+def _mistakes(given: Given, error: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the mistakes of one error; one of the settings as a whole has a line for each, its key first."""
+    if error["loc"]:
+        yield _mistake(given, error)
+        return
+    for line in error["msg"].removeprefix("Value error, ").splitlines():
+        key, _, said = line.partition(": ")
+        yield f"{_named(given, key)}: {said}"
 
 
 def _mistake(given: Given, error: Mapping[str, Any]) -> str:

@@ -100,6 +100,7 @@ def ab(
             question = _question(at, metrics, margin, alpha, until_decided=until_decided)
             runs = _runs(at, configs)
             if runs:
+                _require_nothing_else(attempts=attempts, limit=limit, until_decided=until_decided, tag=tag, seed=seed)
                 code = _compare_runs(at, configs, runs, question, as_json=as_json)
                 raise typer.Exit(code)
             asked = _planned(at, configs, scope, question, until_decided=until_decided, short=block is None)
@@ -156,11 +157,28 @@ def _runs(at: Opened, configs: list[ArmConfig]) -> list[Run]:
     from cluster.ab_plan import ABError
     from cluster.runs import all_runs
 
-    known = {run.plan.id: run for run in all_runs(at.home.runs)}
-    named = [known[config.model] for config in configs if config.model in known]
+    known = all_runs(at.home.runs)
+    named = [run for config in configs for run in _runs_named(known, config.model or "")]
     if named and len(named) < len(configs):
         raise ABError("expected models or test runs as arms, found both; run the model with `ratchet test run` first")
     return named
+
+
+def _require_nothing_else(**given: object) -> None:
+    """Raise `ABError` for flags that say how models are run, where runs that were made are compared."""
+    from cluster.ab_plan import ABError
+
+    flags = [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, False, [])]
+    if flags:
+        raise ABError(f"{', '.join(flags)}: expected runs as they were made, found how to make them; leave them out")
+
+
+def _runs_named(known: list[Run], name: str) -> list[Run]:
+    """Return the one run of this id, or of a beginning of it that begins with `run-`; empty where there is none."""
+    exact = [run for run in known if run.plan.id == name]
+    begun = [run for run in known if name.startswith("run-") and run.plan.id.startswith(name)]
+    found = exact or begun
+    return found if len(found) == 1 else []
 
 
 def _planned(

@@ -151,6 +151,11 @@ def test_kept_runs_are_compared_without_running_anything(home: Path) -> None:
     found = json.loads(result.stdout)
     assert (found["result"]["winner"], found["plan"]["runs"]) == ("run-b", ["run-a", "run-b"])
     assert found["spent"]["attempts"] == 0
+    again = ab("--a", "run-a", "--b", "run-b", "--attempts", 2, "--until-decided")
+    assert again.exit_code == 2
+    assert "--attempts, --until-decided: expected runs as they were made" in again.output
+    judged = runner.invoke(app, ["gate", "judge", "latest"])
+    assert "which models learn from" in " ".join(judged.output.split())
     mixed = ab("--a", "run-a", "--b", "good")
     assert mixed.exit_code == 2
     assert "expected models or test runs as arms, found both" in mixed.output
@@ -178,6 +183,8 @@ def test_runs_that_cannot_be_compared_are_refused_by_what_differs(home: Path) ->
         (["--resume", "nothing"], "expected the id of one comparison"),
         (["--resume", "x", "--a", "good"], "leave them out"),
         (["--plan", "--base-rate", "0.99", "--difference", "0.3"], "--plan: discordant"),
+        (["--plan", "--base-rate", "2"], "--plan: base-rate: expected a share"),
+        (["--plan", "--difference", "-0.1"], "--plan: difference: expected a share"),
     ],
 )
 def test_bad_input_is_one_message_and_leaves_nothing(home: Path, suite: Path, arguments: list[str], said: str) -> None:

@@ -31,7 +31,7 @@ def test_ones_own_metrics_stand_beside_them_and_can_be_gated_on(home: Path, tmp_
     config.write_text("gate:\n  key_metrics: [brevity_words]\n")
     refused = runner.invoke(app, ["metrics", "--config", str(config)])
     assert refused.exit_code == 2
-    assert "gate.key_metrics: expected one of" in refused.output
+    assert f"gate.key_metrics ({config}): expected one of" in refused.output
 
 
 def test_unknown_metrics_and_the_fields_of_expressions(home: Path) -> None:

@@ -204,3 +204,9 @@ def test_the_gate_s_policy_may_stand_in_a_file_of_its_own() -> None:
         Path("strict.yaml").write_text(text)
         assert mistakes(text="gate: strict.yaml\n")[0].startswith("gate (strict.yaml): expected ")
     assert "No such file" in mistakes(text="gate: nowhere.yaml\n")[0]
+    Path("strict.yaml").write_text("key_metrics: [speed]\nsegments: {metric: cost}\n")
+    whole = mistakes(text="gate: strict.yaml\n")
+    assert [one.partition(":")[0] for one in whole] == [
+        "gate.key_metrics (strict.yaml)",
+        "gate.segments.metric (strict.yaml)",
+    ]
