@@ -21,12 +21,13 @@ from evaluation.records import stable_id
 
 if TYPE_CHECKING:
     from evaluation.gate_rules import RegressionEvidence
+    from evaluation.ledger import DecisionRecord
     from evaluation.pair_rows import PairRow
 
 app = typer.Typer(help="The gate: decisions, their evidence, and overrides.", no_args_is_help=True)
 
 PolicyFlag = Annotated[Path | None, typer.Option(help="Policy file in YAML instead of the settings' `gate`.")]
-DecisionRef = Annotated[str, typer.Argument(help="Id of a decision, or the beginning of it.")]
+DecisionRef = Annotated[str, typer.Argument(help="Id of a decision, the beginning of it, or `latest`.")]
 
 
 class _Source(NamedTuple):
@@ -101,7 +102,7 @@ def explain(ref: DecisionRef, home: HomeFlag = None, config: ConfigFlag = None, 
         from cluster.gate_text import audited_json, print_audited
         from evaluation.gate_audit import audited
 
-        record = at.ledger.decision(ref)
+        record = _decision(at, ref)
         found = audited(record, at.ledger.overrides(record.id))
     if as_json:
         print_json(audited_json(found))
@@ -155,7 +156,7 @@ def override(
         from evaluation.gate_audit import audited, override_of
         from evaluation.ledger.store import utc_now
 
-        record = at.ledger.decision(ref)
+        record = _decision(at, ref)
         before = audited(record, at.ledger.overrides(record.id))
         said_otherwise = override_of(record, outcome, holds=before.holds, by=by, reason=reason, at=utc_now())
         at.ledger.override(said_otherwise)
@@ -188,6 +189,12 @@ def show_policy(
         console().print(f"# digest {found.digest()}", highlight=False)
         text = yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False)
         console().print(text, end="", highlight=False, markup=False)
+
+
+def _decision(at: Opened, ref: str) -> DecisionRecord:
+    """Return a decision by its id, the beginning of it, or `latest`. Raises `LedgerError`."""
+    latest = at.ledger.decisions(limit=1) if ref == "latest" else ()
+    return latest[0] if latest else at.ledger.decision(ref)
 
 
 def _source(at: Opened, names: list[str], base: str | None, candidate: str | None) -> _Source:

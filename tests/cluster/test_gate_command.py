@@ -67,6 +67,7 @@ def test_a_comparison_is_judged_kept_and_explained(home: Path, better: Path) -> 
     record = json.loads(gate("list", "--json").stdout)[0]["record"]
     assert (record["subject"], record["outcome"]) == ("agent:2", "approve")
     said = " ".join(gate("explain", record["id"][:6]).stdout.split())
+    assert said == " ".join(gate("explain", "latest").stdout.split())
     for part in ("✓ accuracy: task_success is 2 ", "policy default 1", record["policy_hash"], "rows"):
         assert part in said
     again = gate("judge", better, "--subject", "agent:2")
