@@ -182,7 +182,8 @@ def _kept(
     return report
 
 
-_MUST_AGREE = {"suite_digest": "scenarios", "seed": "seed", "attempts": "attempts", "max_tokens": "most output tokens"}
+_MUST_AGREE = {"suite_digest": "scenarios", "seed": "seed", "attempts": "attempts", "max_tokens": "most output tokens",
+               "engine": "engine settings"}  # fmt: skip
 
 
 def rows_of_runs(runs: Sequence[Run], labels: Sequence[str], scales: Scales, metrics: Metrics) -> list[PairRow]:

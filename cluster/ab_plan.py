@@ -72,6 +72,8 @@ class ArmPlan(Record):
     system: str | None = None
     agent: str = "tools"
     protocol: str | None = None
+    digest: str = ""
+    """Of a local model's folder; empty behind an endpoint."""
 
     def told(self) -> dict[str, Any]:
         """Return what distinguishes arms, for people."""
@@ -102,6 +104,8 @@ class ABPlan(Record):
     block: int = 128
     question: Question
     until_decided: bool = False
+    engine: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the local engine; empty where no arm is local."""
     started_at: datetime
     environment: dict[str, Any] = Field(default_factory=dict)
 

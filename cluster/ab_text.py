@@ -162,9 +162,14 @@ def notes(report: ABReport) -> Iterator[str]:
             f"{level} intervals of paired differences, of shares in points; p by Holm over {several}; equal: not worse"
             f" by {margin}."
         )
-    clusters = report.result.arms[0].comparison.clusters
-    if clusters is not None:
-        yield f"Attempts repeat, so the {clusters} groups of scenarios count, not the scenarios."
+    first = report.result.arms[0].comparison
+    if first.clusters is not None:
+        yield f"Attempts repeat, so the {first.clusters} groups of scenarios count, not the scenarios."
+    elif first.groups < first.scenarios:
+        yield (
+            f"The {first.scenarios} scenarios are of {first.groups} groups and count one by one: where those of a group"
+            " resemble each other, intervals are too narrow; with --attempts 2 the groups count."
+        )
     lost = max(one.comparison.metrics[SUCCESS].missing for one in report.result.arms)
     if lost:
         yield f"{lost} scenarios lack an answer or a verdict of an arm: they count for neither; many decide nothing."

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cluster.runs import Run, RunEnd, RunPlan, RunState, begin, count, find_run, finish
 from evaluation.agents import Limits, agent_named
@@ -116,6 +116,18 @@ def require_same(run: Run, scenarios: Iterable[Scenario]) -> None:
         raise RunFolderError(
             f"--resume: expected the scenarios that run {run.plan.id} began with ({run.plan.suite_digest}), found"
             f" others in suite {run.plan.suite} ({found}); give it its old file and settings, or begin another run"
+        )
+
+
+def require_engine(begun_with: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
+    """Raise `RunFolderError` where what goes on would have another local engine; nothing is asked of an empty one."""
+    differs = [
+        f"{name} {begun_with[name]}, now {now.get(name)}" for name in begun_with if begun_with[name] != now.get(name)
+    ]
+    if differs:
+        raise RunFolderError(
+            f"--resume: expected the engine settings that {what} began with, found others ({'; '.join(differs)});"
+            " give it its old settings, or begin another one"
         )
 
 

@@ -61,6 +61,8 @@ class RunPlan(Record):
     seed: int = 0
     temperature: float = 0.0
     max_tokens: int = 96
+    engine: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the local engine that answered; empty behind an endpoint."""
     started_at: datetime
     environment: dict[str, Any] = Field(default_factory=dict)
     """Interpreter, machine, code revision, package versions."""

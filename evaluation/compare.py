@@ -97,6 +97,8 @@ class Comparison(Record):
     """Pairs of attempts."""
     clusters: int | None = None
     """Groups of scenarios that count as one observation each; None where every scenario counts by itself."""
+    groups: int
+    """Groups that the scenarios are of, whether or not they count as one."""
     base: dict[str, Estimate]
     """Every metric over all scenarios that the arm attempted; latency and cost where both arms solved them."""
     candidate: dict[str, Estimate]
@@ -132,6 +134,7 @@ def summarise(
         scenarios=len(paired.scenarios),
         attempts=sum(len(units.attempts) for units in paired.scenarios),
         clusters=len(np.unique(table.groups)) if table.clustered else None,
+        groups=len(np.unique(table.groups)),
         base=arms[base],
         candidate=arms[candidate],
         metrics=compared,

@@ -82,7 +82,9 @@ def _pairing(comparison: Comparison, policy: GatePolicy) -> RuleResult:
             f"run {missing} more scenarios",
             further=missing,
         )
-    return passed_rule("pairing", evidence, f"{comparison.scenarios} scenarios were attempted by both.")
+    evidence["groups"] = comparison.groups
+    alike = f" They are of {comparison.groups} groups." if comparison.groups < comparison.scenarios else ""
+    return passed_rule("pairing", evidence, f"{comparison.scenarios} scenarios were attempted by both.{alike}")
 
 
 def _advice(counts: Mapping[str, float]) -> str:

@@ -119,7 +119,12 @@ def look_at(scenarios: Sequence[Scenario], *, kind: str, subject: str, origin: s
     """
     digest = held_out_digest(scenarios)
     return LookRecord(
-        id=stable_id("look", digest, kind, subject, origin), digest=digest, kind=kind, subject=subject, at=at
+        id=stable_id("look", digest, kind, subject, origin),
+        digest=digest,
+        scenarios=len(scenarios),
+        kind=kind,
+        subject=subject,
+        at=at,
     )
 
 

@@ -187,9 +187,9 @@ def looks(
             for look in at.ledger.looks():
                 by_digest[look.digest].append(look)
             drawn = has_templates(at.settings.suite)
-            alpha, sizes = at.settings.gate.alpha, _sizes(at) if by_digest else {}
+            alpha = at.settings.gate.alpha
             rows = [
-                (digest, each, budget(len(each), sizes.get(digest), alpha, drawn=drawn))
+                (digest, each, budget(len(each), each[-1].scenarios, alpha, drawn=drawn))
                 for digest, each in by_digest.items()
             ]
     if as_json:
@@ -198,16 +198,6 @@ def looks(
         _print_looks(rows)
     else:
         console().print("No held-out scenarios were looked at in this home yet.", highlight=False)
-
-
-def _sizes(at: Opened) -> dict[str, int]:
-    """Return how many held-out scenarios there are, by digest, of the suite as the settings draw it."""
-    from cluster.pinning import drawn
-    from evaluation.held_out import held_out_digest
-    from evaluation.scenarios import Part
-
-    parts = [suite.part(Part.HELD_OUT) for suite in drawn(at)]
-    return {held_out_digest(part): len(part) for part in parts if part}
 
 
 def _look_json(digest: str, each: list[LookRecord], spent: HeldOutBudget) -> dict[str, Any]:
@@ -223,8 +213,9 @@ def _print_looks(rows: list[tuple[str, list[LookRecord], HeldOutBudget]]) -> Non
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for digest, each, spent in rows:
         kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(one.kind for one in each).most_common())
-        number = "?" if spent.scenarios is None else str(spent.scenarios)
-        table.add_row(digest[:10], number, str(spent.looks), kinds, f"{each[-1].at:%Y-%m-%d}", spent.level.value)
+        table.add_row(
+            digest[:10], str(spent.scenarios), str(spent.looks), kinds, f"{each[-1].at:%Y-%m-%d}", spent.level.value
+        )
     out.print(table)
     for digest, _, spent in rows:
         if told := warning(spent):

@@ -269,7 +269,8 @@ def _located(at: Opened, name: str) -> _Located:
     if wrong:
         raise ABError(f"{plan.id}: expected a comparison that can be judged, found {'; and '.join(wrong)}")
     inputs = {"comparison": plan.id, "suite": plan.suite, "suite_digest": plan.suite_digest, "part": plan.part,
-              "seed": plan.seed, "arms": [arm.told() for arm in plan.arms]}  # fmt: skip
+              "seed": plan.seed, "arms": [arm.told() | {"digest": arm.digest} for arm in plan.arms],
+              "engine": plan.engine}  # fmt: skip
     return _Located(folder / ROWS, plan.labels, {arm.label: arm.model_name for arm in plan.arms}, inputs)
 
 

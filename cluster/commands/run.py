@@ -26,7 +26,7 @@ from cluster.commands.common import (
 )
 from cluster.commands.models import FLAGS, MODEL_HELP, BaseUrlFlag
 from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of
-from evaluation.clients.resolve import ClientOptions
+from evaluation.clients.resolve import ClientOptions, is_client
 from evaluation.records import StopReason, stable_id
 from evaluation.scenarios import Part
 
@@ -180,6 +180,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
         seed=settings.seed,
         temperature=settings.run.temperature,
         max_tokens=settings.run.max_tokens,
+        engine={} if is_client(asked) else settings.engine.model_dump(mode="json"),
         started_at=now,
         environment=environment(),
     )
@@ -223,11 +224,12 @@ def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
 
 
 def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:
-    """Return the run, begun now or found. Raises `RunFolderError` where its scenarios are no longer the same."""
-    from cluster.running import require_same, resumed, start
+    """Return the run, begun now or found. Raises `RunFolderError` where scenarios or engine are no longer the same."""
+    from cluster.running import require_engine, require_same, resumed, start
 
     run = resumed(at.home.runs, at.ledger, plan.id) if begun else start(at.home.runs, at.ledger, plan)
     require_same(run, work.scenarios)
+    require_engine(plan.engine, at.settings.engine.model_dump(mode="json"), plan.id)
     return run
 
 

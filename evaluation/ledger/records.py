@@ -235,6 +235,8 @@ class LookRecord(Record):
     id: str
     digest: str
     """Of the held-out scenarios."""
+    scenarios: int = Field(ge=1)
+    """How many they are."""
     kind: str
     """`compare`, `ab`, `test`."""
     subject: str

@@ -233,6 +233,7 @@ class LookRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str]
+    scenarios: Mapped[int]
     kind: Mapped[str]
     subject: Mapped[str]
     at: Mapped[datetime]

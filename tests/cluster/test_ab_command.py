@@ -163,10 +163,15 @@ def test_kept_runs_are_compared_without_running_anything(home: Path) -> None:
 
 def test_runs_that_cannot_be_compared_are_refused_by_what_differs(home: Path) -> None:
     done(home, SCENARIOS, id="run-a")
-    done(home, SCENARIOS[:30], id="run-b", seed=3, max_tokens=12)
+    done(home, SCENARIOS[:30], id="run-b", seed=3, max_tokens=12, engine={"offered_only": False})
     result = ab("--a", "run-a", "--b", "run-b")
     assert result.exit_code == 2
-    for part in ("found other scenarios", "other seed (0 in run-a, 3 in run-b)", "other most output tokens (96"):
+    for part in (
+        "found other scenarios",
+        "other seed (0 in run-a, 3 in run-b)",
+        "other most output tokens (96",
+        "other engine",
+    ):
         assert part in result.output
     assert not (home / "ab").exists()
 
@@ -178,6 +183,8 @@ def test_runs_that_cannot_be_compared_are_refused_by_what_differs(home: Path) ->
         (["--a", "good"], "expected at least two arms, found 1"),
         (["--a", "good", "--b", "bad", "--metrics", "task_succes"], "did you mean task_success?"),
         (["--a", "good", "--b", "bad", "--metrics", "cost,cost"], "expected each once"),
+        (["--a", "good", "--b", "bad", "--metrics", "user_rating"], "which only users can give"),
+        (["--a", "good", "--b", "bad", "--metrics", "cost", "--until-decided"], "a first metric that has a largest"),
         (["--a", "good", "--b", "bad", "--metrics", "latency_p95", "--until-decided"], "found the quantile"),
         (["--a", "good", "--b", "bad", "--tag", "none"], "found none"),
         (["--resume", "nothing"], "expected the id of one comparison"),
@@ -269,3 +276,25 @@ def test_the_gate_judges_no_comparison_that_has_not_ended(home: Path, tmp_path: 
     refused = runner.invoke(app, ["gate", "judge", "latest"])
     assert refused.exit_code == 2
     assert "one that has not ended" in " ".join(refused.output.split())
+
+
+def test_a_comparison_does_not_go_on_with_another_engine(
+    home: Path, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = compared(suite, "--a", "bad", "--b", "good", status=0)
+    plan = Path(found["folder"]) / "plan.json"
+    begun = json.loads(plan.read_text())
+    plan.write_text(json.dumps(begun | {"engine": {"max_context": 2048, "offered_only": True}}))
+    assert ab("--resume", "latest").exit_code == 0
+    monkeypatch.setenv("RATCHET_ENGINE__OFFERED_ONLY", "false")
+    refused = ab("--resume", "latest")
+    assert refused.exit_code == 2
+    assert "offered_only True, now False" in " ".join(refused.output.split())
+
+
+def test_scenarios_of_one_group_are_told(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "alike.jsonl"
+    alike = tuple(one.model_copy(update={"group": f"g{at % 6}"}) for at, one in enumerate(SCENARIOS))
+    save_jsonl(Suite(name="alike", seed=0, split_seed=0, scenarios=alike), path)
+    said = " ".join(ab("--suite", path, "--part", "train", "--a", "bad", "--b", "good").stdout.split())
+    assert "The 60 scenarios are of 6 groups and count one by one" in said

@@ -33,6 +33,8 @@ def test_the_shipped_model_under_two_prompts(tmp_path: Path) -> None:
     assert done.returncode in (3, 4), done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["plan"]["arms"][1]["max_tokens"] == 8
+    assert len({arm["digest"] for arm in found["plan"]["arms"]} - {""}) == 1, "one model, known by its content"
+    assert found["plan"]["engine"]["dtype"] == "float32"
     comparison = found["result"]["arms"][0]["comparison"]
     assert (comparison["scenarios"], comparison["attempts"]) == (80, 80)
     first = found["result"]["arms"][0]["metrics"][0]

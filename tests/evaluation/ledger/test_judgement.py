@@ -111,7 +111,7 @@ def test_figures_are_found_by_what_they_are_of(ledger: Ledger) -> None:
 
 def test_looks_are_counted_once_each(ledger: Ledger) -> None:
     def look(name: str, digest: str = "d1") -> LookRecord:
-        return LookRecord(id=name, digest=digest, kind="compare", subject="m:2", at=START)
+        return LookRecord(id=name, digest=digest, scenarios=40, kind="compare", subject="m:2", at=START)
 
     assert [ledger.look(look(name)) for name in ("a", "b", "a")] == [1, 2, 2]
     assert ledger.look(look("c", "d2")) == 1

@@ -41,6 +41,7 @@ def upgrade() -> None:
         "looks",
         sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("scenarios", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
