@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from rich.console import Console
@@ -70,7 +71,7 @@ def calculate(asked: Asked) -> Calculated:
         # Models that differ by more than they are discordant do not exist: the least that is possible is supposed.
         supposed = Supposed(asked.base, gain, max(asked.discordant, abs(gain)))
         supposed.cells()
-        needed = scenarios_for(lambda n, supposed=supposed: chance_better(n, supposed, asked.alpha), POWER)  # type: ignore[misc]
+        needed = scenarios_for(partial(chance_better, supposed=supposed, alpha=asked.alpha), POWER)
         better.append(Better(difference=gain, scenarios=needed))
     distances = (0.0, 0.02) if asked.difference is None else (0.0, asked.difference)
     not_worse = [

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.metrics import METRICS, SUCCESS, Coverage, Direction, Metric
+from evaluation.outcomes import NO_TOOL
 from evaluation.pair_rows import Paired, PairRow, Problems, Units, pair
 from evaluation.records import Record
 from evaluation.stats.bounded import few_differ, fractions, outer_difference, outer_ratio
@@ -38,7 +39,6 @@ from evaluation.stats.quantiles import (
 Codes = NDArray[np.int64]
 
 HELD_OUT_TOOL = "held_out_tool"
-NO_TOOL = "no tool"
 
 
 class MetricComparison(Record):

@@ -78,7 +78,8 @@ def _strength(part: SliceFigures, sign: float) -> Strength | None:
     value, low, high = part.difference.value, part.difference.low, part.difference.high
     if value is None or value * sign >= 0:
         return None
-    varies = low is not None and high is not None and low < high
-    if varies and part.difference.n >= FEWEST and (high if sign > 0 else -low) < 0:  # type: ignore[operator]
-        return Strength.SHOWN
+    if low is not None and high is not None and low < high and part.difference.n >= FEWEST:
+        far = high if sign > 0 else -low
+        if far < 0:
+            return Strength.SHOWN
     return Strength.HINTED if part.difference.n >= LEAST else None

@@ -20,9 +20,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from evaluation.metrics import Metric, measured
-from evaluation.outcomes import outcome_of
+from evaluation.outcomes import NO_TOOL, outcome_of
 from evaluation.pair_rows import PairRow, pair
-from evaluation.production import NO_TOOL, outcome_in_production
 from evaluation.records import Example, Record
 from evaluation.stats.decompose import Decomposition, decompose, decompose_pairs
 
@@ -126,7 +125,7 @@ def of_production(examples: Iterable[Example], versions: tuple[str, str], metric
     values: dict[str, dict[str, list[float]]] = {version: defaultdict(list) for version in versions}
     for example in examples:
         side = values.get(example.provenance.model_version or "")
-        value = measured(outcome_in_production(example), {metric.name: metric}).get(metric.name)
+        value = measured(outcome_of(None, example), {metric.name: metric}).get(metric.name)
         if side is not None and value is not None and math.isfinite(value):
             side[_slice(example, by)].append(value)
     counts = [sum(map(len, values[version].values())) for version in versions]

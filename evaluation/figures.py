@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.metrics import METRICS, SUCCESS, Metric, measured
-from evaluation.outcomes import Outcome
+from evaluation.outcomes import NO_TOOL, Outcome
 from evaluation.records import FailureKind, Record, StopReason
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import Estimate, mean_interval, share_interval
@@ -32,8 +32,6 @@ from evaluation.stats.quantiles import quantile_interval
 
 _Column = NDArray[Any]
 _K = TypeVar("_K", FailureKind, StopReason, tuple[str, str])
-
-NO_TOOL = "no tool"
 
 
 class Confusion(Record):

@@ -17,8 +17,8 @@ import numpy as np
 
 from evaluation.ledger.records import Observation
 from evaluation.records import Record
-from evaluation.stats.intervals import Array, Estimate, mean_interval
-from evaluation.stats.trends import LEAST, crossing, trend
+from evaluation.stats.intervals import Estimate, mean_interval
+from evaluation.stats.trends import LEAST, crossing
 
 _Z = 1.959963984540054
 
@@ -60,8 +60,6 @@ def floor_forecast(seen: Sequence[Observation], floor: float, now: datetime, *, 
     times = np.array([days(one.at - begin) for one in seen])
     values = np.array([one.value for one in seen])
     found = crossing(times, values, floor, falling=falling)
-    if found.day is not None and found.day > times.max():
-        found = found.model_copy(update=_fieller(times, values, floor))
     today = days(now - begin)
     at, low, high = (_date(begin, day, today) for day in (found.day, found.low, found.high))
     reason = found.reason
@@ -99,34 +97,6 @@ def budget_forecast(spending: Mapping[date, float], budget: float, now: datetime
         return said(reason="not within ten years, as costs are now")
     ends = [now + timedelta(days=max(left - half, 0.0)), _later(now, left + half)]
     return said(at=now + timedelta(days=left), low=ends[0], high=ends[1])
-
-
-def _fieller(times: Array, values: Array, limit: float) -> dict[str, float | None]:
-    """Return the day on which a line meets a limit, and the ends of its interval; `high` None where it may never.
-
-    The line goes through the median of what the slope leaves, which varies less than scipy's median of all values.
-
-    (d + b u)² = z² (v + s² u²) in u, the days since the middle of the times: d the line's distance to the limit there,
-    b its slope, v and s² their variances.
-    """
-    slope = trend(times, values).slope
-    if not slope.value or slope.low is None or slope.high is None:
-        return {"low": None, "high": None}
-    middle, last = float(np.median(times)), float(times.max())
-    rest = values - slope.value * (times - middle)
-    level = float(np.median(rest))
-    day = max(middle + (limit - level) / slope.value, last)
-    # The variance of a median, by the median absolute deviation.
-    spread = (1.4826 * float(np.median(np.abs(rest - level)))) ** 2 * math.pi / 2 / len(values)
-    away, b, wide = level - limit, slope.value, (slope.high - slope.low) / 2
-    a2, a1, a0 = b * b - wide * wide, 2 * away * b, away * away - _Z**2 * spread
-    root = math.sqrt(max(a1 * a1 - 4 * a2 * a0, 0.0))
-    ends = sorted(middle + (-a1 + sign * root) / (2 * a2) for sign in (-1, 1)) if a2 else []
-    if a2 > 0:
-        return {"day": day, "low": max(ends[0], last), "high": max(ends[1], last)}
-    # The slope's interval holds zero: from its one root on, the line may meet the limit at any time, or never.
-    ahead = [end for end in ends if end > last]
-    return {"day": day, "low": ahead[0] if ahead and a0 > 0 else last, "high": None}
 
 
 def days(span: timedelta) -> float:

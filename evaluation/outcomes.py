@@ -33,6 +33,10 @@ NOT_THE_MODELS_END = frozenset({FailureKind.MODEL_ERROR, FailureKind.AGENT_ERROR
 """An attempt that ended in one of these did not come to an end of its own."""
 
 
+NO_TOOL = "no tool"
+"""Stands where a tool's name would, and none was expected or called."""
+
+
 class Outcome(Record):
     """What came of one attempt at one scenario."""
 
@@ -73,10 +77,13 @@ class Outcome(Record):
 
 
 def outcome_of(scenario: Scenario | None, example: Example) -> Outcome:
-    """Return the outcome that the example records; `scenario` is None for one that no scenario asked for."""
+    """Return the outcome that the example records; `scenario` is None for one that no scenario asked for.
+
+    Success that the asking side reported stands in where no validator judged.
+    """
     kind = example.error.partition(":")[0] if example.error else None
     given = len(scenario.prompt) if scenario is not None else _given(example.messages)
-    return _outcome(
+    found = _outcome(
         scenario,
         example.id,
         example.messages[given:],
@@ -87,6 +94,8 @@ def outcome_of(scenario: Scenario | None, example: Example) -> Outcome:
         quality=QualityScore(value=example.labels.response_quality, components=quality_of(example).components),
         rating=example.labels.user_satisfaction,
     )
+    reported = example.labels.success if scenario is None and found.task_success is None else None
+    return found if reported is None else found.model_copy(update={"task_success": reported})
 
 
 def outcome_of_episode(

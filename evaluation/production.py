@@ -19,19 +19,18 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from evaluation.ledger.records import Observation
 from evaluation.metrics import Metric, measured
 from evaluation.observed import Seen, observations
-from evaluation.outcomes import Outcome, outcome_of
+from evaluation.outcomes import NO_TOOL, outcome_of
 from evaluation.records import Example, Record, Source
 from evaluation.stats.clustered import clustered_share
 from evaluation.stats.intervals import Array, Estimate
+from evaluation.stats.linear import linear_mean
 from evaluation.stats.quantiles import quantile_interval
 from evaluation.stats.trends import Drift, category_drift, drift
 
-NO_TOOL = "no tool"
 UNKNOWN = "unknown version"
 
 
@@ -100,7 +99,7 @@ class Production:
         cell = self._cells.setdefault((version, day, example.task_key), _Cell(self._figures))
         cell.last = max(cell.last or example.timestamp, example.timestamp)
         cell.conversations.append(_code(example.conversation or example.id))
-        found = measured(outcome_in_production(example), self._measures)
+        found = measured(outcome_of(None, example), self._measures)
         for name, values in cell.values.items():
             value = found.get(name, math.nan)
             values.append(value if math.isfinite(value) else math.nan)
@@ -175,14 +174,6 @@ class Production:
         return {name: _estimate(columns[one.figure], conversations, one) for name, one in self._metrics.items()}
 
 
-def outcome_in_production(example: Example) -> Outcome:
-    """Return what came of a request. Success that was reported stands in where no validator judged."""
-    outcome = outcome_of(None, example)
-    if outcome.task_success is None and example.labels.success is not None:
-        return outcome.model_copy(update={"task_success": example.labels.success})
-    return outcome
-
-
 def _code(text: str) -> int:
     """Return 64 bits that stand for a text, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
@@ -206,23 +197,10 @@ def _estimate(
     some, groups = some[order], groups[order]
     if metric.quantile is not None:
         return quantile_interval(some, metric.quantile)
-    return clustered_share(some, groups) if metric.binary else _mean(some, groups)
-
-
-def _mean(values: Array, groups: np.ndarray[tuple[int, ...], np.dtype[np.int64]], alpha: float = 0.05) -> Estimate:
-    """Return a mean with Student's interval over groups: a bootstrap for each day and metric would take minutes."""
-    n = len(values)
-    if n == 0:
-        return Estimate(value=None, low=None, high=None, n=0)
-    mean = float(values.mean())
-    _, places = np.unique(groups, return_inverse=True)
-    excess = np.bincount(places, weights=values - mean)
-    k = len(excess)
-    if k < 2:
-        return Estimate(value=mean, low=None, high=None, n=n)
-    error = float(np.sqrt((excess**2).sum() * k / (k - 1))) / n
-    half = float(stdtrit(k - 1, 1 - alpha / 2)) * error
-    return Estimate(value=mean, low=mean - half, high=mean + half, n=n)
+    if metric.binary:
+        return clustered_share(some, groups)
+    # A bootstrap for each day and metric would take minutes.
+    return linear_mean(some, groups, low=0.0, high=math.inf if metric.most is None else metric.most)
 
 
 def _categories(name: str, before: Counter[str], after: Counter[str]) -> InputDrift:

@@ -21,6 +21,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import stats
+from scipy.special import ndtri
 
 from evaluation.records import Record
 from evaluation.stats.intervals import Array, Estimate, finite, mean_interval
@@ -167,19 +168,38 @@ def crossing(times: Array, values: Array, limit: float, *, falling: bool, alpha:
     now = float(x[-1])
     if away <= 0:
         return Crossing(day=now, low=now, high=now, reason="the limit is met already")
-    # Towards the limit, per day: the likeliest, and the ends of the interval.
-    value, *ends = (None if s is None else -s if falling else s for s in (found.slope.value, found.slope.low,
-                                                                         found.slope.high))  # fmt: skip
-    known = [end for end in ends if end is not None]
+    if (-found.slope.value if falling else found.slope.value) <= 0:
+        return Crossing(day=None, low=None, high=None, reason="the figure does not move towards the limit")
+    band = _band(x, y, found.slope, limit, alpha=alpha)
+    unsure = "" if band.high is not None else "the slope is not clear: it may never be met"
+    return band.model_copy(update={"reason": unsure})
 
-    def at(slope: float | None) -> float | None:
-        return now + away / slope if slope is not None and slope > 0 else None
 
-    day, low, high = at(value), at(max(known, default=None)), at(min(known, default=None))
-    if day is None:
-        return Crossing(day=None, low=low, high=None, reason="the figure does not move towards the limit")
-    unsure = "" if high is not None else "the slope is not clear: it may never be met"
-    return Crossing(day=day, low=low, high=high, reason=unsure)
+def _band(x: Array, y: Array, slope: Estimate, limit: float, *, alpha: float) -> Crossing:
+    """Return the day on which a line meets a limit, and where the line's own band meets it (Fieller 1954).
+
+    (d + b u)² = z² (v + s² u²) in u, the days since the middle of the times: d the line's distance to the limit there,
+    b its slope, v and s² their variances. The slope's interval alone holds the day in half of the cases only. The line
+    goes through the median of what the slope leaves, which varies less than scipy's median of all values.
+    """
+    b, z = slope.value or 0.0, float(ndtri(1 - alpha / 2))
+    middle, last = float(np.median(x)), float(x[-1])
+    rest = y - b * (x - middle)
+    level = float(np.median(rest))
+    day = max(middle + (limit - level) / b, last)
+    if slope.low is None or slope.high is None:
+        return Crossing(day=day, low=None, high=None)
+    # The variance of a median, by the median absolute deviation.
+    spread = (1.4826 * float(np.median(np.abs(rest - level)))) ** 2 * math.pi / 2 / len(y)
+    away, wide = level - limit, (slope.high - slope.low) / 2
+    a2, a1, a0 = b * b - wide * wide, 2 * away * b, away * away - z * z * spread
+    root = math.sqrt(max(a1 * a1 - 4 * a2 * a0, 0.0))
+    ends = sorted(middle + (-a1 + sign * root) / (2 * a2) for sign in (-1, 1)) if a2 else []
+    if a2 > 0:
+        return Crossing(day=day, low=max(ends[0], last), high=max(ends[1], last))
+    # The slope's interval holds zero: from its one root on, the line may meet the limit at any time, or never.
+    ahead = [end for end in ends if end > last]
+    return Crossing(day=day, low=ahead[0] if ahead and a0 > 0 else last, high=None)
 
 
 def _series(times: Array, values: Array) -> tuple[Array, Array]:

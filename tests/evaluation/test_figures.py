@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from evaluation.examples import Scales
-from evaluation.figures import NO_TOOL, Confusion, Tally, confusions, summarize
-from evaluation.outcomes import Outcome, outcome_of_episode
+from evaluation.figures import Confusion, Tally, confusions, summarize
+from evaluation.outcomes import NO_TOOL, Outcome, outcome_of_episode
 from evaluation.records import FailureKind, StopReason
 from evaluation.scenarios import Scenario
 from evaluation.stats.intervals import proportion
