@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.data_settings import DataSettings
 from cluster.sources import Given, dotted, gather
 from evaluation.examples import Scales
 from evaluation.folds import fold_of
@@ -154,6 +155,7 @@ class Settings(BaseSettings):
     metrics: MetricsConfig = MetricsConfig()
     """Metrics of one's own, beside the built-in ones (`ratchet metrics`)."""
     quality: QualityConfig = QualityConfig()
+    data: DataSettings = DataSettings()
     run: RunSettings = RunSettings()
     engine: EngineSettings = EngineSettings()
     select: SelectConfig = SelectConfig()
@@ -241,7 +243,7 @@ class Settings(BaseSettings):
 
     def scales(self) -> Scales:
         """Return what turns tokens, texts and verdicts into figures."""
-        return Scales(prices=self.price_table(), quality=self.quality)
+        return Scales(prices=self.price_table(), rewards=self.data.reward, quality=self.quality)
 
     def home_path(self) -> Path:
         """Return the home as an absolute path."""

@@ -311,12 +311,14 @@ class Provenance(Record):
     model_version: str | None = None
     variant: str | None = None
     """The variant that answered, in production."""
-    stage: int | None = None
-    """The rollout stage, in production."""
+    stage: int | None = None  # of the rollout, in production
     seed: int | None = None
     template_hash: str = ""
     parent_id: str | None = None
     """The failed example that this one corrects."""
+    teacher: str | None = None
+    """The model that made a synthetic example up."""
+    prompt_variant: str | None = None  # what the teacher was given, `name@digest`
 
 
 class RewardSignal(Record):
@@ -385,6 +387,8 @@ class Feedback(Record):
     id: str
     example_id: str
     rating: int = Field(ge=1, le=5)
+    thumb: Literal["up", "down"] | None = None
+    """Where the rater gave one in place of a number: up is rated 5, down 1."""
     tool_selection: int | None = Field(default=None, ge=1, le=5)
     response_quality: int | None = Field(default=None, ge=1, le=5)
     speed: int | None = Field(default=None, ge=1, le=5)
@@ -392,5 +396,5 @@ class Feedback(Record):
     suggested_tools: tuple[str, ...] = ()
     suggested_response: str | None = None
     rater: str
-    """Keyed hash of who said it."""
+    """Keyed hash of who said it; the latest of each rater counts."""
     timestamp: datetime

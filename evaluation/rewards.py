@@ -6,22 +6,21 @@ a rating, user satisfaction is 0 and its weight goes to the other components.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pydantic import Field
 
-from evaluation.records import Labels, Metrics, RewardSignal
+from evaluation.records import Labels, Metrics, Record, RewardSignal
 
 
-@dataclass(frozen=True)
-class RewardConfig:
+class RewardConfig(Record):
     """Weights of the components, and what counts as slow and dear."""
 
-    correctness: float = 0.7
-    speed: float = 0.1
-    cost: float = 0.1
-    user_satisfaction: float = 0.1
-    slow_ms: float = 10_000.0
+    correctness: float = Field(default=0.7, gt=0)
+    speed: float = Field(default=0.1, ge=0)
+    cost: float = Field(default=0.1, ge=0)
+    user_satisfaction: float = Field(default=0.1, ge=0)
+    slow_ms: float = Field(default=10_000.0, gt=0)
     """Milliseconds at which speed is −1; half of it is 0."""
-    dear: float = 0.01
+    dear: float = Field(default=0.01, gt=0)
     """Cost at which cost is −1, in the price table's currency; half of it is 0."""
 
 

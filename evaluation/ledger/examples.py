@@ -1,26 +1,30 @@
 """Examples and what people said of them.
 
-Not covered: changing or deleting an example; a row is written once and never touched again.
+An example's body is written once and never changed; the labels in force stand in columns of their own, which a label
+moves in its own transaction. An example that was forgotten is gone, and its id is never written again.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
-from evaluation.ledger.schema import ExampleRow, FeedbackRow
+from evaluation.ledger.schema import ExampleRow, FeedbackRow, TombstoneRow
 from evaluation.records import Example, Feedback
 
 _ANY = ExampleFilter()
 _CHUNK = 500  # ids in one statement; drivers limit the number of parameters
+_LABELS = ("success", "correct_tool_selection", "response_quality", "validation_confidence")
+_READ = (ExampleRow.id, ExampleRow.timestamp, ExampleRow.body, *(getattr(ExampleRow, name) for name in _LABELS))
 
 
 class Examples(Part):
@@ -30,15 +34,17 @@ class Examples(Part):
         """Write the examples whose id is new, all or none; return how many those were. On disk when this returns."""
         rows = {example.id: _row(example) for example in reversed(examples)}
         with self._database.write() as connection:
+            for example_id in _forgotten(connection, list(rows)):
+                del rows[example_id]
             return insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""
         with self._database.read() as connection:
-            body = connection.scalar(select(ExampleRow.body).where(ExampleRow.id == example_id))
-            if body is None:
+            row = connection.execute(select(*_READ).where(ExampleRow.id == example_id)).one_or_none()
+            if row is None:
                 raise LedgerError(f"No example {example_id} in the ledger {self._database.name}.")
-            return _rated(body, _ratings(connection, [example_id]))
+            return _in_force(row, _ratings(connection, [example_id]))
 
     def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000) -> Iterator[Example]:
         """Yield the examples that match, by time and then id, with their mean ratings.
@@ -87,6 +93,7 @@ class Examples(Part):
         row = {
             "id": feedback.id,
             "example_id": feedback.example_id,
+            "rater": feedback.rater,
             "rating": feedback.rating,
             "timestamp": feedback.timestamp,
             "body": feedback.model_dump(mode="json"),
@@ -120,12 +127,12 @@ class Examples(Part):
         with self._database.read() as connection:
             rows = connection.execute(batch_query(wanted, after, size)).all()
             ratings = _ratings(connection, [row.id for row in rows])
-        return [_rated(row.body, ratings) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
+        return [_in_force(row, ratings) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
 
 
 def batch_query(wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int) -> Select[Any]:
     """Return the query for the next `size` matching rows after that time and id."""
-    query = select(ExampleRow.id, ExampleRow.timestamp, ExampleRow.body).where(*_conditions(wanted))
+    query = select(*_READ).where(*_conditions(wanted))
     if after is not None:
         query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
     return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
@@ -152,7 +159,7 @@ def _conditions(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _row(example: Example) -> dict[str, Any]:
-    labels, origin = example.labels, example.provenance
+    labels, origin, body = example.labels, example.provenance, example.model_dump(mode="json")
     return {
         "id": example.id,
         "task_key": example.task_key,
@@ -172,24 +179,51 @@ def _row(example: Example) -> dict[str, Any]:
         "response_quality": labels.response_quality,
         "validation_confidence": labels.validation_confidence,
         "reward": None if example.reward is None else example.reward.value,
-        "body": example.model_dump(mode="json"),
+        "bytes": bytes_of(body),
+        "body": body,
     }
 
 
-def _rated(body: dict[str, Any], ratings: dict[str, float]) -> Example:
-    example = Example.model_validate(body)
-    if example.id not in ratings:
-        return example
-    labels = example.labels.model_copy(update={"user_satisfaction": ratings[example.id]})
-    return example.model_copy(update={"labels": labels})
+def bytes_of(body: Mapping[str, Any]) -> int:
+    """Return the size of a body as JSON in UTF-8."""
+    return len(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
+def _in_force(row: Row[Any], ratings: dict[str, float]) -> Example:
+    """Return the example that a row holds, with the labels in force and its mean rating."""
+    example = Example.model_validate(row.body)
+    update = {name: getattr(row, name) for name in _LABELS}
+    if row.id in ratings:
+        update["user_satisfaction"] = ratings[row.id]
+    return example.model_copy(update={"labels": example.labels.model_copy(update=update)})
 
 
 def _ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, float]:
+    """Return the mean rating of examples that have one; each rater's latest counts."""
     means: dict[str, float] = {}
     for ids in _chunks(example_ids):
-        query = select(FeedbackRow.example_id, func.avg(FeedbackRow.rating)).where(FeedbackRow.example_id.in_(ids))
-        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(FeedbackRow.example_id)))
+        latest = (
+            func.row_number()
+            .over(
+                partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
+                order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
+            )
+            .label("latest")
+        )
+        said = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(FeedbackRow.example_id.in_(ids))
+        each = said.subquery()
+        query = select(each.c.example_id, func.avg(each.c.rating)).where(each.c.latest == 1)
+        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(each.c.example_id)))
     return means
+
+
+def _forgotten(connection: Connection, example_ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that may not be written again."""
+    return [
+        found
+        for ids in _chunks(example_ids)
+        for found in connection.scalars(select(TombstoneRow.id).where(TombstoneRow.id.in_(ids)))
+    ]
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

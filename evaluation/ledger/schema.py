@@ -34,7 +34,11 @@ class Base(DeclarativeBase):
 
 
 class ExampleRow(Base):
-    """An example: the columns that one filters on, and the whole record in `body`."""
+    """An example: the columns that one filters on, and the whole record in `body`.
+
+    `body` is as it was written. `success`, `correct_tool_selection`, `response_quality` and `validation_confidence`
+    are the labels in force: those of the body until a label (`LabelRow`) says otherwise; `reward` is the newest one.
+    """
 
     __tablename__ = "examples"
     __table_args__ = (
@@ -43,6 +47,13 @@ class ExampleRow(Base):
         Index("ix_examples_run", "run_id", "timestamp", "id"),
         Index("ix_examples_version", "model_version", "timestamp", "id"),
         Index("ix_examples_variant", "variant", "stage", "timestamp", "id"),
+        Index("ix_examples_user", "user_hash", "timestamp", "id"),
+        Index("ix_examples_source", "source", "timestamp", "id"),
+        Index("ix_examples_success", "success", "timestamp", "id"),
+        Index("ix_examples_tools", "correct_tool_selection", "timestamp", "id"),
+        Index("ix_examples_quality", "response_quality", "timestamp", "id"),
+        Index("ix_examples_confidence", "validation_confidence", "timestamp", "id"),
+        Index("ix_examples_conversation", "conversation"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -63,19 +74,142 @@ class ExampleRow(Base):
     response_quality: Mapped[float | None]
     validation_confidence: Mapped[float]
     reward: Mapped[float | None]
+    bytes: Mapped[int] = mapped_column(server_default="0")
+    """Of the body as JSON in UTF-8."""
     body: Mapped[dict[str, Any]]
 
 
 class FeedbackRow(Base):
-    """What one person said of one example."""
+    """What one person said of one example. Of several by one rater the latest counts; the others are kept."""
 
     __tablename__ = "feedback"
-    __table_args__ = (Index("ix_feedback_example", "example_id", "timestamp", "id"),)
+    __table_args__ = (
+        Index("ix_feedback_example", "example_id", "timestamp", "id"),
+        Index("ix_feedback_rater", "rater", "timestamp", "id"),
+        Index("ix_feedback_time", "timestamp", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"))
+    rater: Mapped[str] = mapped_column(server_default="")
     rating: Mapped[int]
     timestamp: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
+class LabelRow(Base):
+    """What a reviewer or a rule says of one example. Lines are added; `undone_at` takes one back."""
+
+    __tablename__ = "labels"
+    __table_args__ = (
+        Index("ix_labels_example", "example_id", "at", "id"),
+        Index("ix_labels_by", "by", "at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"))
+    by: Mapped[str]
+    source: Mapped[str]
+    verdict: Mapped[str]
+    confidence: Mapped[float]
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+    body: Mapped[dict[str, Any]]
+
+
+class ReviewRow(Base):
+    """An example that waits for reviewers, or has had them."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index("ix_reviews_open", "queue", "status", "priority", "id"),
+        Index("ix_reviews_example", "example_id"),
+        Index("ix_reviews_lease", "lease_owner", "lease_until"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    queue: Mapped[str]
+    example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"))
+    kind: Mapped[str]
+    priority: Mapped[float]
+    reason: Mapped[str]
+    needed: Mapped[int]
+    status: Mapped[str]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    enqueued_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class RecoveryRow(Base):
+    """An error inside an example, and how it should have been met."""
+
+    __tablename__ = "recoveries"
+    __table_args__ = (
+        Index("ix_recoveries_status", "status", "at", "id"),
+        Index("ix_recoveries_example", "example_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"))
+    error_type: Mapped[str]
+    strategy: Mapped[str | None]
+    status: Mapped[str]
+    source: Mapped[str]
+    confidence: Mapped[float]
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
+class RewardRow(Base):
+    """The reward of an example under one version of the weights."""
+
+    __tablename__ = "rewards"
+    __table_args__ = (Index("ix_rewards_version", "version", "value"),)
+
+    example_id: Mapped[str] = mapped_column(ForeignKey("examples.id"), primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
+class DeadLetterRow(Base):
+    """What could not be written where it belongs, kept until it is replayed."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (Index("ix_dead_letters_open", "replayed_at", "at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    origin: Mapped[str]
+    reason: Mapped[str]
+    text: Mapped[str]
+    tries: Mapped[int]
+    at: Mapped[datetime]
+    replayed_at: Mapped[datetime | None]
+
+
+class TombstoneRow(Base):
+    """The id of a row that was forgotten: it is never written again, however late it is delivered."""
+
+    __tablename__ = "tombstones"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class PrivacyEventRow(Base):
+    """One line of the trail of what was forgotten, exported or deleted for its age."""
+
+    __tablename__ = "privacy_events"
+    __table_args__ = (Index("ix_privacy_events_at", "at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
     body: Mapped[dict[str, Any]]
 
 

@@ -76,9 +76,9 @@ def example(number: int, labels: Labels | None = None, **origin: Any) -> Example
     )
 
 
-def feedback(name: str, example_id: str, rating: int) -> Feedback:
+def feedback(name: str, example_id: str, rating: int, rater: str = "r1") -> Feedback:
     """Make feedback by one rater."""
-    return Feedback(id=name, example_id=example_id, rating=rating, rater="r1", timestamp=START, suggested_tools=("a",))
+    return Feedback(id=name, example_id=example_id, rating=rating, rater=rater, timestamp=START, suggested_tools=("a",))
 
 
 def rollout(name: str = "ro1", **changes: Any) -> RolloutRecord:

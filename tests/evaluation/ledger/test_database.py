@@ -95,7 +95,7 @@ def test_a_newer_schema_is_refused_and_left_alone(ledger: Ledger, url: str, tmp_
     with sqlite3.connect(tmp_path / "ledger.db") as other:
         other.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     other.close()
-    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0002\)"):
+    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0003\)"):
         Ledger.open(url)
     assert ledger.setting("a") == "1"
 
@@ -178,12 +178,20 @@ def test_a_killed_writer_loses_nothing_that_it_said_and_doubles_nothing(url: str
 
 def test_a_filled_ledger_goes_back_and_forward_again(url: str) -> None:
     with Ledger.open(url) as ledger:
-        ledger.add_examples([example(1), example(2)])
+        ledger.add_examples([example(n) for n in range(1, 1203)])
+        ledger.add_feedback(feedback("f1", "e0001", 5))
     database = open_database(url, 1)
+    size = text("SELECT id, bytes FROM examples ORDER BY id")
+    rater = text("SELECT rater FROM feedback")
+    with database.read() as connection:
+        before = connection.execute(size).all(), connection.execute(rater).all()
     migrate(database, "0001")
     with database.read() as connection:
-        assert "pins" not in inspect(connection).get_table_names()
+        assert not {"pins", "labels"} & set(inspect(connection).get_table_names())
+    migrate(database)
+    with database.read() as connection:
+        assert (connection.execute(size).all(), connection.execute(rater).all()) == before
     database.engine.dispose()
     with Ledger.open(url) as again:
-        assert again.count() == 2
+        assert again.count() == 1202
         assert again.pins() == ()

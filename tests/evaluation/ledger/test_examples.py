@@ -91,9 +91,17 @@ def test_the_ids_of_a_run(ledger: Ledger) -> None:
     assert ledger.example_ids("none") == set()
 
 
+def test_of_several_ratings_by_one_rater_the_latest_counts(ledger: Ledger) -> None:
+    ledger.add_examples([example(1)])
+    for name, rating, rater in (("f1", 5, "r1"), ("f2", 1, "r1"), ("f3", 4, "r2")):
+        ledger.add_feedback(feedback(name, "e0001", rating, rater))
+    assert ledger.example("e0001").labels.user_satisfaction == 2.5
+    assert [given.rating for given in ledger.feedback_for("e0001")] == [5, 1, 4]
+
+
 def test_feedback_sets_the_satisfaction(ledger: Ledger) -> None:
     ledger.add_examples([example(n) for n in range(1200)])
-    good, bad = feedback("f1", "e0001", 5), feedback("f2", "e0001", 2)
+    good, bad = feedback("f1", "e0001", 5), feedback("f2", "e0001", 2, rater="r2")
     late = feedback("f3", "e1199", 1)
     assert [ledger.add_feedback(given) for given in (good, bad, good, late)] == [True, True, False, True]
     assert ledger.feedback_for("e0001") == (good, bad)

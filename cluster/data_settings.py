@@ -1,0 +1,13 @@
+"""Settings of the training database: the group `data` of `ratchet.yaml`."""
+
+from __future__ import annotations
+
+from evaluation.records import Record
+from evaluation.rewards import RewardConfig
+
+
+class DataSettings(Record):
+    """How examples are collected, judged, kept and prepared."""
+
+    reward: RewardConfig = RewardConfig()
+    """Weights of the reward's components."""
