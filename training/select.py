@@ -28,8 +28,8 @@ from evaluation.scenarios import Part, Scenario
 from evaluation.suite import intent_of
 from training.corrections import Correction, Corrector, done_right, suggested
 from training.guard import HeldOut, guard, overlap
+from training.privacy.scrub import scrub
 from training.rehearsal import rehearsal
-from training.scrub import scrub
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
 Further = Callable[[Mapping[str, int]], Sequence[Scenario]]

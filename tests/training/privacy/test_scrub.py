@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.records import Message, ToolCall, ToolSpec
-from training.pii import Pii, digits_of, find, iban_remainder, luhn_ok
-from training.pseudonyms import Pseudonyms
-from training.scrub import scrub
+from training.privacy.pii import Pii, digits_of, find, iban_remainder, luhn_ok
+from training.privacy.pseudonyms import Pseudonyms
+from training.privacy.scrub import scrub
 
 KEY = "AKIA" + "ABCDEFGHIJ234567"
 FOUND = [

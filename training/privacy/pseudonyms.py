@@ -12,7 +12,7 @@ import ipaddress
 import string
 from collections.abc import Iterator
 
-from training.pii import Pii, digits_of, iban_remainder, luhn_ok
+from training.privacy.pii import Pii, digits_of, iban_remainder, luhn_ok
 
 _RESERVED = ("example.com", "example.org", "example.net")
 _ENDINGS = ("example", "test", *_RESERVED)

@@ -5,7 +5,7 @@ replacements; so an address that the user says, a tool returns and the next call
 Only text is touched: message contents, string values of arguments and of JSON tool results, and numbers in them that
 were found as text. Never touched: ids, JSON keys, tool names, and values that stand in the tools' own definitions (an
 enum value has to stay callable).
-Not covered: what `training/pii.py` does not find; a number of which only a part is repeated.
+Not covered: what `training/privacy/pii.py` does not find; a number of which only a part is repeated.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from evaluation.records import Message, ToolSpec
-from training.pii import Pii, find
-from training.pseudonyms import Pseudonyms
+from training.privacy.pii import Pii, find
+from training.privacy.pseudonyms import Pseudonyms
 
 _JSON_TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<number>(?<![\w.+-])\d{7,19}(?![\w.]))')
 _DIGIT_RUN = re.compile(r"(?<![\w.+-])[0-9]{7,19}(?![\w]|[.-][0-9])")
