@@ -7,6 +7,7 @@ was forgotten is gone, and its id is never written again.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -169,6 +170,12 @@ def _row(example: Example) -> dict[str, Any]:
         "validation_confidence": labels.validation_confidence,
         "reward": None if example.reward is None else example.reward.value,
         "bytes": len(body) if body.isascii() else len(body.encode()),
+        "tools_used": json.dumps(example.tools_used),
+        "error_kind": example.error.partition(":")[0] if example.error else None,
+        "latency_ms": example.metrics.latency_ms,
+        "tokens_in": example.metrics.tokens_in,
+        "tokens_out": example.metrics.tokens_out,
+        "cost": example.metrics.cost,
         "body": body,
     }
 
