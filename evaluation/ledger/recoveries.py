@@ -19,6 +19,7 @@ from evaluation.ledger.labelling import agreeing, latest_of_each, settled
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, RecoveryRow
 
+_CHUNK = 500
 _FOUND = "found"
 """Key in a body: the recovery as it was found, where reviewers have changed it."""
 
@@ -30,7 +31,10 @@ class Recoveries(Part):
         """Write the recoveries whose id is new; return how many. Those of examples that are not there are left out."""
         ids = sorted({recovery.example_id for recovery in recoveries})
         with self._database.write() as connection:
-            held = set(connection.scalars(select(ExampleRow.id).where(ExampleRow.id.in_(ids))))
+            held: set[str] = set()
+            for start in range(0, len(ids), _CHUNK):
+                part = ids[start : start + _CHUNK]
+                held.update(connection.scalars(select(ExampleRow.id).where(ExampleRow.id.in_(part))))
             rows = [_row(recovery) for recovery in recoveries if recovery.example_id in held]
             return insert_new(connection, RecoveryRow, RecoveryRow.id, rows)
 

@@ -257,9 +257,7 @@ def _of_task(task_key: str | None) -> Iterator[ColumnElement[bool]]:
         yield exists().where(ExampleRow.id == ReviewRow.example_id, ExampleRow.task_key == task_key)
 
 
-def _next(
-    queue: str, reviewer: str, now: datetime, excluded: Collection[str], *, task_key: str | None
-) -> Select[str]:
+def _next(queue: str, reviewer: str, now: datetime, excluded: Collection[str], *, task_key: str | None) -> Select[str]:
     held = and_(ReviewRow.lease_owner == reviewer, ReviewRow.lease_until > now)
     query = select(ReviewRow.id).where(*_asked(queue, reviewer), *_of_task(task_key), _free(reviewer, now))
     if excluded:
