@@ -24,6 +24,7 @@ from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, fe
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow
+from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example
 
 _ANY = ExampleFilter()
@@ -67,6 +68,7 @@ class Examples(Part):
             gone = len(ids) - len(rows)
             new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
             taken = take_over(connection, list(rows), self._clock()) if new else 0
+            add_rewards(connection, [example for example in examples if example.id in rows], self._clock())
         return Written(new, len(examples) - gone - new, gone, differing, taken)
 
     def example(self, example_id: str) -> Example:
