@@ -7,6 +7,7 @@ was forgotten is gone, and its id is never written again.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, fe
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow
+from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example
 
 _ANY = ExampleFilter()
@@ -66,6 +68,7 @@ class Examples(Part):
             gone = len(ids) - len(rows)
             new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
             taken = take_over(connection, list(rows), self._clock()) if new else 0
+            add_rewards(connection, [example for example in examples if example.id in rows], self._clock())
         return Written(new, len(examples) - gone - new, gone, differing, taken)
 
     def example(self, example_id: str) -> Example:
@@ -169,6 +172,12 @@ def _row(example: Example) -> dict[str, Any]:
         "validation_confidence": labels.validation_confidence,
         "reward": None if example.reward is None else example.reward.value,
         "bytes": len(body) if body.isascii() else len(body.encode()),
+        "tools_used": json.dumps(example.tools_used),
+        "error_kind": example.error.partition(":")[0] if example.error else None,
+        "latency_ms": example.metrics.latency_ms,
+        "tokens_in": example.metrics.tokens_in,
+        "tokens_out": example.metrics.tokens_out,
+        "cost": example.metrics.cost,
         "body": body,
     }
 

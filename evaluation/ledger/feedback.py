@@ -26,6 +26,7 @@ from evaluation.ledger.dead_letters import (
     waiting_feedback,
 )
 from evaluation.ledger.errors import LedgerError, RowRefused
+from evaluation.ledger.filters import latest_ratings
 from evaluation.ledger.part import Part, chunks
 from evaluation.ledger.schema import ExampleRow, FeedbackRow
 from evaluation.records import Feedback
@@ -128,18 +129,9 @@ def ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, flo
     """Return the mean rating of examples that have one; each rater's latest counts."""
     means: dict[str, float] = {}
     for ids in chunks(example_ids):
-        latest = (
-            func.row_number()
-            .over(
-                partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
-                order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
-            )
-            .label("latest")
-        )
-        said = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(FeedbackRow.example_id.in_(ids))
-        each = said.subquery()
-        query = select(each.c.example_id, func.avg(each.c.rating)).where(each.c.latest == 1)
-        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(each.c.example_id)))
+        said = latest_ratings(FeedbackRow.example_id.in_(ids)).subquery()
+        query = select(said.c.example_id, func.avg(said.c.rating))
+        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(said.c.example_id)))
     return means
 
 

@@ -6,11 +6,12 @@ them: a task key, a user, a version, success. A range (quality at least 4) or a 
 fixes nothing: its index finds the rows, but out of order, and every batch would find and sort all of them again. So
 such a condition leads only where few rows match it; where many do, it is looked at on the way through the others.
 
-Not covered: fields without a column (tools used, errors, texts).
+Not covered: an index for tools, kinds of error and ratings, which are looked at on the way; texts.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, lite
 from sqlalchemy.orm import InstrumentedAttribute
 
 from evaluation.ledger.records import ExampleFilter
-from evaluation.ledger.schema import ExampleRow
+from evaluation.ledger.schema import ExampleRow, FeedbackRow
 
 FEW = 20_000
 """Rows that are sorted for each batch without regret."""
@@ -57,6 +58,20 @@ def by_id(example_id: str) -> Select[Any]:
     return select(*_READ).where(ExampleRow.id == example_id)
 
 
+def latest_ratings(*among: ColumnElement[bool]) -> Select[tuple[str, int]]:
+    """Return the query for `example_id` and `rating` of each rater's latest word on each example."""
+    latest = (
+        func.row_number()
+        .over(
+            partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
+            order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
+        )
+        .label("latest")
+    )
+    each = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(*among).subquery()
+    return select(each.c.example_id, each.c.rating).where(each.c.latest == 1)
+
+
 def few_match(connection: Connection, wanted: ExampleFilter) -> bool:
     """Return whether at most `FEW` rows match the filter's ranges and choices; counts no further than that."""
     loose = list(_loose(wanted, leads=True))
@@ -75,6 +90,8 @@ def _fixed(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
         ExampleRow.stage: wanted.stage,
         ExampleRow.user_hash: wanted.user_hash,
         ExampleRow.conversation: wanted.conversation,
+        ExampleRow.scenario_id: wanted.scenario_id,
+        ExampleRow.error_kind: wanted.error_kind,
     }
     yield from (column == value for column, value in equal.items() if value is not None)
     yield from (column == values[0] for column, values in _choices(wanted) if len(values) == 1)
@@ -92,12 +109,13 @@ def _fixed(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
 def _loose(wanted: ExampleFilter, *, leads: bool) -> Iterator[ColumnElement[bool]]:
     """Yield ranges and choices; unless one `leads`, in a form that no index answers."""
 
-    def given(column: _Column, nothing: object) -> ColumnElement[Any]:
+    def given(column: _Column, nothing: object) -> _Column | ColumnElement[Any]:
         return column if leads else column + literal(nothing)
 
     bounds = (
         (ExampleRow.validation_confidence, wanted.min_confidence, wanted.max_confidence),
         (ExampleRow.response_quality, wanted.min_quality, wanted.max_quality),
+        (ExampleRow.reward, wanted.min_reward, wanted.max_reward),
     )
     for column, least, most in bounds:
         if least is not None:
@@ -105,6 +123,13 @@ def _loose(wanted: ExampleFilter, *, leads: bool) -> Iterator[ColumnElement[bool
         if most is not None:
             yield given(column, 0.0) <= most
     yield from (given(column, "").in_(values) for column, values in _choices(wanted) if len(values) != 1)
+    if wanted.min_rating is not None:
+        said = latest_ratings().subquery()
+        rated = select(said.c.example_id).group_by(said.c.example_id)
+        yield given(ExampleRow.id, "").in_(rated.having(func.avg(said.c.rating) >= wanted.min_rating))
+    if wanted.tool is not None:
+        # Not LIKE, which minds capitals in PostgreSQL and not in SQLite.
+        yield func.replace(ExampleRow.tools_used, json.dumps(wanted.tool), "") != ExampleRow.tools_used
 
 
 def _choices(wanted: ExampleFilter) -> Iterator[tuple[_Column, Sequence[str]]]:
