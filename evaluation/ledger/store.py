@@ -1,9 +1,9 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs,
-loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`); labels (`labels.py`), review queues (`reviews.py`), error recoveries (`recoveries.py`) and rewards
-(`signals.py`). Whatever a verb has returned from is on disk.
+Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels
+(`labels.py`), review queues (`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops,
+decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios,
+figures over time and looks at held-out scenarios (`judgement.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
