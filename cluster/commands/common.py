@@ -36,6 +36,7 @@ OURS = frozenset(
         "LedgerError",
         "ModelError",
         "ModelFolderError",
+        "OutboxError",
         "OverrideError",
         "PinError",
         "PolicyError",

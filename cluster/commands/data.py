@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands import data_collect
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command("serve")(data_collect.serve)
+app.command("dead-letters")(data_collect.dead_letters)
+app.command("replay")(data_collect.replay)
+app.command("migrate")(data_collect.migrate)
 
 
 @app.command("list")
