@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,7 +83,8 @@ def serve_collector(at: Collecting, address: tuple[str, int], told: Callable[[st
     drainer.thread.start()
     try:
         host, port = address
-        uvicorn.Server(uvicorn.Config(build_collector_app(inbox), host=host, port=port, log_level="warning")).run()
+        with suppress(KeyboardInterrupt):  # the server has ended in good order and passes it on
+            uvicorn.Server(uvicorn.Config(build_collector_app(inbox), host=host, port=port, log_level="warning")).run()
     finally:
         drainer.stop.set()
         drainer.thread.join()

@@ -67,13 +67,13 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
             while True:
                 try:
                     flush(spool, ledger, quality=settings.quality)
+                    variants.follow(time.monotonic())
                     away = None
                 except LedgerAway as error:  # answers go on, and what is captured waits in the spool
                     if away is None:
                         Console(stderr=True).print(f"ratchet: {error}", highlight=False, markup=False)
                     away = error
                 collector.drain()
-                variants.follow(time.monotonic())
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()

@@ -186,5 +186,5 @@ def _time(given: datetime | None, now: datetime) -> datetime:
 def _require_plain(name: str, value: str | None) -> None:
     if value is None:
         return
-    if "\x00" in value or not value.isascii() and value.encode("utf-8", "replace").decode() != value:
-        raise ValueError(f"{name}: expected text without NUL and halves of surrogate pairs, found {ascii(value)}")
+    if "\x00" in value or (not value.isascii() and value.encode("utf-8", "replace").decode() != value):
+        raise ValueError(f"{name}: expected text without NUL and halves of surrogate pairs, found {value!a}")

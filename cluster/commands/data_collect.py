@@ -133,7 +133,12 @@ def migrate(
         settings = Settings.load({"home": home}, config)
         source = Home.open(settings.home).ledger_url(settings.stores.ledger_url)
         out = console(as_json)
-        moved = move(source, to, on_table=lambda name, rows: rows and out.print(f"{rows:>9} {name}", highlight=False))
+
+        def told(name: str, rows: int) -> None:
+            if rows:
+                out.print(f"{rows:>9} {name}", highlight=False)
+
+        moved = move(source, to, on_table=told)
     if as_json:
         print_json({"rows": moved.rows, "mended": moved.mended})
         return

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Column, Connection, Table, Text, bindparam, cast, func, insert, select, text
 
+from evaluation.ledger.columns import Base, Body
 from evaluation.ledger.database import Database, open_database
 from evaluation.ledger.errors import LedgerError, RowRefused
-from evaluation.ledger.schema import Base, Body
 
 BATCH = 1000
 

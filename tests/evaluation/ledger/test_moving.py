@@ -94,7 +94,7 @@ def test_what_only_sqlite_takes_is_mended_or_named(source: str, url: str) -> Non
         database.engine.dispose()
 
     write("INSERT INTO settings VALUES ('k' || char(0), 'v')")
-    with pytest.raises(LedgerError, match="a row of settings cannot be moved: expected text .* found a NUL"):
+    with pytest.raises(LedgerError, match=r"a row of settings cannot be moved: expected text .* found a NUL"):
         move(source, url)
     write("DELETE FROM settings")
     write(

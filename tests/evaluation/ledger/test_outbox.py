@@ -49,7 +49,7 @@ def test_what_is_refused_for_good_waits_no_longer(tmp_path: Path) -> None:
 
 def test_what_cannot_be_used_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutboxError, match="cannot be used .* nothing was kept"):
+    with pytest.raises(OutboxError, match=r"cannot be used .* nothing was kept"):
         Outbox(tmp_path / "file" / "out.db")
     (tmp_path / "bad.db").write_bytes(b"no database at all" * 400)
     with pytest.raises(OutboxError, match="not a database"):

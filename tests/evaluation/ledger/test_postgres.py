@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,13 @@ def empty(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop(name)
 
 
+def _write_while(ledger: Ledger, happens: Callable[[], object]) -> None:
+    with ledger._database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO settings VALUES ('half', 'written')")
+        happens()
+        connection.exec_driver_sql("INSERT INTO settings VALUES ('other', 'half')")
+
+
 def test_a_server_that_goes_mid_batch_and_comes_back(postgres_server: Server, empty: str, tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
     with Ledger.open(postgres_server.url(empty), busy_s=5) as ledger:
@@ -32,10 +39,8 @@ def test_a_server_that_goes_mid_batch_and_comes_back(postgres_server: Server, em
         assert collector.keep_examples([example(1)]) == Kept(new=1)
         try:
             gone = r"does not answer or went away \(.*run this again: what is there already is not doubled"
-            with pytest.raises(LedgerAway, match=gone), ledger._database.write() as connection:
-                connection.exec_driver_sql("INSERT INTO settings VALUES ('half', 'written')")
-                postgres_server.stop()
-                connection.exec_driver_sql("SELECT 1")
+            with pytest.raises(LedgerAway, match=gone):
+                _write_while(ledger, postgres_server.stop)
             assert collector.keep_examples([example(2), example(3)]) == Kept(waiting=2)
             assert collector.trouble is not None
             assert "does not answer" in collector.trouble
@@ -54,10 +59,8 @@ def test_connections_that_are_cut_are_made_anew(postgres_server: Server, empty: 
         cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{empty}'"
         postgres_server.sql(cut)
         assert ledger.add_examples([example(2)]) == 1
-        with pytest.raises(LedgerAway), ledger._database.write() as connection:
-            connection.exec_driver_sql("SELECT 1")
-            postgres_server.sql(cut)
-            connection.exec_driver_sql("SELECT 1")
+        with pytest.raises(LedgerAway, match="went away"):
+            _write_while(ledger, lambda: postgres_server.sql(cut))
         assert ledger.count() == 2
 
 
