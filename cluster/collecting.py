@@ -73,13 +73,13 @@ def serve_collector(at: Collecting, address: tuple[str, int], told: Callable[[st
     """
     import uvicorn
 
-    from serving.app import check_port
+    from serving.port import check_port
 
     check_port(*address)
     inbox = Inbox(
         at.collector.outbox, at.secret, quality=at.settings.quality, dead_letters=lambda: at.collector.dead_letters()
     )
-    drainer = _Drainer(at.collector, told)
+    drainer = Drainer(at.collector, told)
     drainer.thread.start()
     try:
         host, port = address
@@ -91,17 +91,17 @@ def serve_collector(at: Collecting, address: tuple[str, int], told: Callable[[st
     return drainer.total.plus(at.collector.drain())
 
 
-class _Drainer:
+class Drainer:
     """Moves what came to the ledger, all the time, and tells once when the ledger goes away and comes back."""
 
-    def __init__(self, collector: Collector, told: Callable[[str], None]) -> None:
-        self._collector, self._told = collector, told
+    def __init__(self, collector: Collector, told: Callable[[str], None], every_s: float = DRAIN_S) -> None:
+        self._collector, self._told, self._every_s = collector, told, every_s
         self.stop, self.total = threading.Event(), Kept()
         self.thread = threading.Thread(target=self._run, name="drain")
 
     def _run(self) -> None:
         trouble: str | None = None
-        while not self.stop.wait(DRAIN_S):
+        while not self.stop.wait(self._every_s):
             try:
                 moved = self._collector.drain()
                 now = self._collector.trouble if moved.waiting else None

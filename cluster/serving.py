@@ -18,8 +18,9 @@ from cluster.turn import TurnError
 from evaluation.ledger import Ledger, LedgerAway
 from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox
-from serving.app import GatewayConfig, check_port, deploy, routing_of, start_variants, stop_variant
+from serving.app import GatewayConfig, deploy, routing_of, start_variants, stop_variant
 from serving.capture import flush
+from serving.port import check_port
 from serving.spool import Spool
 from training.registry import Registry, RegistryError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,16 +24,13 @@ from serving.engine import app_name, engine_app
 from serving.gateway import Gateway, Routing
 from serving.http import build_app
 from serving.inbox import Inbox
+from serving.port import check_port
 from serving.spool import Spool
 
 POLL_S = 0.25
 """How often a gateway replica reads the rollout record."""
 GATEWAY = "gateway"
 RUNNING = "RUNNING"
-
-
-class PortTaken(Exception):
-    """The port is used by another program. Says which flag to change."""
 
 
 @dataclass(frozen=True)
@@ -160,18 +156,6 @@ class GatewayDeployment:
             except Exception as error:  # the ledger may be away for a while: the last weights stay in force
                 self._last_error = str(error)
             await asyncio.sleep(POLL_S)
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise `PortTaken` where the port cannot be bound."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTaken(
-                f"expected port {port} on {host} to be free, found it taken ({error.strerror}); give another --port"
-            ) from error
 
 
 def deploy(config: GatewayConfig, folders: Mapping[str, str], engine: EngineConfig, address: tuple[str, int]) -> None:

@@ -4,16 +4,18 @@
     POST /v1/ratchet/feedback   → 202 with its id, on disk by then
     GET  /v1/ratchet/spool      how much waits, was refused, and lies among the dead letters
 
-A full disk file is 429 with `Retry-After`, and counted; a disk that takes nothing is 503: what was not confirmed was
+A full spool is 429 with `Retry-After`, and counted; a disk that takes nothing is 503: what was not confirmed was
 not kept. Not covered: who may send. Bind it to an address that only your own programs reach.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Body, FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from serving.errors import BODY_LIMIT, BodyLimit, answer_errors
@@ -25,9 +27,9 @@ def add_examples_routes(app: FastAPI, inbox: Callable[[], Inbox | None], more: C
     """Add the routes for examples and for what waits; `more` are counts of the caller's own, added to the inbox's."""
 
     @app.post("/v1/ratchet/examples", status_code=202)
-    def examples(body: Annotated[Any, Body()]) -> dict[str, Any]:
-        given = read_examples(body)
-        return {"status": "kept", "ids": _required(inbox()).take_examples(given)}
+    async def examples(request: Request) -> dict[str, Any]:
+        text = await request.body()  # whatever type it claims to be: curl claims a form
+        return {"status": "kept", "ids": await run_in_threadpool(_take, _required(inbox()), text)}
 
     @app.get("/v1/ratchet/spool")
     def spool() -> dict[str, int | None]:
@@ -54,6 +56,14 @@ def build_collector_app(inbox: Inbox) -> FastAPI:
 
     add_examples_routes(app, lambda: inbox, dict)
     return app
+
+
+def _take(inbox: Inbox, text: bytes) -> list[str]:
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"expected a body of JSON, found {error}") from None
+    return inbox.take_examples(read_examples(body))
 
 
 def waiting(feedback_id: str) -> JSONResponse:
