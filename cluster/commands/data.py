@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands import data_agreement, data_queue, data_recoveries, data_review, data_reward
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command("review")(data_review.review)
+app.command("queue")(data_queue.queue_data)
+app.command("agreement")(data_agreement.agreement)
+app.command("reward")(data_reward.reward)
+app.command("recoveries")(data_recoveries.recoveries)
 
 
 @app.command("list")

@@ -2,8 +2,8 @@
 
 Decisions: the coincidence matrix of Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", with his
 nominal, ordinal and interval differences; the interval resamples the things judged, with replacement, and is the middle
-of the resampled alphas. A thing that only one judged pairs nothing and counts for nothing. Alpha is None where nothing could
-have differed: no pair, or one value alone.
+of the resampled alphas. A thing that only one judged pairs nothing and counts for nothing. Alpha is None where nothing
+could have differed: no pair, or one value alone.
 """
 
 from __future__ import annotations
