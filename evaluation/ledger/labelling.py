@@ -96,7 +96,7 @@ def agreeing(people: Sequence[LabelRecord], needed: int) -> list[LabelRecord]:
     found = [label for label in people if _opinion(label) == opinion]
     if needed == 1 and tied:
         return [people[-1]]
-    if opinion == LabelVerdict.RATE:
+    if any(label.verdict is LabelVerdict.RATE and label.response_quality is not None for label in found):
         found = _near([(label, label.response_quality) for label in found])
     return found if len(found) >= needed and not tied else []
 
@@ -184,6 +184,8 @@ def _opinion(label: LabelRecord) -> Hashable:
         return ("recovery", label.recovery.strategy)
     if label.verdict is LabelVerdict.CORRECT:
         return ("correct", _gist(label.messages))
+    if label.verdict is LabelVerdict.RATE:
+        return ("rate", label.success, label.correct_tool_selection)
     return label.verdict
 
 
