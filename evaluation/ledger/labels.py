@@ -101,9 +101,10 @@ def settle(connection: Connection, example_ids: Sequence[str]) -> None:
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
         needed = _needed(connection, ids)
-        bodies = connection.execute(select(ExampleRow.id, ExampleRow.body["labels"]).where(ExampleRow.id.in_(ids)))
+        # The whole body: PostgreSQL cannot look inside JSON that holds a NUL, which a model may emit.
+        bodies = connection.execute(select(ExampleRow.id, ExampleRow.body).where(ExampleRow.id.in_(ids)))
         for example_id, body in bodies.all():
-            found = in_force(Labels.model_validate(body), said.get(example_id, ()), needed.get(example_id, 1))
+            found = in_force(Labels.model_validate(body["labels"]), said.get(example_id, ()), needed.get(example_id, 1))
             columns = found.model_dump(exclude={"user_satisfaction"})
             connection.execute(update(ExampleRow).where(ExampleRow.id == example_id).values(columns))
 
@@ -135,5 +136,5 @@ def _label(row: Row[Any]) -> LabelRecord:
 
 def _row(label: LabelRecord) -> dict[str, Any]:
     plain = {"source": label.source.value, "verdict": label.verdict.value}
-    columns = label.model_dump(include={"id", "example_id", "by", "confidence", "at", "undone_at"})
+    columns = label.model_dump(include={"id", "example_id", "by", "confidence", "at", "undone_at", "review_id"})
     return columns | plain | {"body": label.model_dump(mode="json", exclude={"undone_at"})}
