@@ -76,7 +76,8 @@ def print_keys(out: Console, keys: dict[str, str], *, whole: bool) -> None:
         out.print(table)
         return
     words = (meaning.split(":")[0] for meaning in every.values())
-    out.print(Text("  ".join(f"[{key}] {word}" for key, word in zip(every, words, strict=True)), "cyan"))
+    pairs = (f"[{key}]\N{NO-BREAK SPACE}{word}" for key, word in zip(every, words, strict=True))
+    out.print(Text("  ".join(pairs), "cyan"))
 
 
 def print_tools(out: Console, tools: Sequence[ToolSpec]) -> None:

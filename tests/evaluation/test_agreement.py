@@ -55,7 +55,7 @@ def test_of_each_rater_the_latest_word_counts() -> None:
 
 
 def test_a_low_alpha_is_read_as_one() -> None:
-    said = [label(by, verdict, review_id=f"r{n}") for n in range(12)
-            for by, verdict in (("ann", ACCEPT if n % 2 else REJECT), ("bob", ACCEPT if n % 3 else REJECT))]  # fmt: skip
+    said = [label(by, ACCEPT if n % every else REJECT, review_id=f"r{n}") for n in range(12)
+            for by, every in (("ann", 2), ("bob", 3))]  # fmt: skip
     assert reading(reviewers_agreement(said)["verdict"]).startswith("too little")
     assert reading(reviewers_agreement([label(b, ACCEPT, review_id="r") for b in "ab"])["verdict"]).startswith("cannot")

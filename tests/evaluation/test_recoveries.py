@@ -57,7 +57,10 @@ FIRST = (user(), calls(("search", {"q": "it"})), result(BROKE))
     ("after", "strategy"),
     [
         ((calls(("search", {"q": "it"})), result({"hits": 1}), says("Found.")), "retry"),
-        ((calls(("search", {"q": "x"})), result(BROKE), calls(("search", {"q": "y"})), result({}), says("Ok")), "retry"),
+        (
+            (calls(("search", {"q": "x"})), result(BROKE), calls(("search", {"q": "y"})), result({}), says("Ok")),
+            "retry",
+        ),
         ((calls(("browse", {"q": "it"})), result({"hits": 1}, name="browse"), says("Found.")), "fallback"),
         ((says("Which index do you mean?"),), "clarify"),
         ((says("Sorry, the search is not available."),), "graceful_fail"),
@@ -86,7 +89,10 @@ def test_an_excuse_that_ended_in_failure_is_no_model_to_follow(text: str) -> Non
     [
         ((user(), calls(("serach", {"q": "it"})), result({"error": "there is no tool serach"})), "unknown_tool"),
         ((user(), calls(("search", {"q": 7}))), "invalid_arguments"),
-        ((user(), calls(("search", {"q": "a"})), result({"error": "search did not finish within 5 s"})), "tool_timeout"),
+        (
+            (user(), calls(("search", {"q": "a"})), result({"error": "search did not finish within 5 s"})),
+            "tool_timeout",
+        ),
         ((user(), calls(("search", {"q": "a"})), result("Error: 500")), "tool_error"),
         ((user(), calls(("search", {"q": "a"})), result({"isError": True, "message": "no"})), "tool_error"),
     ],
@@ -124,7 +130,11 @@ def test_several_errors_have_ids_of_their_own_though_call_ids_come_again() -> No
     found = recoveries_of(twice)
     assert [one.turn for one in found] == [1, 1, 4]
     assert len({one.id for one in found}) == 3
-    assert [one.incorrect_response for one in found] == ['search({"q": "a"})', 'search({"q": "b"})', 'search({"q": "c"})']
+    assert [one.incorrect_response for one in found] == [
+        'search({"q": "a"})',
+        'search({"q": "b"})',
+        'search({"q": "c"})',
+    ]
 
 
 def judged(verdict: Verdict, strategy: RecoveryStrategy, reference: str | None) -> dict[str, Any]:

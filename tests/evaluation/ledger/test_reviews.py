@@ -118,9 +118,9 @@ def test_an_answer_has_to_be_to_the_item(filled: Ledger) -> None:
         filled.answer_review("nothing", answer(item(1), "ann"))
     with pytest.raises(LedgerError, match="expected an answer to review"):
         filled.answer_review(item(1).id, answer(item(2), "ann"))
+    said = answer(item(1), "ann")
+    filled.answer_review(item(1).id, said)
     with pytest.raises(LedgerError, match="take back the answer there"):
-        said = answer(item(1), "ann")
-        filled.answer_review(item(1).id, said)
         filled.undo_label(said.id)
 
 
