@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -77,7 +78,8 @@ def print_keys(out: Console, keys: dict[str, str], *, whole: bool) -> None:
         return
     words = (meaning.split(":")[0] for meaning in every.values())
     pairs = (f"[{key}]\N{NO-BREAK SPACE}{word}" for key, word in zip(every, words, strict=True))
-    out.print(Text("  ".join(pairs), "cyan"))
+    for line in textwrap.wrap("  ".join(pairs), out.width):  # Rich would break a line between a key and its word
+        out.print(Text(line.replace("\N{NO-BREAK SPACE}", " "), "cyan"))
 
 
 def print_tools(out: Console, tools: Sequence[ToolSpec]) -> None:

@@ -25,8 +25,8 @@ from tests.evaluation.ledger.test_reviews import item
 from tests.evaluation.making import calls, result, says, talk, user
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
-LEAVE = "[x]\N{NO-BREAK SPACE}leave"
+PATIENCE_S = 30
+LEAVE = "[x] leave"
 runner = CliRunner()
 
 
