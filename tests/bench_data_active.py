@@ -133,7 +133,7 @@ def share_needed(seed: int, strategy: Strategy, *, zipf: bool, budget: int = BUD
 
 
 def figures(seed: int, full: bool) -> Iterator[Figure]:
-    """Yield the figures: the default strategy on Zipf's traffic has a bar; evenly spread tools and `mixed` have none."""
+    """Yield the figures; the default strategy on Zipf's traffic has a bar."""
     seeds = range(seed, seed + (24 if full else 8))
     for strategy, zipf in ((Strategy.UNCERTAINTY, True), (Strategy.UNCERTAINTY, False), (Strategy.MIXED, True)):
         shares = np.array([share_needed(one, strategy, zipf=zipf) for one in seeds])

@@ -29,18 +29,18 @@ def test_the_learner_learns() -> None:
 
 
 def test_picks_by_uncertainty_learn_faster_than_random_ones() -> None:
-    task = task_of(queries(0, zipf=True, pool=600, held_out=300))
-    ends = {s: curve(task, s, 0, budget=300)[-1] for s in (Strategy.RANDOM, Strategy.UNCERTAINTY)}
-    assert {budget for budget, _ in ends.values()} == {300}
+    task = task_of(queries(0, zipf=True, pool=300, held_out=200))
+    ends = {s: curve(task, s, 0, budget=200)[-1] for s in (Strategy.RANDOM, Strategy.UNCERTAINTY)}
+    assert {budget for budget, _ in ends.values()} == {200}
     assert ends[Strategy.UNCERTAINTY][1] > ends[Strategy.RANDOM][1]
 
 
 def test_pool_and_judgement_share_no_query_and_zipf_repeats_some() -> None:
-    skewed, even = queries(1, zipf=True, pool=200, held_out=100), queries(1, zipf=False, pool=200, held_out=100)
+    skewed, even = queries(1, zipf=True, pool=100, held_out=50), queries(1, zipf=False, pool=100, held_out=50)
     for found in (skewed, even):
         assert not set(found.pool) & set(found.test)
-    assert len(set(even.pool)) == 200
-    assert len(set(skewed.pool)) < 200
+    assert len(set(even.pool)) == 100
+    assert len(set(skewed.pool)) < 100
 
 
 def test_rows_have_one_bar_and_carry_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cluster.commands import data_agreement, data_queue, data_recoveries, data_review, data_reward
+from cluster.commands import data_agreement, data_propagate, data_queue, data_recoveries, data_review, data_reward
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app.command("queue")(data_queue.queue_data)
 app.command("agreement")(data_agreement.agreement)
 app.command("reward")(data_reward.reward)
 app.command("recoveries")(data_recoveries.recoveries)
+app.command("propagate")(data_propagate.propagate_labels)
 
 
 @app.command("list")

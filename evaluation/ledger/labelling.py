@@ -114,7 +114,7 @@ def propagated(label: LabelRecord, similar: Mapping[str, float], at: datetime) -
         LabelRecord(
             id=stable_id("propagated", label.id, example_id),
             example_id=example_id,
-            by=f"label:{label.id}",
+            by=taken_over(label.id),
             source=LabelSource.PROPAGATED,
             verdict=verdict,
             confidence=label.confidence * similarity,
@@ -127,6 +127,11 @@ def propagated(label: LabelRecord, similar: Mapping[str, float], at: datetime) -
         for example_id, similarity in similar.items()
         if example_id != label.example_id and label.confidence * similarity >= WEAKEST
     ]
+
+
+def taken_over(label_id: str) -> str:
+    """Return who a weak label is by: the label that it was taken over from."""
+    return f"label:{label_id}"
 
 
 def _agreed(people: Sequence[LabelRecord], needed: int) -> dict[str, Claim]:

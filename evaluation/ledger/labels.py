@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from evaluation.ledger.collected import LabelRecord, ReviewKind
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError
-from evaluation.ledger.labelling import in_force
+from evaluation.ledger.labelling import in_force, taken_over
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, LabelRow, ReviewRow
 from evaluation.records import Labels
@@ -87,11 +87,14 @@ def lock_examples(connection: Connection, example_ids: Sequence[str]) -> None:
 
 
 def undo(connection: Connection, label: LabelRecord, at: datetime) -> LabelRecord:
-    """Mark a label as undone and bring its example's columns up to date; return it."""
-    lock_examples(connection, [label.example_id])
-    row = update(LabelRow).where(LabelRow.id == label.id, LabelRow.undone_at.is_(None))
-    connection.execute(row.values(undone_at=at))
-    settle(connection, [label.example_id])
+    """Mark a label, and what was taken over from it, as undone; bring the examples' columns up to date; return it."""
+    weak = read_labels(connection, LabelRow.by == taken_over(label.id), LabelRow.undone_at.is_(None))
+    ids = sorted({label.example_id, *(one.example_id for one in weak)})
+    lock_examples(connection, ids)
+    for one in (label, *weak):
+        row = update(LabelRow).where(LabelRow.id == one.id, LabelRow.undone_at.is_(None))
+        connection.execute(row.values(undone_at=at))
+    settle(connection, ids)
     return label if label.undone_at is not None else label.model_copy(update={"undone_at": at})
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from evaluation.active_learning import Strategy
 from evaluation.ledger import ExampleFilter, Ledger
-from evaluation.ledger.collected import LabelVerdict, RecoveryStatus, ReviewKind, ReviewStatus
+from evaluation.ledger.collected import LabelSource, LabelVerdict, RecoveryStatus, ReviewKind, ReviewStatus
 from evaluation.passes import RECOVERIES, find_recoveries, recompute_rewards
+from evaluation.propagation import propagate
 from evaluation.records import Example, Labels, RecoveryStrategy
 from evaluation.review_pool import Wanted, fill_queue
 from evaluation.rewards import RewardConfig, reward
@@ -118,3 +119,21 @@ def test_attempts_and_raters_that_differ_are_disputed(ledger: Ledger) -> None:
     assert reasons["e0001"] == "disputed: attempts say failed (1), succeeded (1)"
     spread = fill_queue(ledger, "other", wanted(Strategy.DIVERSITY, 2), needed=1, at=START)
     assert spread.new == 1, "all four say the same, and one of them is enough"
+
+
+def test_examples_like_a_reviewed_one_take_its_label_over(ledger: Ledger) -> None:
+    texts = {1: "track order 7", 2: "track order 7", 3: "play some jazz", 4: "track order 7"}
+    made = [plain(n, Labels()).model_copy(update={"query": text}) for n, text in texts.items()]
+    made[3] = made[3].model_copy(update={"task_key": "other"})
+    ledger.add_examples(made)
+    person = label("ann", LabelVerdict.REJECT, example_id="e0001", confidence=0.8)
+    ledger.add_label(person)
+    wanted = ExampleFilter()
+    found = propagate(ledger, wanted, least=0.9, at=START)
+    assert found == (1, 3, 1)
+    (weak,) = ledger.labels("e0002")
+    assert (weak.source, weak.by, weak.confidence) == (LabelSource.PROPAGATED, f"label:{person.id}", pytest.approx(0.8))
+    assert ledger.example("e0002").labels.success is False
+    assert ledger.labels("e0003") == ledger.labels("e0004") == (), "unlike, and of another task key"
+    assert propagate(ledger, wanted, least=0.9, at=START).new == 0
+    assert propagate(ledger, ExampleFilter(task_key="none"), least=0.9, at=START) == (0, 0, 0)

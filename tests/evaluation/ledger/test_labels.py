@@ -8,6 +8,7 @@ import pytest
 
 from evaluation.ledger import ExampleFilter, Ledger, LedgerError
 from evaluation.ledger.collected import LabelSource, LabelVerdict
+from evaluation.ledger.labelling import propagated
 from evaluation.records import Labels
 from tests.evaluation.ledger.making import START, example
 from tests.evaluation.ledger.test_labelling import label
@@ -60,8 +61,20 @@ def test_several_who_label_one_example_at_once_are_all_counted(ledger: Ledger) -
 
 
 def test_many_labels_in_one_call_go_in_chunks(ledger: Ledger) -> None:
-    ledger.add_examples([example(n) for n in range(1100)])
-    said = [label("m", LabelVerdict.REJECT, LabelSource.MODEL, 0.9, example_id=f"e{n:04d}") for n in range(1100)]
-    assert ledger.add_labels(said) == 1100
-    assert ledger.count(ExampleFilter(success=False)) == 1100
-    assert len(ledger.labels_by_example([f"e{n:04d}" for n in range(1100)])) == 1100
+    ledger.add_examples([example(n) for n in range(600)])
+    said = [label("m", LabelVerdict.REJECT, LabelSource.MODEL, 0.9, example_id=f"e{n:04d}") for n in range(600)]
+    assert ledger.add_labels(said) == 600
+    assert ledger.count(ExampleFilter(success=False)) == 600
+    assert len(ledger.labels_by_example([f"e{n:04d}" for n in range(600)])) == 600
+
+
+def test_taking_a_label_back_takes_back_what_was_taken_over_from_it(ledger: Ledger) -> None:
+    ledger.add_examples([example(1, Labels()), example(2, Labels())])
+    person = label("ann", LabelVerdict.ACCEPT, example_id="e0001")
+    weak = propagated(person, {"e0002": 0.9}, START)
+    ledger.add_labels([person, *weak])
+    assert ledger.example("e0002").labels.success is True
+    assert ledger.example("e0002").labels.validation_confidence == 0.9
+    ledger.undo_label(person.id)
+    assert ledger.example("e0002").labels == Labels()
+    assert ledger.labels("e0002")[0].undone_at == START
