@@ -102,14 +102,16 @@ def print_agreement(out: Console, found: dict[str, Reliability]) -> None:
     """Print how far people agree, a line for each thing that they said."""
     from evaluation.agreement import reading
 
-    table = plain(("", "alpha (95%)", "equal", "judges", "judged twice", "reading"))
+    table = plain(("", "alpha (95%)", "equal", "judges", "by two", "reading"))
     for name, one in found.items():
         alpha = one.alpha
         value = "–" if alpha.value is None else f"{alpha.value:.2f}"
         spread = "" if alpha.low is None or alpha.high is None else f" [{alpha.low:.2f}, {alpha.high:.2f}]"
         percent = "–" if one.percent is None else f"{one.percent:.0%}"
-        table.add_row(name, f"{value}{spread}", percent, str(one.judges), str(alpha.n), reading(one))
+        table.add_row(name.replace("_", " "), f"{value}{spread}", percent, str(one.judges), str(alpha.n), reading(one))
     out.print(table)
+    out.print("[dim]alpha: 1 always, 0 as by chance; from 0.8 on reliable, below 0.67 too little: say more clearly what is"
+              " asked[/]", highlight=False)  # fmt: skip
 
 
 def facts(example: Example) -> Iterator[str]:

@@ -34,5 +34,5 @@ def propagate_labels(
     if as_json:
         print_json(found._asdict())
         return
-    console().print(f"{found.new} weak labels written: {found.reviewed} reviewed examples, {found.others} that nobody has"
-                    " looked at", highlight=False)  # fmt: skip
+    console().print(f"{found.new} weak labels written: {found.reviewed} reviewed examples, {found.others} that nobody"
+                    " has looked at", highlight=False)  # fmt: skip
