@@ -65,7 +65,7 @@ class Examples(Part):
     def count(self, wanted: ExampleFilter = _ANY) -> int:
         """Return how many examples match (never more than the filter's limit)."""
         with self._database.read() as connection:
-            total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*_conditions(wanted))) or 0
+            total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*conditions(wanted))) or 0
         return total if wanted.limit is None else min(total, wanted.limit)
 
     def example_ids(self, run_id: str) -> set[str]:
@@ -132,18 +132,23 @@ class Examples(Part):
 
 def batch_query(wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int) -> Select[Any]:
     """Return the query for the next `size` matching rows after that time and id."""
-    query = select(*_READ).where(*_conditions(wanted))
+    query = select(*_READ).where(*conditions(wanted))
     if after is not None:
         query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
     return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
 
 
-def _conditions(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
+def conditions(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield what a row of `examples` has to meet, the limit left out."""
     equal = {
         ExampleRow.task_key: wanted.task_key,
+        ExampleRow.scenario_id: wanted.scenario_id,
         ExampleRow.model_version: wanted.model_version,
         ExampleRow.variant: wanted.variant,
         ExampleRow.stage: wanted.stage,
+        ExampleRow.user_hash: wanted.user_hash,
+        ExampleRow.conversation: wanted.conversation,
+        ExampleRow.error_kind: wanted.error_kind,
     }
     yield from (column == value for column, value in equal.items() if value is not None)
     among = {ExampleRow.source: wanted.sources, ExampleRow.run_id: wanted.run_ids, ExampleRow.part: wanted.parts}
@@ -152,10 +157,29 @@ def _conditions(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
         ExampleRow.timestamp: wanted.since,
         ExampleRow.validation_confidence: wanted.min_confidence,
         ExampleRow.response_quality: wanted.min_quality,
+        ExampleRow.reward: wanted.min_reward,
     }
     yield from (column >= value for column, value in least.items() if value is not None)
-    if wanted.success is not None:
-        yield ExampleRow.success.is_(wanted.success)
+    most = {
+        ExampleRow.validation_confidence: wanted.max_confidence,
+        ExampleRow.response_quality: wanted.max_quality,
+        ExampleRow.reward: wanted.max_reward,
+    }
+    yield from (column <= value for column, value in most.items() if value is not None)
+    if wanted.until is not None:
+        yield ExampleRow.timestamp < wanted.until
+    truths = {
+        ExampleRow.success: wanted.success,
+        ExampleRow.correct_tool_selection: wanted.correct_tool_selection,
+    }
+    yield from (column.is_(value) for column, value in truths.items() if value is not None)
+    if wanted.min_rating is not None:
+        said = latest_ratings().subquery()
+        rated = select(said.c.example_id).group_by(said.c.example_id)
+        yield ExampleRow.id.in_(rated.having(func.avg(said.c.rating) >= wanted.min_rating))
+    if wanted.tool is not None:
+        # Not LIKE, which minds capitals in PostgreSQL and not in SQLite.
+        yield func.replace(ExampleRow.tools_used, json.dumps(wanted.tool), "") != ExampleRow.tools_used
 
 
 def _row(example: Example) -> dict[str, Any]:
@@ -180,6 +204,12 @@ def _row(example: Example) -> dict[str, Any]:
         "validation_confidence": labels.validation_confidence,
         "reward": None if example.reward is None else example.reward.value,
         "bytes": bytes_of(body),
+        "tools_used": json.dumps(example.tools_used),
+        "error_kind": example.error.partition(":")[0] if example.error else None,
+        "latency_ms": example.metrics.latency_ms,
+        "tokens_in": example.metrics.tokens_in,
+        "tokens_out": example.metrics.tokens_out,
+        "cost": example.metrics.cost,
         "body": body,
     }
 
@@ -202,19 +232,24 @@ def _ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, fl
     """Return the mean rating of examples that have one; each rater's latest counts."""
     means: dict[str, float] = {}
     for ids in _chunks(example_ids):
-        latest = (
-            func.row_number()
-            .over(
-                partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
-                order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
-            )
-            .label("latest")
-        )
-        said = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(FeedbackRow.example_id.in_(ids))
-        each = said.subquery()
-        query = select(each.c.example_id, func.avg(each.c.rating)).where(each.c.latest == 1)
-        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(each.c.example_id)))
+        said = latest_ratings(FeedbackRow.example_id.in_(ids)).subquery()
+        query = select(said.c.example_id, func.avg(said.c.rating))
+        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(said.c.example_id)))
     return means
+
+
+def latest_ratings(*among: ColumnElement[bool]) -> Select[tuple[str, int]]:
+    """Return the query for `example_id` and `rating` of each rater's latest word on each example."""
+    latest = (
+        func.row_number()
+        .over(
+            partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
+            order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
+        )
+        .label("latest")
+    )
+    each = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(*among).subquery()
+    return select(each.c.example_id, each.c.rating).where(each.c.latest == 1)
 
 
 def _forgotten(connection: Connection, example_ids: Sequence[str]) -> list[str]:

@@ -33,6 +33,27 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, datetime: UtcTime, dict[str, Any]: JSON}  # noqa: RUF012
 
 
+FIGURES = (
+    "timestamp",
+    "task_key",
+    "source",
+    "model_version",
+    "success",
+    "correct_tool_selection",
+    "response_quality",
+    "validation_confidence",
+    "tools_used",
+    "error_kind",
+    "latency_ms",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+    "bytes",
+)
+"""What statistics are made of. SQLite reads them from one index, past the bodies; PostgreSQL keeps large bodies apart
+anyway, and there the index is empty."""
+
+
 class ExampleRow(Base):
     """An example: the columns that one filters on, and the whole record in `body`.
 
@@ -54,6 +75,7 @@ class ExampleRow(Base):
         Index("ix_examples_quality", "response_quality", "timestamp", "id"),
         Index("ix_examples_confidence", "validation_confidence", "timestamp", "id"),
         Index("ix_examples_conversation", "conversation"),
+        Index("ix_examples_figures", *FIGURES, postgresql_where=text("false")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -76,6 +98,14 @@ class ExampleRow(Base):
     reward: Mapped[float | None]
     bytes: Mapped[int] = mapped_column(server_default="0")
     """Of the body as JSON in UTF-8."""
+    tools_used: Mapped[str] = mapped_column(server_default="[]")
+    """Names of the tools that were called, as a JSON list."""
+    error_kind: Mapped[str | None]
+    """Kind of the first failure."""
+    latency_ms: Mapped[float] = mapped_column(server_default="0")
+    tokens_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tokens_out: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cost: Mapped[float] = mapped_column(server_default="0")
     body: Mapped[dict[str, Any]]
 
 
