@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluation.records import Record
 from evaluation.rewards import RewardConfig
+from training.privacy.config import PrivacyConfig
 
 
 class DataSettings(Record):
@@ -11,3 +12,5 @@ class DataSettings(Record):
 
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
+    privacy: PrivacyConfig = PrivacyConfig()
+    """What counts as personal data, and how long examples are kept."""
