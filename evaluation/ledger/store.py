@@ -18,6 +18,7 @@ from typing import Self
 from evaluation.ledger.database import open_database
 from evaluation.ledger.examples import Examples
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.reading import Reading
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 
@@ -27,7 +28,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement):
+class Ledger(Examples, Reading, Runs, Rollouts, Decisions, Judgement):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

@@ -90,7 +90,7 @@ s.commit(rows(), Path({str(tmp_path)!r}), META)
     assert (snapshot.version, DeltaTable(tmp_path).version()) == (0, 0)
     assert read(snapshot) == rows()
     assert [file.parent for file in tmp_path.rglob("*.parquet")] == [tmp_path], "what was left behind is gone"
-    assert not list((tmp_path / "_staging").iterdir())
+    assert [file.name for file in (tmp_path / "_staging").iterdir()] == [".begin.lock"]
 
 
 def test_blocks_are_committed_as_they_come_and_their_number_changes_nothing(tmp_path: Path) -> None:
