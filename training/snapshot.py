@@ -163,13 +163,13 @@ def commit(rows: Iterable[SnapshotRow], folder: Path, meta: SnapshotMeta) -> Sna
     """
     ordered = sorted(rows, key=lambda row: row.id)
     blocks = (ordered[at : at + BLOCK] for at in range(0, len(ordered), BLOCK))
-    return commit_sorted((row_table(block) for block in blocks), folder, lambda: meta)
+    return commit_sorted((row_table(block) for block in blocks), folder, lambda _: meta)
 
 
-def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[], SnapshotMeta]) -> Snapshot:
+def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[str], SnapshotMeta]) -> Snapshot:
     """Write blocks of rows, in order of id, as `commit` does, holding one of them at a time.
 
-    `meta` is asked once all blocks are through. Raises `SnapshotError`, where rows are out of order, too.
+    `meta` is given the content hash once all blocks are through. Raises `SnapshotError`, where rows are out of order, too.
     """
     folder = folder.resolve()
     filled = (block for block in blocks if block.num_rows)
@@ -181,7 +181,7 @@ def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[], S
             for block in chain([first], filled):
                 staged.write(block)
             staged.finish()
-            pins = _pins(staged, meta())
+            pins = _pins(staged, meta(staged.digest.content))
             with exclusive(folder / ".commit.lock"):
                 remove_orphans(folder)
                 found = _same(folder, pins)

@@ -39,6 +39,7 @@ INDEX = pa.schema(
     [
         pa.field("step", pa.string()),
         pa.field("reason", pa.string()),
+        pa.field("first", pa.bool_()),
         pa.field("counts", pa.string()),
         pa.field("timestamp", pa.timestamp("us", "UTC")),
         pa.field("side", pa.int8()),
@@ -96,9 +97,10 @@ class Candidates:
         for name in self._config.kinds:
             made = Left(FILTER, reason) if reason else KINDS[name].make(item, self._config.kind, self._config.limits)
             if isinstance(made, Left):
-                yield self._dropped(item, item.example.id, name, left=made)
-            else:
-                yield from (self._candidate(item, one) for one in made)
+                yield self._dropped(item, item.example.id, name, left=made) | {"first": True}
+                continue
+            for number, one in enumerate(made):
+                yield self._candidate(item, one) | {"first": number == 0}
 
     def _candidate(self, item: Item, made: Made) -> dict[str, Any]:
         whole = (*made.messages, *made.rejected)

@@ -31,6 +31,8 @@ _INDEX = pa.schema([CANDIDATES.field(name) for name in ("id", "kind", "task_key"
 class Spool:
     """The candidates of one preparation. Write first, then read."""
 
+    schema = CANDIDATES
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.chmod(0o700)

@@ -1,0 +1,74 @@
+"""The rows as they are committed: in order of id, with group, split and fold, and halves of pairs put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from evaluation.records import stable_id
+from training.prepare.sorting import in_order
+from training.prepare.whole import Whole
+from training.snapshot import BLOCK, HOLD_OUT, SCHEMA
+
+
+def final_numbers(whole: Whole) -> NDArray[np.int64]:
+    """Return the numbers of the rows that stay, in order of the id that they are committed under."""
+    kept = whole.keep[whole.by_id]
+    if not (whole.partner >= 0).any():
+        return whole.by_id[kept]
+    numbers = whole.by_id[kept]
+    ids = whole.spool.column("id")
+    names = [_final_id(whole, ids, number) for number in numbers.tolist()]
+    return numbers[pc.sort_indices(pa.array(names)).to_numpy().astype(np.int64)]
+
+
+def final_blocks(whole: Whole, numbers: NDArray[np.int64], work: Path) -> Iterator[pa.Table]:
+    """Yield the rows in blocks as they are committed."""
+    for run in in_order(whole.spool, numbers, work, SCHEMA.names):
+        for start in range(0, run.num_rows, BLOCK):
+            yield _finished(whole, run.slice(start, BLOCK))
+
+
+def _finished(whole: Whole, table: pa.Table) -> pa.Table:
+    numbers = table["number"].to_numpy()
+    fold = whole.fold[numbers]
+    columns = {
+        "group": pa.array([f"{group:016x}" for group in whole.group[numbers].tolist()], pa.string()),
+        "split": pa.array(np.where(whole.held[numbers], HOLD_OUT, "train").tolist(), pa.string()),
+        "fold": pa.array(fold.astype(np.int32), mask=fold < 0),
+    }
+    for name, column in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), column)
+    table = table.select(SCHEMA.names)
+    if (whole.partner[numbers] < 0).all():
+        return table.cast(SCHEMA)
+    rows = [
+        _pair(whole, row, number) if whole.partner[number] >= 0 else row
+        for row, number in zip(table.to_pylist(), numbers.tolist(), strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the better half with the worse one's reply."""
+    worse = whole.spool.row(int(whole.partner[number]), ["messages", "turns", "examples"])
+    replied = json.loads(worse["messages"])[worse["turns"][0] :]
+    return row | {
+        "id": _final_id(whole, whole.spool.column("id"), number),
+        "rejected": json.dumps(replied, ensure_ascii=False),
+        "examples": [*row["examples"], *worse["examples"]],
+    }
+
+
+def _final_id(whole: Whole, ids: pa.ChunkedArray, number: int) -> str:
+    own = str(ids[number].as_py())
+    if whole.partner[number] < 0:
+        return own
+    return f"preference-{stable_id(own, ids[int(whole.partner[number])].as_py())}"
