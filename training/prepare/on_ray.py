@@ -16,7 +16,6 @@ import pyarrow as pa
 import ray
 import ray.data
 from ray.data.block import BlockMetadata
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evaluation.ledger import ExampleFilter, Ledger
 from training.prepare.candidates import Candidates, StageConfig
@@ -55,12 +54,12 @@ def candidates_on_ray(
     context.target_max_block_size = block_bytes
     context.enable_progress_bars = False
     with ray.data.DataContext.current(context):
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
         table = ray.data.read_datasource(
             LedgerSource(url, wanted, needs(stage.config)),
             override_num_blocks=1,
-            num_cpus=0.5,
-            ray_remote_args={"scheduling_strategy": here},
+            num_cpus=0.25,  # another share than the makers': Ray would fuse the two, and one process would do it all
+            label_selector=here,
         )
         made = table.map_batches(
             Candidates,

@@ -1,63 +1,50 @@
 """What to do after an error: the conversation up to the error and what the tool said of it, then the right next step.
 
-Decisions: one row for each error whose right answer is known, by a rule, a reviewer, or the example itself. Where the
-conversation went on with just that answer, its own message is the row's last; else the answer is written as one: JSON
-with `name` and `arguments` (or a list of such) as calls, anything else as text. Only that message carries loss, so that
+Decisions: one row for each error whose right answer is known: as the ledger's recoveries have it, by a rule or a
+reviewer; where it has none of an example, as the same rule finds them (`evaluation/recoveries.py`). Where the
+conversation went on with just that answer, its own message is the row's last; else the answer is written as one: what
+reads `name({…})`, or is JSON with `name` and `arguments`, as calls, anything else as text. Only that message carries loss, so that
 the mistake is read and never learned.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from evaluation.ledger.collected import RecoveryRecord, RecoveryStatus
+from evaluation.recoveries import recoveries_of
 from evaluation.records import Example, Message, ToolCall, stable_id
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made
 from training.prepare.kinds.base import AT_KIND, LIMITS, Item, Kind, Left
 
+_WRITTEN = re.compile(r"(?P<name>[\w.-]+)\((?P<arguments>\{.*\})\)", re.DOTALL)
+
 
 def make(item: Item, config: KindConfig, limits: LimitConfig) -> Iterable[Made] | Left:
     """Return a row for each error that was, or should have been, met so."""
-    example = item.example
-    if not item.recoveries and example.recovery is None:
+    recoveries = item.recoveries or tuple(recoveries_of(item.example))
+    if not recoveries:
         return Left(AT_KIND, "no error in it")
-    sure = [one for one in item.recoveries if one.confidence >= limits.min_confidence]
-    if item.recoveries and not sure:
+    known = [one for one in recoveries if one.status is RecoveryStatus.LABELLED and one.correct_response is not None]
+    if not known:
+        return Left(AT_KIND, "not known what would have been right")
+    sure = [one for one in known if one.confidence >= limits.min_confidence]
+    if not sure:
         return Left(LIMITS, f"confidence below {limits.min_confidence}")
-    rows = list(_of_records(example, sure) if item.recoveries else _own(example))
-    return rows or Left(AT_KIND, "not known what would have been right")
+    return list(_rows(item.example, sure)) or Left(AT_KIND, "an error at a message that is not there")
 
 
-def _of_records(example: Example, recoveries: Sequence[RecoveryRecord]) -> Iterator[Made]:
+def _rows(example: Example, recoveries: Sequence[RecoveryRecord]) -> Iterator[Made]:
     for one in recoveries:
-        if one.status is RecoveryStatus.LABELLED and one.correct_response is not None:
-            if one.turn >= len(example.messages):
-                continue
+        if one.turn < len(example.messages) and one.correct_response is not None:
             before = until_told(example.messages, one.turn)
             messages = (*before, next_message(example.messages, len(before), one.correct_response))
-            yield _made(example, messages, f"error-recovery-{one.id}")
-
-
-def _own(example: Example) -> Iterator[Made]:
-    """Yield what the example itself shows: the answer behind its last failed call."""
-    found = example.recovery
-    if found is None or found.correct_response is None:
-        return
-    calling = [place for place, message in enumerate(example.messages) if message.tool_calls]
-    if calling:
-        before = until_told(example.messages, calling[-1])
-        yield _made(
-            example,
-            (*before, next_message(example.messages, len(before), found.correct_response)),
-            f"error-recovery-{example.id}",
-        )
-
-
-def _made(example: Example, messages: tuple[Message, ...], row_id: str) -> Made:
-    return Made(row_id, example, messages, example.tools, kind="error-recovery", turns=(len(messages) - 1,))
+            made = f"error-recovery-{one.id}"
+            yield Made(made, example, messages, example.tools, kind="error-recovery", turns=(len(before),))
 
 
 def until_told(messages: Sequence[Message], turn: int) -> tuple[Message, ...]:
@@ -76,13 +63,20 @@ def next_message(messages: Sequence[Message], at: int, answer: str) -> Message:
     own = messages[at] if at < len(messages) and messages[at].role == "assistant" else None
     if own is not None:
         said = [(call.name, call.arguments) for call in own.tool_calls]
-        if said == [(call.name, call.arguments) for call in calls] and (calls or own.content.strip() == answer.strip()):
+        if calls and all((call.name, call.arguments) in said for call in calls):
+            return own
+        if not calls and not said and own.content.strip() == answer.strip():
             return own
     return Message(role="assistant", tool_calls=calls) if calls else Message(role="assistant", content=answer)
 
 
 def as_calls(answer: str) -> tuple[ToolCall, ...]:
-    """Return the calls that a JSON text names, or none where it is other text."""
+    """Return the calls that a text names, or none where it is other text."""
+    written = _WRITTEN.fullmatch(answer.strip())
+    if written is not None:
+        arguments = _arguments({"arguments": written["arguments"]})
+        number = f"call_{stable_id(answer)[:8]}"
+        return () if arguments is None else (ToolCall(id=number, name=written["name"], arguments=arguments),)
     try:
         found: Any = json.loads(answer)
     except ValueError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from evaluation.ledger.collected import RecoveryStatus
+from evaluation.recoveries import recoveries_of
 from evaluation.records import Example, Message
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made
@@ -36,7 +37,7 @@ def _corrections(item: Item, limits: LimitConfig) -> Iterator[Made]:
 
 
 def _recoveries(item: Item, limits: LimitConfig) -> Iterator[Made]:
-    for one in item.recoveries:
+    for one in item.recoveries or recoveries_of(item.example):
         labelled = one.status is RecoveryStatus.LABELLED and one.correct_response is not None
         known = labelled and one.confidence >= limits.min_confidence and one.turn < len(item.example.messages)
         wrong = item.example.messages[one.turn] if known else None
