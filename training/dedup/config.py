@@ -48,7 +48,7 @@ class NearConfig(Record):
     recall: float = Field(default=0.99, gt=0, lt=1)
     """Least chance that a pair just at the threshold is looked at, where bands and rows are not given."""
     verify: Literal["estimated", "true"] = "estimated"
-    """`true`: compare the sets themselves; 4 bytes of memory for each shingle of a row that may have a duplicate."""
+    """`true`: compare the sets themselves, at 4 bytes of memory for each different shingle of each row."""
     linkage: Linkage = "chained"
     """`chained`: what resembles a dropped one falls, too. `kept`: what falls resembles the one that stays."""
     seed: int = 0

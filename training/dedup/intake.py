@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 from numpy.typing import NDArray
 
 from training.dedup.config import DedupError, Keep
+from training.dedup.shingles import whole
 
 NEEDED = ("id", "text", "task_key", "quality", "timestamp")
 BLOCK = 4096
@@ -59,7 +59,7 @@ def strings(column: pa.Array, name: str) -> pa.Array:
 def preference(batch: pa.RecordBatch, keep: Keep) -> NDArray[np.float64]:
     """Return by row what is to be greatest in the one that is kept; rows without it come last."""
     if keep == "longest":
-        return pc.binary_length(strings(batch["text"], "text")).to_numpy(zero_copy_only=False).astype(np.float64)
+        return _numbers(pc.binary_length(strings(batch["text"], "text")))
     if keep == "newest":
         return _numbers(_instants(batch["timestamp"]))
     return _numbers(batch["quality"])
@@ -88,11 +88,11 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
     return np.where(np.isnan(values), -np.inf, values)
 
 
-def scopes(batch: pa.RecordBatch) -> NDArray[np.uint64]:
-    """Return a hash of each row's task key."""
-    encoded = strings(batch["task_key"], "task_key").dictionary_encode()
-    hashes = [xxhash.xxh3_64_intdigest(key.encode()) for key in encoded.dictionary.to_pylist()]
-    return np.array(hashes, np.uint64)[encoded.indices.to_numpy()]
+def scopes(batch: pa.RecordBatch, scope: Literal["task_key", "all"]) -> NDArray[np.uint64]:
+    """Return a hash of each row's scope: of its task key, or 0."""
+    if scope == "all":
+        return np.zeros(batch.num_rows, np.uint64)
+    return whole(strings(batch["task_key"], "task_key"))
 
 
 def ordered(ids: pa.Array, preferred: NDArray[np.float64]) -> Order:

@@ -17,9 +17,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from training.dedup import exact
+from training.dedup import exact, near
+from training.dedup.columns import Columns, gather
 from training.dedup.config import DedupConfig
-from training.dedup.intake import Order, blocks, ordered, preference, scopes, strings
+from training.dedup.intake import Order
+from training.dedup.near import Similarity
 from training.dedup.result import CLUSTERS, DedupResult, StepCount
 
 
@@ -40,34 +42,51 @@ def dedup(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> 
     `config.exact.fields`. Raises `DedupError` where one is missing or of another type, or an id comes twice.
     """
     begun = time.perf_counter()
-    ids, preferred, keys = [], [], []
-    for block in blocks(batches, config.exact.fields):
-        ids.append(strings(block["id"], "id"))
-        preferred.append(preference(block, config.keep))
-        if config.exact.on:
-            keys.append(exact.keys(block, scopes(block) if config.scope == "task_key" else None, config.exact))
-    order = ordered(
-        pa.chunked_array(ids, pa.large_string()).combine_chunks(), np.concatenate([np.empty(0), *preferred])
-    )
-    falls = []
+    columns = gather(batches, config)
+    falls: list[Fall] = []
     if config.exact.on:
-        found = np.empty(len(order.place), exact.KEY)
-        found[order.place] = np.concatenate([np.empty(0, exact.KEY), *keys])
-        falls.append(fall("exact", exact.keepers(found), begun))
-    return result(order, falls)
+        falls.append(_fall("exact", exact.keepers(columns.keys), rows_in=len(columns.keys), begun=begun))
+        begun = time.perf_counter()
+    if config.near.on:
+        falls.append(_near(columns, config, _standing(falls, columns), begun))
+        begun = time.perf_counter()
+    return _result(columns.order, falls)
 
 
-def fall(step: str, keeper: NDArray[np.int64], begun: float, similarity: NDArray[np.float32] | None = None) -> Fall:
-    """Return a step over all rows."""
-    fell = keeper != np.arange(len(keeper))
-    count = StepCount(
-        step, len(keeper), int(len(keeper) - fell.sum()), len(np.unique(keeper[fell])), time.perf_counter() - begun
+def _standing(falls: list[Fall], columns: Columns) -> NDArray[np.int64]:
+    """Return the rows that none of the steps so far let fall, ascending."""
+    rows = np.arange(len(columns.order.place))
+    stands = np.ones(len(rows), np.bool_)
+    for each in falls:
+        stands &= each.keeper == rows
+    return rows[stands]
+
+
+def _near(columns: Columns, config: DedupConfig, rows: NDArray[np.int64], begun: float) -> Fall:
+    assert columns.signed is not None
+    found = columns.signed
+    columns.signed = None
+    compare = near.true(columns.sets(found)) if config.near.verify == "true" else near.estimated(found.signatures)
+    keeper = near.keepers(
+        found.signatures, rows[found.filled[rows]], columns.scopes, config=config.near, similarity=compare
     )
-    similarity = np.ones(len(keeper), np.float32) if similarity is None else similarity
+    return _fall("near", keeper, rows_in=len(rows), begun=begun, compare=compare)
+
+
+def _fall(
+    step: str, keeper: NDArray[np.int64], *, rows_in: int, begun: float, compare: Similarity | None = None
+) -> Fall:
+    """Return a step over all rows."""
+    fell = np.flatnonzero(keeper != np.arange(len(keeper)))
+    similarity = np.ones(len(keeper), np.float32)
+    if compare is not None:
+        similarity[fell] = compare(keeper[fell], fell)
+    clusters = len(np.unique(keeper[fell]))
+    count = StepCount(step, rows_in, rows_in - len(fell), clusters, time.perf_counter() - begun)
     return Fall(step, keeper, similarity, count)
 
 
-def result(order: Order, falls: list[Fall]) -> DedupResult:
+def _result(order: Order, falls: list[Fall]) -> DedupResult:
     """Put the steps together: the cluster of a row is who stays in the end of those that it fell to."""
     rows = np.arange(len(order.place))
     last, step, similarity = rows.copy(), np.full(len(rows), -1), np.ones(len(rows), np.float32)
