@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, Select, Text, cast, func, select, tuple_
+from sqlalchemy import Connection, Select, Text, cast, select
 
-from evaluation.ledger.examples import conditions, latest_ratings
+from evaluation.ledger.feedback import ratings
+from evaluation.ledger.filters import batch_query, few_match
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow, FeedbackRow, LabelRow, RecoveryRow
@@ -53,24 +54,27 @@ class Reading(Part):
         """Yield the examples that match, by time and then id, in lists of at most `batch`, with what stands `beside`."""
         left = wanted.limit
         last: tuple[datetime, str] | None = None
+        few: bool | None = None
         while left is None or left > 0:
             size = batch if left is None else min(batch, left)
             with self._database.read() as connection:
-                rows = connection.execute(_query(wanted, last, size)).all()
+                few = few_match(connection, wanted) if few is None else few
+                query = batch_query(wanted, last, size, few=few).add_columns(ExampleRow.reward)
+                rows = connection.execute(query).all()
                 ids = [row.id for row in rows]
-                ratings = _ratings(connection, ids)
+                rated = ratings(connection, ids)
                 said = {name: _beside(connection, name, ids) for name in sorted(beside)}
             if rows:
                 yield [
                     WholeRow(
                         row.id,
-                        row.text,
+                        row.body,
                         row.success,
                         row.correct_tool_selection,
                         row.response_quality,
                         row.validation_confidence,
                         row.reward,
-                        ratings.get(row.id),
+                        rated.get(row.id),
                         *(said.get(name, {}).get(row.id) for name in ("feedback", "labels", "recoveries")),
                     )
                     for row in rows
@@ -79,32 +83,6 @@ class Reading(Part):
             if len(rows) < size:
                 return
             left = None if left is None else left - size
-
-
-def _query(wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int) -> Select[Any]:
-    columns = (
-        ExampleRow.id,
-        ExampleRow.timestamp,
-        cast(ExampleRow.body, Text).label("text"),
-        ExampleRow.success,
-        ExampleRow.correct_tool_selection,
-        ExampleRow.response_quality,
-        ExampleRow.validation_confidence,
-        ExampleRow.reward,
-    )
-    query = select(*columns).where(*conditions(wanted))
-    if after is not None:
-        query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
-    return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
-
-
-def _ratings(connection: Connection, ids: Sequence[str]) -> dict[str, float]:
-    means: dict[str, float] = {}
-    for chunk in _chunks(ids):
-        said = latest_ratings(FeedbackRow.example_id.in_(chunk)).subquery()
-        query = select(said.c.example_id, func.avg(said.c.rating)).group_by(said.c.example_id)
-        means.update((key, float(mean)) for key, mean in connection.execute(query))
-    return means
 
 
 def _beside(connection: Connection, what: str, ids: Sequence[str]) -> dict[str, str]:

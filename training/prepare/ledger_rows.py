@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.ledger.bodies import read
 from evaluation.ledger.collected import LabelRecord, RecoveryRecord
 from evaluation.ledger.reading import WholeRow
 from evaluation.records import Example, Feedback
@@ -54,7 +55,7 @@ def items(table: pa.Table) -> Iterator[Item]:
 
 def item(row: WholeRow) -> Item:
     """Return one item, its example with the labels in force."""
-    example = Example.model_validate_json(row.body)
+    example = read(Example, row.body)
     labels = example.labels.model_copy(
         update={
             "success": row.success,
