@@ -5,6 +5,7 @@ from __future__ import annotations
 from evaluation.records import Record
 from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
+from training.prepare.config import PrepareConfig
 from training.privacy.config import PrivacyConfig
 
 
@@ -17,3 +18,5 @@ class DataSettings(Record):
     """What counts as personal data, and how long examples are kept."""
     review: ReviewConfig = ReviewConfig()
     """How many reviewers have to agree, and what is worth a review."""
+    prepare: PrepareConfig = PrepareConfig()
+    """How `ratchet data prepare` makes a data set."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -12,8 +13,30 @@ from evaluation.scenarios import Part
 from training.dedup.config import DedupConfig
 from training.prepare.loss import Loss
 
-KindName = Literal["chat", "tool-selection", "summarizer", "preference", "error-recovery", "protocol", "reward"]
-Stratum = Literal["tool", "kind", "source", "task_key", "error"]
+
+class KindName(StrEnum):
+    """A kind of data set (`training/prepare/kinds/`)."""
+
+    CHAT = "chat"
+    TOOL_SELECTION = "tool-selection"
+    SUMMARIZER = "summarizer"
+    PREFERENCE = "preference"
+    ERROR_RECOVERY = "error-recovery"
+    PROTOCOL = "protocol"
+    REWARD = "reward"
+
+
+class Stratum(StrEnum):
+    """What a row is counted under."""
+
+    TOOL = "tool"
+    """The first that is called."""
+    KIND = "kind"
+    SOURCE = "source"
+    TASK_KEY = "task_key"
+    ERROR = "error"
+    """The first error in the example."""
+
 
 
 class KindConfig(Record):
@@ -126,7 +149,7 @@ class DecontaminateConfig(Record):
 class PrepareConfig(Record):
     """A whole preparation."""
 
-    kinds: tuple[KindName, ...] = Field(default=("chat",), min_length=1)
+    kinds: tuple[KindName, ...] = Field(default=(KindName.CHAT,), min_length=1)
     kind: KindConfig = KindConfig()
     limits: LimitConfig = LimitConfig()
     scrub: bool = True
