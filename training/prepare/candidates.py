@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ import pyarrow as pa
 from evaluation.records import Message, stable_id
 from training.guard import HeldOut, normalised, overlap
 from training.prepare.config import PrepareConfig
-from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts
+from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts, words_of
 from training.prepare.example_rows import Made, scrubbed, to_row
 from training.prepare.kinds import KINDS
 from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Half, Item, Left, query_place
@@ -144,7 +144,7 @@ class Candidates:
 
 def _keyed(made: Made, asked: str | None) -> Made:
     """Return half a pair with replacements that depend on its input, which the other half shares."""
-    return made if asked is None else Half(**{**vars(made), "key": stable_id(asked)})
+    return made if asked is None else replace(made, key=stable_id(words_of(asked)))
 
 
 def said(messages: tuple[Message, ...]) -> str:

@@ -28,6 +28,8 @@ from training.prepare.prompts import PrepareError
 
 _WORD = re.compile(r"\w+")
 _SHINGLE = 3
+_TOOLS = frozenset({"tools", "functions", "function", "parameters"})
+"""Keys below which tools are defined, which have fields of their own names."""
 _ENDINGS = (".jsonl", ".json", ".parquet", ".txt")
 
 Words = tuple[str, ...]
@@ -161,8 +163,10 @@ def _strings(value: Any, fields: frozenset[str], wanted: bool) -> Iterator[str]:
         if wanted:
             yield value
     elif isinstance(value, dict):
+        named = fields & value.keys()
         for key, item in value.items():
-            yield from _strings(item, fields, wanted or key in fields)
+            if key not in _TOOLS:
+                yield from _strings(item, fields, key in fields or (wanted and not named))
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item, fields, wanted)

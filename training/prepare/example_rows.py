@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evaluation.records import Example, Message, ToolSpec
 from training.privacy.config import PrivacyConfig
@@ -37,7 +37,7 @@ def scrubbed(made: Made, config: PrivacyConfig | None = None) -> Made:
     whole, counts = scrub((*made.messages, *made.rejected), made.tools, made.key or made.example.id, config)
     said = len(made.messages)
     found = {str(kind): count for kind, count in counts.items()}
-    return Made(**{**vars(made), "messages": whole[:said], "rejected": whole[said:], "counts": found})
+    return replace(made, messages=whole[:said], rejected=whole[said:], counts=found)
 
 
 def to_row(made: Made) -> SnapshotRow:

@@ -95,6 +95,8 @@ def prepare(
         whole.seconds["candidates"] = time.perf_counter() - begun
         run_steps(whole)
         told = funnel([_asked(asked), *intake.steps(), *whole.steps], intake.scrubbed)
+        if not dry_run and not whole.keep.any():
+            raise SnapshotError(f"expected at least one row, found none: {_why_none(told)}. Nothing was committed")
         begun, tally = time.perf_counter(), Tally()
         blocks = tally.over(final_blocks(whole, final_numbers(whole), work))
         found = _dry(blocks) if dry_run else _commit(blocks, whole, asked, folder=folder, told=told)
@@ -172,6 +174,18 @@ def _keep_beside(folder: Path, whole: Whole, told: Funnel) -> None:
     os.replace(folder / "funnel.json.new", folder / "funnel.json")
     pq.write_table(whole.clusters, folder / "clusters.parquet.new")
     os.replace(folder / "clusters.parquet.new", folder / "clusters.parquet")
+
+
+def _why_none(told: Funnel) -> str:
+    """Return where the rows went, for a message."""
+    if not told.steps[0].rows_out:
+        return f"none of the ledger's {told.steps[0].rows_in} examples is asked for; loosen the filters"
+    went = [
+        f"{step.name} {step.rows_in} → {step.rows_out} ({max(step.reasons, key=step.reasons.__getitem__)})"
+        for step in told.steps
+        if step.rows_out < step.rows_in and step.reasons
+    ]
+    return f"{'; '.join(went)}; loosen what dropped most"
 
 
 def _asked(asked: Asked) -> StepCount:

@@ -84,7 +84,9 @@ def run_steps(whole: Whole) -> None:
 def _dedup(whole: Whole) -> None:
     rank = np.empty(len(whole.by_id), np.int64)
     rank[whole.by_id] = np.arange(len(rank))
-    found = [_of_kind(whole, rank, kind) for kind in whole.config.kinds]
+    # The halves of a pair begin alike: a better one is no duplicate of a worse one.
+    sides = {kind: (0, 1, -1) if kind == "preference" else (0,) for kind in whole.config.kinds}
+    found = [_of_kind(whole, rank, kind, side) for kind in whole.config.kinds for side in sides[kind]]
     ids, clusters = whole.spool.column("id"), []
     for name in ("exact", "near", "semantic"):
         if getattr(whole.config.dedup, name).on:
@@ -102,18 +104,21 @@ def _dedup(whole: Whole) -> None:
     whole.clusters = pa.concat_tables(clusters)
 
 
-def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str) -> DedupResult:
+def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str, side: int) -> DedupResult:
     config = whole.config.dedup
+    mask = whole.keep & (whole.spool.numbers("side") == side)
     exact = config.exact.model_copy(update={"fields": (*config.exact.fields, "offered")})
-    return dedup(_texts(whole, rank, kind), config.model_copy(update={"exact": exact}))
+    return dedup(_texts(whole, rank, kind, mask=mask), config.model_copy(update={"exact": exact}))
 
 
-def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, text: str = "text") -> Iterator[pa.Table]:
+def _texts(
+    whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text: str = "text"
+) -> Iterator[pa.Table]:
     """Yield what duplicates are told by; ids are places in the order of ids, which sort alike and are short."""
     for start, batch in whole.spool.batches():
-        mask = pc.and_(pc.equal(batch["kind"], kind), pa.array(whole.keep[start : start + batch.num_rows]))
-        table = pa.Table.from_batches([batch]).filter(mask)
-        numbers = start + np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+        taken = pc.and_(pc.equal(batch["kind"], kind), pa.array(mask[start : start + batch.num_rows]))
+        table = pa.Table.from_batches([batch]).filter(taken)
+        numbers = start + np.flatnonzero(taken.to_numpy(zero_copy_only=False))
         ids = pa.array([f"{place:09}" for place in rank[numbers].tolist()], pa.string())
         columns = {"task_key": table["task_key"], "quality": table["quality"], "timestamp": table["timestamp"]}
         yield pa.table({"id": ids, "text": table[text], "offered": table["offered"], **columns})
@@ -133,8 +138,8 @@ def _pairs(whole: Whole) -> None:
     numbers = np.flatnonzero(whole.keep & (side != 0))
     rank = np.empty(len(whole.by_id), np.int64)
     rank[whole.by_id] = np.arange(len(rank))
-    halves = Whole(whole.spool, whole.config, whole.keep & (side != 0), whole.by_id, whole.partner, whole.clusters)
-    cluster = same_inputs(_texts(halves, rank, "preference", "input"), whole.config.kind.near)
+    inputs = _texts(whole, rank, "preference", mask=whole.keep & (side != 0), text="input")
+    cluster = same_inputs(inputs, whole.config.kind.near)
     score = whole.spool.numbers("score")
     sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n])) for n in numbers.tolist()]
     pairs = paired(sides, cluster, whole.config.kind.pairs)
