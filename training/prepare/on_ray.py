@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -50,16 +51,12 @@ def candidates_on_ray(
     url: str, wanted: ExampleFilter, stage: StageConfig, *, makers: int | None = None, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[pa.Table]:
     """Yield the candidates. Ray has to be running. `makers`: actors; None: as many as there are cores to spare."""
-    context = ray.data.DataContext.get_current().copy()
-    context.target_max_block_size = block_bytes
-    context.enable_progress_bars = False
-    with ray.data.DataContext.current(context):
-        here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    with _small_blocks(block_bytes):
         table = ray.data.read_datasource(
             LedgerSource(url, wanted, needs(stage.config)),
             override_num_blocks=1,
             num_cpus=0.25,  # another share than the makers': Ray would fuse the two, and one process would do it all
-            label_selector=here,
+            label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
         )
         made = table.map_batches(
             Candidates,
@@ -70,6 +67,18 @@ def candidates_on_ray(
             compute=ray.data.ActorPoolStrategy(size=makers or _spare()),
         )
         yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+
+
+@contextmanager
+def _small_blocks(size: int) -> Iterator[None]:
+    """Let data sets that are made meanwhile have blocks of at most about `size` bytes, and no progress bars."""
+    context = ray.data.DataContext.get_current()
+    before = context.target_max_block_size, context.enable_progress_bars
+    context.target_max_block_size, context.enable_progress_bars = size, False
+    try:
+        yield
+    finally:
+        context.target_max_block_size, context.enable_progress_bars = before
 
 
 def _spare() -> int:

@@ -279,13 +279,13 @@ with Ledger.open("sqlite:///{tmp_path / "ledger.db"}") as ledger:
     prepared(ledger, pathlib.Path({str(tmp_path / "data")!r}), PrepareConfig(split=SplitConfig(hold_out=0.2)))
 """
     ends = set()
-    for attempt in range(8):
+    for attempt in range(5):
         with subprocess.Popen(
             [sys.executable, "-c", script], cwd=Path(__file__).parents[3], stdout=subprocess.PIPE
         ) as running:
             assert running.stdout is not None
             running.stdout.readline()
-            time.sleep(0.12 * attempt)
+            time.sleep(0.2 * attempt)
             running.kill()
         version = DeltaTable(tmp_path / "data").version()
         found = open_snapshot(f"{tmp_path / 'data'}@{version}")
