@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from training.dedup import exact, near
+from training.dedup import exact, near, semantic
 from training.dedup.columns import Columns, gather
 from training.dedup.config import DedupConfig
+from training.dedup.encoders import Encode
 from training.dedup.intake import Order
 from training.dedup.near import Similarity
 from training.dedup.result import CLUSTERS, DedupResult, StepCount
@@ -35,8 +36,12 @@ class Fall:
     count: StepCount
 
 
-def dedup(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> DedupResult:
+def dedup(
+    batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, *, encode: Encode | None = None
+) -> DedupResult:
     """Return which rows stay, and the clusters of those that do not.
+
+    `encode`: texts to vectors for the semantic step, in place of `config.semantic.vectors`.
 
     Columns: `id`, `text` and `task_key` (strings), `quality` (number or null), `timestamp` (or null), and those of
     `config.exact.fields`. Raises `DedupError` where one is missing or of another type, or an id comes twice.
@@ -50,6 +55,11 @@ def dedup(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> 
     if config.near.on:
         falls.append(_near(columns, config, _standing(falls, columns), begun))
         begun = time.perf_counter()
+    if config.semantic.on:
+        rows = _standing(falls, columns)
+        found = semantic.directions(columns, rows, config.semantic, encode)
+        keeper = semantic.keepers(found, columns.scopes, config.semantic)
+        falls.append(_fall("semantic", keeper, rows_in=len(rows), begun=begun, compare=semantic.cosine(found)))
     return _result(columns.order, falls)
 
 
