@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ import pyarrow as pa
 from evaluation.records import Message, stable_id
 from training.guard import HeldOut, normalised, overlap
 from training.prepare.config import PrepareConfig
-from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts, words_of
+from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts
 from training.prepare.example_rows import Made, scrubbed, to_row
 from training.prepare.kinds import KINDS
 from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Half, Item, Left, query_place
@@ -111,7 +111,8 @@ class Candidates:
         if most is not None and tokens > most:
             return self._dropped(item, made.id, made.kind, left=Left(LONG, f"more than {most} tokens"))
         asked = _input(made) if isinstance(made, Half) else None
-        clean = scrubbed(_keyed(made, asked), self._stage.privacy) if self._config.scrub else made
+        # Half a pair is scrubbed when it has its other half, so that both say the same in place of the same.
+        clean = scrubbed(made, self._stage.privacy) if self._config.scrub and asked is None else made
         row = to_row(clean)
         if how := overlap(row, self._stage.held_out):
             return self._dropped(item, made.id, made.kind, left=Left(GUARD, how))
@@ -140,11 +141,6 @@ class Candidates:
             "reason": left.reason,
             "text": item.example.query[:_EXCERPT],
         }
-
-
-def _keyed(made: Made, asked: str | None) -> Made:
-    """Return half a pair with replacements that depend on its input, which the other half shares."""
-    return made if asked is None else replace(made, key=stable_id(words_of(asked)))
 
 
 def said(messages: tuple[Message, ...]) -> str:

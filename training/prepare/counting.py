@@ -18,8 +18,8 @@ from training.prepare.spool import Spool
 from training.privacy.config import PrivacyConfig
 from training.privacy.scrub import scrub
 
-_SHOWN = 160
-"""Characters of a dropped row that are shown."""
+_READ, _SHOWN = 1_000, 160
+"""Characters of a dropped row that are scrubbed, and of them those that are shown."""
 
 
 class Intake:
@@ -68,16 +68,18 @@ def shown(text: str, row_id: str, privacy: PrivacyConfig | None) -> str:
 
 
 def asked(spool: Spool, number: int) -> str:
-    """Return the beginning of a candidate's last user message, as the snapshot would hold it."""
+    """Return the beginning of a candidate's last user message."""
     messages = json.loads(spool.row(number, ["messages"])["messages"])
-    return next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")[:_SHOWN]
+    return next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")[:_READ]
 
 
-def count_drops(step: StepCount, spool: Spool, numbers: NDArray[np.int64], reasons: Iterable[str]) -> None:
+def count_drops(
+    step: StepCount, spool: Spool, numbers: NDArray[np.int64], reasons: Iterable[str], *, privacy: PrivacyConfig | None
+) -> None:
     """Count rows that a step over all of them dropped; what went in and out is counted elsewhere."""
     ids = spool.column("id")
     for number, reason in zip(numbers.tolist(), reasons, strict=True):
         step.reasons[reason] += 1
         row_id = ids[number].as_py()
         if step.would_show(row_id, reason):
-            step.show(row_id, reason, asked(spool, number))
+            step.show(row_id, reason, shown(asked(spool, number), row_id, privacy))

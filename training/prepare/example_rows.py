@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from evaluation.records import Example, Message, ToolSpec
+from evaluation.records import Example, Message, ToolCall, ToolSpec
 from training.privacy.config import PrivacyConfig
 from training.privacy.scrub import scrub
 from training.snapshot import SnapshotRow
@@ -26,15 +27,13 @@ class Made:
     rejected: tuple[Message, ...] = ()
     reward: float | None = None
     prompt: str | None = None
-    key: str = ""
-    """What the replacements depend on; empty: the example's id."""
     counts: dict[str, int] = field(default_factory=dict)
     """Replacements by kind of finding."""
 
 
 def scrubbed(made: Made, config: PrivacyConfig | None = None) -> Made:
-    """Return the row with all findings replaced, what was worse of a preference with the same values."""
-    whole, counts = scrub((*made.messages, *made.rejected), made.tools, made.key or made.example.id, config)
+    """Return the row with all findings replaced, by values that depend on its id; both sides of a pair alike."""
+    whole, counts = scrub((*made.messages, *made.rejected), made.tools, made.id, config)
     said = len(made.messages)
     found = {str(kind): count for kind, count in counts.items()}
     return replace(made, messages=whole[:said], rejected=whole[said:], counts=found)
@@ -71,3 +70,20 @@ def to_row(made: Made) -> SnapshotRow:
 def messages_json(messages: Sequence[Message]) -> str:
     """Return messages as a JSON list in the OpenAI shape."""
     return json.dumps([message.to_openai() for message in messages], ensure_ascii=False)
+
+
+def messages_of(messages: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
+    """Return the messages that `messages_json` wrote."""
+    return tuple(
+        Message(
+            **message
+            | {
+                "tool_calls": tuple(
+                    ToolCall(id=call["id"], name=call["function"]["name"],
+                             arguments=json.loads(call["function"]["arguments"]))
+                    for call in message.get("tool_calls", ())
+                )
+            }
+        )
+        for message in messages
+    )  # fmt: skip

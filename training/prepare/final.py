@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evaluation.records import stable_id
+from evaluation.records import OpenAITool, stable_id
+from training.prepare.example_rows import messages_json, messages_of
 from training.prepare.sorting import in_order
 from training.prepare.whole import Whole
+from training.privacy.scrub import scrub
 from training.snapshot import BLOCK, HOLD_OUT, SCHEMA
 
 
@@ -57,12 +59,20 @@ def _finished(whole: Whole, table: pa.Table) -> pa.Table:
 
 
 def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return the better half with the worse one's reply."""
+    """Return the better half with the worse one's reply, both scrubbed as one."""
     worse = whole.spool.row(int(whole.partner[number]), ["messages", "turns", "examples"])
-    replied = json.loads(worse["messages"])[worse["turns"][0] :]
+    said = messages_of(json.loads(row["messages"]))
+    replied = messages_of(json.loads(worse["messages"])[worse["turns"][0] :])
+    name = _final_id(whole, whole.spool.column("id"), number)
+    if whole.privacy is not None:
+        tools = [OpenAITool.model_validate(tool).spec() for tool in json.loads(row["tools"])]
+        clean, counts = scrub((*said, *replied), tools, name, whole.privacy)
+        said, replied = clean[: len(said)], clean[len(said) :]
+        whole.scrubbed.update({str(kind): count for kind, count in counts.items()})
     return row | {
-        "id": _final_id(whole, whole.spool.column("id"), number),
-        "rejected": json.dumps(replied, ensure_ascii=False),
+        "id": name,
+        "messages": messages_json(said),
+        "rejected": messages_json(replied),
         "examples": [*row["examples"], *worse["examples"]],
     }
 

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -91,15 +91,16 @@ def prepare(
         for table in candidates:
             spool.write(intake.kept(table))
         spool.finish()
-        whole = Whole.of(spool, stage.config)
+        whole = Whole.of(spool, stage)
+        whole.scrubbed = intake.scrubbed
         whole.seconds["candidates"] = time.perf_counter() - begun
         run_steps(whole)
-        told = funnel([_asked(asked), *intake.steps(), *whole.steps], intake.scrubbed)
+        steps = [_asked(asked), *intake.steps(), *whole.steps]
         if not dry_run and not whole.keep.any():
-            raise SnapshotError(f"expected at least one row, found none: {_why_none(told)}. Nothing was committed")
+            raise SnapshotError(f"expected at least one row, found none: {_why_none(steps)}. Nothing was committed")
         begun, tally = time.perf_counter(), Tally()
         blocks = tally.over(final_blocks(whole, final_numbers(whole), work))
-        found = _dry(blocks) if dry_run else _commit(blocks, whole, asked, folder=folder, told=told)
+        found = _dry(blocks) if dry_run else _commit(blocks, whole, asked, folder=folder, steps=steps)
         whole.seconds["commit"] = time.perf_counter() - begun
         kept = whole.keep
         return Prepared(
@@ -111,7 +112,7 @@ def prepare(
             tokens=int(spool.numbers("tokens")[kept].sum()),
             cost=float(spool.numbers("cost")[kept].sum(dtype="float64")),
             seconds={name: round(taken, 3) for name, taken in whole.seconds.items()},
-            funnel=told,
+            funnel=funnel(steps, whole.scrubbed),
         )
 
 
@@ -150,10 +151,13 @@ def _dry(blocks: Iterable[pa.Table]) -> str:
     return digest.content
 
 
-def _commit(blocks: Iterable[pa.Table], whole: Whole, asked: Asked, *, folder: Path, told: Funnel) -> Snapshot:
+def _commit(
+    blocks: Iterable[pa.Table], whole: Whole, asked: Asked, *, folder: Path, steps: Sequence[StepCount]
+) -> Snapshot:
     config = whole.config
 
     def meta(content_hash: str) -> SnapshotMeta:
+        told = funnel(steps, whole.scrubbed)
         _keep_beside(folder / "_prepared" / content_hash[:16], whole, told)
         wanted = asked.wanted.model_dump(mode="json", exclude_none=True)
         return SnapshotMeta(
@@ -176,13 +180,13 @@ def _keep_beside(folder: Path, whole: Whole, told: Funnel) -> None:
     os.replace(folder / "clusters.parquet.new", folder / "clusters.parquet")
 
 
-def _why_none(told: Funnel) -> str:
+def _why_none(steps: Sequence[StepCount]) -> str:
     """Return where the rows went, for a message."""
-    if not told.steps[0].rows_out:
-        return f"none of the ledger's {told.steps[0].rows_in} examples is asked for; loosen the filters"
+    if not steps[0].rows_out:
+        return f"none of the ledger's {steps[0].rows_in} examples is asked for; loosen the filters"
     went = [
         f"{step.name} {step.rows_in} → {step.rows_out} ({max(step.reasons, key=step.reasons.__getitem__)})"
-        for step in told.steps
+        for step in steps
         if step.rows_out < step.rows_in and step.reasons
     ]
     return f"{'; '.join(went)}; loosen what dropped most"

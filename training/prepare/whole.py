@@ -7,6 +7,7 @@ bit, a place in the order of ids, and its pair. Nothing depends on the order in 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from training.dedup.config import DedupConfig
 from training.dedup.result import CLUSTERS, DedupResult
 from training.dedup.run import dedup
 from training.prepare.balance import balanced, within_budget
+from training.prepare.candidates import StageConfig
 from training.prepare.config import PrepareConfig
 from training.prepare.counting import count_drops
 from training.prepare.funnel import StepCount
@@ -26,6 +28,7 @@ from training.prepare.outliers import NAMES, outliers
 from training.prepare.pairing import Side, paired, same_inputs
 from training.prepare.split import groups, split
 from training.prepare.spool import Spool
+from training.privacy.config import PrivacyConfig
 
 Bits = NDArray[np.bool_]
 
@@ -35,7 +38,7 @@ class Whole:
     """All candidates between the steps."""
 
     spool: Spool
-    config: PrepareConfig
+    stage: StageConfig
     keep: Bits
     by_id: NDArray[np.int64]
     """Numbers of the candidates in order of id."""
@@ -43,22 +46,34 @@ class Whole:
     """Number of the worse half of a pair; −1 where there is none."""
     clusters: pa.Table
     steps: list[StepCount] = field(default_factory=list)
+    scrubbed: Counter[str] = field(default_factory=Counter)
+    """Replacements by kind of finding."""
     seconds: dict[str, float] = field(default_factory=dict)
     group: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     held: Bits = field(default_factory=lambda: np.empty(0, bool))
     fold: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
-    def of(cls, spool: Spool, config: PrepareConfig) -> Whole:
+    def of(cls, spool: Spool, stage: StageConfig) -> Whole:
         """Return all candidates of a spool."""
         by_id = pc.sort_indices(spool.column("id")).to_numpy().astype(np.int64)
         count = len(spool)
-        return cls(spool, config, np.ones(count, bool), by_id, np.full(count, -1, np.int32), CLUSTERS.empty_table())
+        return cls(spool, stage, np.ones(count, bool), by_id, np.full(count, -1, np.int32), CLUSTERS.empty_table())
+
+    @property
+    def config(self) -> PrepareConfig:
+        """The preparation's."""
+        return self.stage.config
+
+    @property
+    def privacy(self) -> PrivacyConfig | None:
+        """How rows are scrubbed; None: not at all."""
+        return self.stage.privacy if self.config.scrub else None
 
     def drop(self, name: str, numbers: NDArray[np.int64], reasons: list[str]) -> None:
         """Drop rows and count the step."""
         step = StepCount(name, int(self.keep.sum()))
-        count_drops(step, self.spool, numbers, reasons)
+        count_drops(step, self.spool, numbers, reasons, privacy=self.privacy)
         self.keep[numbers] = False
         step.rows_out = int(self.keep.sum())
         self.steps.append(step)

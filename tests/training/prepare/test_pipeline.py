@@ -157,7 +157,7 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
     small.add_examples(
         [
             example(1, query, answer="Sunny, ann@corp.com."),
-            example(2, query + "!", answer="No idea, ann@corp.com.", labels=poor),
+            example(2, query + " by bus", answer="No idea, ann@corp.com.", labels=poor),
             example(3, "Something else entirely", answer="Yes."),
             example(4, "Never asked again", answer="No.", labels=poor),
             example(5, query, labels=GOOD.model_copy(update={"response_quality": 3.5})),

@@ -4,8 +4,6 @@ Decisions: three sources. Two examples with the same or nearly the same input, o
 low (paired later, over all examples: `training/prepare/pairing.py`). What a reviewer wrote, or a user suggested, against
 what was said. What should have been done at an error, against what was. A score is people's mean rating, else the
 response quality.
-Limit: personal data is replaced by the same values on both sides where their inputs have the same words; where these
-differ (nearly the same input), the worse reply may name another made-up value than the input that it stands behind.
 """
 
 from __future__ import annotations
