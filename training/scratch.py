@@ -1,4 +1,4 @@
-"""A folder for one writer's unfinished files, which goes with it: at its end, or when the next one comes after a kill."""
+"""A folder for one writer's unfinished files, which goes with it: at its end, or, after a kill, with the next one."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ Decisions: one pass over the examples; what a step drops is counted with its rea
 duplicates are told, scrubbing and the rows are those of `training/prepare/`, which `ratchet data prepare` streams whole
 ledgers through; correcting, further examples and rehearsal are the loop's own. A test's example that was right is used
 as it was, one that was wrong is replaced by its correction. An example from production that is not good is used only as
-somebody's suggestion corrects it. Where a test went wrong, further scenarios of the same intent are drawn and done right, as far as the suite has any:
-what the model cannot do yet it meets in many forms, not in one form many times. A small base gets conversations about
-made-up tools beside them, so that it does not forget how to read a tool that it has not met.
-Of several with the same content the one with the highest quality stays. Held-out examples are left out first, and the
-guard looks again at the end.
-Not covered: near duplicates, balance, a ledger that does not fit into memory: `ratchet data prepare` has them.
+somebody's suggestion corrects it. Where a test went wrong, further scenarios of the same intent are drawn and done
+right, as far as the suite has any: what the model cannot do yet it meets in many forms, not in one form many times. A
+small base gets conversations about made-up tools beside them, so that it does not forget how to read a tool that it has
+not met. Of several with the same content the one with the highest quality stays. Held-out examples are left out first,
+and the guard looks again at the end. Not covered: near duplicates, balance, a ledger that does not fit into memory:
+`ratchet data prepare` has them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A snapshot: a pinned, immutable version of selected examples, kept as one version of a Delta table.
 
-    <folder>/_delta_log/…            the commits; each holds, in one atomic write, the rows' files and this file's `Pins`
+    <folder>/_delta_log/…            the commits; each holds, in one atomic write, the rows' files and their `Pins`
     <folder>/part-<token>-….parquet  the rows, in order of id from file to file
     <folder>/_staging/<token>/…      files of a version that is not committed yet (`training/snapshot_files.py`)
-    <folder>/_prepared/<digest>/…    what `ratchet data prepare` tells of a version, by the beginning of its content hash
+    <folder>/_prepared/<digest>/…    what `ratchet data prepare` tells of a version, by its content hash
     <folder>/.commit.lock            held by the one committer
 
 Decisions: rows are hashed one by one in order of id, so that the same rows are the same snapshot in whatever order and
@@ -169,7 +169,8 @@ def commit(rows: Iterable[SnapshotRow], folder: Path, meta: SnapshotMeta) -> Sna
 def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[str], SnapshotMeta]) -> Snapshot:
     """Write blocks of rows, in order of id, as `commit` does, holding one of them at a time.
 
-    `meta` is given the content hash once all blocks are through. Raises `SnapshotError`, where rows are out of order, too.
+    `meta` is given the content hash once all blocks are through. Raises `SnapshotError`, where rows are out of order,
+    too.
     """
     folder = folder.resolve()
     filled = (block for block in blocks if block.num_rows)

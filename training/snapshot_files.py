@@ -1,10 +1,10 @@
 """The files of a snapshot that is being written: staged, hashed as they are written, published in one atomic commit.
 
 Decisions: parquet files are written block by block into a staging folder of this writer alone, and moved into the table
-only when all of them are whole, under the commit lock; the Delta log then names them in one write. So whatever is killed
-leaves the old version or the new one. What a killed writer left behind, its staging folder or files that no commit
-names, the next writer removes; a staging folder is locked as long as its writer lives.
-Not covered: object storage (the folder is a local or mounted one); vacuum.
+only when all of them are whole, under the commit lock; the Delta log then names them in one write. So whatever is
+killed leaves the old version or the new one. What a killed writer left behind, its staging folder or files that no
+commit names, the next writer removes; a staging folder is locked as long as its writer lives. Not covered: object
+storage (the folder is a local or mounted one); vacuum.
 """
 
 from __future__ import annotations

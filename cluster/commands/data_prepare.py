@@ -31,7 +31,9 @@ def prepare(
     kind: Annotated[
         list[KindName] | None, typer.Option(help="Kind of data set; may be given again. [default: chat]")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the data set. [default: the kinds and the task key]")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the data set. [default: the kinds and the task key]")
+    ] = None,
     loss: Annotated[Loss | None, typer.Option(help="Which assistant turns carry loss. [default: the kind's]")] = None,
     prompt: Annotated[str | None, typer.Option(help="System prompt: a name that ships, or a YAML file.")] = None,
     native_calls: Annotated[
@@ -176,7 +178,9 @@ def _print(found: Prepared) -> None:
     out.print(table)
     for step in found.funnel.steps:
         for dropped in step.dropped[:2]:
-            out.print(f"  {step.name}: {dropped.id} ({dropped.reason}): {dropped.text!r}", markup=False, highlight=False)
+            out.print(
+                f"  {step.name}: {dropped.id} ({dropped.reason}): {dropped.text!r}", markup=False, highlight=False
+            )
     scrubbed = ", ".join(f"{count} {kind}" for kind, count in found.funnel.scrubbed.items()) or "nothing"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.seconds.items() if seconds >= 0.05)

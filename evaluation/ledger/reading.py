@@ -51,7 +51,7 @@ class Reading(Part):
     def whole_rows(
         self, wanted: ExampleFilter, beside: frozenset[str] = frozenset(), batch: int = 500
     ) -> Iterator[list[WholeRow]]:
-        """Yield the examples that match, by time and then id, in lists of at most `batch`, with what stands `beside`."""
+        """Yield the examples that match, by time and then id, in lists of at most `batch`, and what is `beside`."""
         left = wanted.limit
         last: tuple[datetime, str] | None = None
         few: bool | None = None
@@ -94,7 +94,7 @@ def _beside(connection: Connection, what: str, ids: Sequence[str]) -> dict[str, 
     return {example_id: f"[{','.join(bodies)}]" for example_id, bodies in found.items()}
 
 
-def _said(what: str, ids: Sequence[str]) -> Select[tuple[str, str]]:
+def _said(what: str, ids: Sequence[str]) -> Select[str, str]:
     if what == "feedback":
         query = select(FeedbackRow.example_id, cast(FeedbackRow.body, Text)).where(FeedbackRow.example_id.in_(ids))
         return query.order_by(FeedbackRow.timestamp, FeedbackRow.id)

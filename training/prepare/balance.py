@@ -1,7 +1,7 @@
 """How many rows of what: caps, shares by temperature, a budget of tokens. Pure, and the same in any order of rows.
 
-Decisions: which rows of a stratum stay is drawn by the digest of seed and id, so that a row which is added or taken away
-moves no other. Nothing is repeated: shares are reached by leaving rows out.
+Decisions: which rows of a stratum stay is drawn by the digest of seed and id, so that a row which is added or taken
+away moves no other. Nothing is repeated: shares are reached by leaving rows out.
 """
 
 from __future__ import annotations

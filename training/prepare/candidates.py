@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -59,7 +59,9 @@ INDEX = pa.schema(
     ]
 )
 """What is known of a candidate beside its row; the steps over all rows read these columns alone."""
-TEXTS = pa.schema([pa.field("text", pa.large_string()), pa.field("offered", pa.string()), pa.field("input", pa.string())])
+TEXTS = pa.schema(
+    [pa.field("text", pa.large_string()), pa.field("offered", pa.string()), pa.field("input", pa.string())]
+)
 """What duplicates are told by: the text, the digest of the tools on offer, and, of half a pair, its input."""
 CANDIDATES = pa.schema([field.with_nullable(True) for field in SCHEMA] + list(INDEX) + list(TEXTS))
 _EXCERPT = 1_000
@@ -71,8 +73,8 @@ class StageConfig:
     """All that the stage depends on, to be sent to where it runs."""
 
     config: PrepareConfig
-    privacy: PrivacyConfig = PrivacyConfig()
-    held_out: HeldOut = HeldOut()
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
+    held_out: HeldOut = field(default_factory=HeldOut)
 
 
 class Candidates:

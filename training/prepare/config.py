@@ -38,7 +38,6 @@ class Stratum(StrEnum):
     """The first error in the example."""
 
 
-
 class KindConfig(Record):
     """How examples become rows."""
 

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evaluation.records import Message, ToolSpec
-from training.prepare.candidates import AT_KIND, STEPS
+from training.prepare.candidates import STEPS
 from training.prepare.funnel import StepCount
+from training.prepare.kinds.base import AT_KIND
 from training.prepare.spool import Spool
 from training.privacy.config import PrivacyConfig
 from training.privacy.scrub import scrub

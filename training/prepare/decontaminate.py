@@ -1,11 +1,11 @@
 """Rows that stand in a benchmark: n-grams of words shared with it, whole short texts, and near duplicates.
 
 Decisions: a text of at least `ngram` words is in a message that shares that many words in a row with it; one of fewer
-does so with `short` words in a row, and one of fewer still is in a message only where it is the whole of it, since "thank
-you very much" is in every data set. Near duplicates are told by the Jaccard similarity of word 3-grams, found exactly
-through the rarest of them (prefix filtering, Chaudhuri, Ganti and Kaushik 2006). Texts are compared without case, width
-and punctuation. System messages and results of tools are not looked at.
-Not covered: translations and paraphrases; benchmarks whose answers alone leak.
+does so with `short` words in a row, and one of fewer still is in a message only where it is the whole of it, since
+"thank you very much" is in every data set. Near duplicates are told by the Jaccard similarity of word 3-grams, found
+exactly through the rarest of them (prefix filtering, Chaudhuri, Ganti and Kaushik 2006). Texts are compared without
+case, width and punctuation. System messages and results of tools are not looked at. Not covered: translations and
+paraphrases; benchmarks whose answers alone leak.
 """
 
 from __future__ import annotations

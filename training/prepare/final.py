@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evaluation.records import OpenAITool, stable_id
+from evaluation.records import OpenAITool
 from training.prepare.example_rows import messages_json, messages_of
 from training.prepare.sorting import in_order
 from training.prepare.whole import Whole
@@ -22,13 +22,13 @@ from training.snapshot import BLOCK, HOLD_OUT, SCHEMA
 
 def final_numbers(whole: Whole) -> NDArray[np.int64]:
     """Return the numbers of the rows that stay, in order of the id that they are committed under."""
-    kept = whole.keep[whole.by_id]
-    if not (whole.partner >= 0).any():
-        return whole.by_id[kept]
-    numbers = whole.by_id[kept]
+    numbers: NDArray[np.int64] = whole.by_id[whole.keep[whole.by_id]]
+    if not whole.pair_ids:
+        return numbers
     ids = whole.spool.column("id")
-    names = [_final_id(whole, ids, number) for number in numbers.tolist()]
-    return numbers[pc.sort_indices(pa.array(names)).to_numpy().astype(np.int64)]
+    names = [whole.pair_ids.get(number) or ids[number].as_py() for number in numbers.tolist()]
+    ordered: NDArray[np.int64] = numbers[pc.sort_indices(pa.array(names)).to_numpy().astype(np.int64)]
+    return ordered
 
 
 def final_blocks(whole: Whole, numbers: NDArray[np.int64], work: Path) -> Iterator[pa.Table]:
@@ -63,7 +63,7 @@ def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
     worse = whole.spool.row(int(whole.partner[number]), ["messages", "turns", "examples"])
     said = messages_of(json.loads(row["messages"]))
     replied = messages_of(json.loads(worse["messages"])[worse["turns"][0] :])
-    name = _final_id(whole, whole.spool.column("id"), number)
+    name = whole.pair_ids[number]
     if whole.privacy is not None:
         tools = [OpenAITool.model_validate(tool).spec() for tool in json.loads(row["tools"])]
         clean, counts = scrub((*said, *replied), tools, name, whole.privacy)
@@ -75,10 +75,3 @@ def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
         "rejected": messages_json(replied),
         "examples": [*row["examples"], *worse["examples"]],
     }
-
-
-def _final_id(whole: Whole, ids: pa.ChunkedArray, number: int) -> str:
-    own = str(ids[number].as_py())
-    if whole.partner[number] < 0:
-        return own
-    return f"preference-{stable_id(own, ids[int(whole.partner[number])].as_py())}"

@@ -13,7 +13,7 @@ Loss = Literal["all", "last", "first-after-query", "calls", "answers", "right"]
 
 
 def loss_turns(messages: Sequence[Message], loss: Loss, failed: Collection[int] = ()) -> tuple[int, ...] | None:
-    """Return the places of the messages that carry loss; None: all of the assistant's. `failed`: those that went wrong."""
+    """Return the places of the messages that carry loss; None: all of the assistant's. `failed`: what went wrong."""
     said = [place for place, message in enumerate(messages) if message.role == "assistant"]
     if loss == "all":
         return None

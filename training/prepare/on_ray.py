@@ -8,6 +8,7 @@ the reader has to run beside them. What comes back may come in any order: nothin
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -72,7 +73,9 @@ def candidates_on_ray(
 @contextmanager
 def _small_blocks(size: int) -> Iterator[None]:
     """Let data sets that are made meanwhile have blocks of at most about `size` bytes, and no progress bars."""
-    context = ray.data.DataContext.get_current()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Ray 2.60 about its own defaults, at the first use
+        context = ray.data.DataContext.get_current()
     before = context.target_max_block_size, context.enable_progress_bars
     context.target_max_block_size, context.enable_progress_bars = size, False
     try:

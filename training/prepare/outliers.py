@@ -1,8 +1,8 @@
 """Rows too unlike the others: robust scores of their figures, over all rows at once. Pure.
 
 Decisions: medians and deviations are exact, from one column of 4 bytes a row, so that nothing depends on the order or
-the number of blocks, as it would with a sketch. Scores are of logarithms, since lengths and times are skewed. Where half
-of the rows are alike, the mean deviation takes the place of the median one; where all are, nothing is an outlier.
+the number of blocks, as it would with a sketch. Scores are of logarithms, since lengths and times are skewed. Where
+half of the rows are alike, the mean deviation takes the place of the median one; where all are, nothing is an outlier.
 """
 
 from __future__ import annotations

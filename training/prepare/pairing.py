@@ -26,7 +26,7 @@ class Side(NamedTuple):
 
 
 def same_inputs(batches: Iterable[pa.RecordBatch | pa.Table], near: float | None) -> dict[str, str]:
-    """Return the cluster of each half whose input is not its own alone. Columns as `dedup` takes them, `text` the input."""
+    """Return the cluster of each half whose input others have, too. Columns as `dedup` takes them, `text` the input."""
     config = DedupConfig(
         exact=ExactConfig(),
         near=NearConfig(on=near is not None, threshold=near or 1.0),

@@ -2,9 +2,9 @@
 
     candidates (made in this process, or on Ray) → counted and spooled → steps over all rows → sorted → committed
 
-Decisions: the stage that makes candidates is pure and streams; what has to see all rows sees columns of them; the commit
-streams again. So memory grows with the ledger by those columns alone. A preparation that is killed leaves its scratch
-folder, which the next one removes, and the table as it was.
+Decisions: the stage that makes candidates is pure and streams; what has to see all rows sees columns of them; the
+commit streams again. So memory grows with the ledger by those columns alone. A preparation that is killed leaves its
+scratch folder, which the next one removes, and the table as it was.
 """
 
 from __future__ import annotations

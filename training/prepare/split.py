@@ -39,7 +39,8 @@ def groups(keys: NDArray[np.uint64], alone: NDArray[np.uint64]) -> NDArray[np.ui
     smallest = np.full(labels.max(initial=0) + 1, np.iinfo(np.uint64).max, np.uint64)
     used = names != 0
     np.minimum.at(smallest, labels[used], names[used])
-    return smallest[labels[begin]]
+    named: NDArray[np.uint64] = smallest[labels[begin]]
+    return named
 
 
 def drawn(group: NDArray[np.uint64], seed: int) -> NDArray[np.float64]:

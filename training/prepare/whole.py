@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training.dedup.config import DedupConfig
+from evaluation.records import stable_id
 from training.dedup.result import CLUSTERS, DedupResult
 from training.dedup.run import dedup
 from training.prepare.balance import balanced, within_budget
@@ -45,6 +45,8 @@ class Whole:
     partner: NDArray[np.int32]
     """Number of the worse half of a pair; −1 where there is none."""
     clusters: pa.Table
+    pair_ids: dict[int, str] = field(default_factory=dict)
+    """Ids of the pairs by the numbers of their better halves."""
     steps: list[StepCount] = field(default_factory=list)
     scrubbed: Counter[str] = field(default_factory=Counter)
     """Replacements by kind of finding."""
@@ -126,9 +128,7 @@ def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str, side: int) -> Ded
     return dedup(_texts(whole, rank, kind, mask=mask), config.model_copy(update={"exact": exact}))
 
 
-def _texts(
-    whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text: str = "text"
-) -> Iterator[pa.Table]:
+def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text: str = "text") -> Iterator[pa.Table]:
     """Yield what duplicates are told by; ids are places in the order of ids, which sort alike and are short."""
     for start, batch in whole.spool.batches():
         taken = pc.and_(pc.equal(batch["kind"], kind), pa.array(mask[start : start + batch.num_rows]))
@@ -158,8 +158,10 @@ def _pairs(whole: Whole) -> None:
     score = whole.spool.numbers("score")
     sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n])) for n in numbers.tolist()]
     pairs = paired(sides, cluster, whole.config.kind.pairs)
+    ids = whole.spool.column("id")
     for better, worse in pairs:
         whole.partner[better] = worse
+        whole.pair_ids[better] = f"preference-{stable_id(ids[better].as_py(), ids[worse].as_py())}"
     used = {number: better == number for better, worse in pairs for number in (better, worse)}
     gone = [number for number in numbers.tolist() if not used.get(number, False)]
     reasons = ["the worse half of a pair" if number in used else "no counterpart for the input" for number in gone]
@@ -200,6 +202,8 @@ def _split(whole: Whole) -> None:
     step = StepCount("split", int(whole.keep.sum()), int(whole.keep.sum()))
     step.reasons.update({"held out": int((whole.held & whole.keep).sum())})
     if whole.config.split.folds is not None:
-        step.reasons.update({f"fold {n}": int(((whole.fold == n) & whole.keep).sum()) for n in range(whole.config.split.folds)})
+        step.reasons.update(
+            {f"fold {n}": int(((whole.fold == n) & whole.keep).sum()) for n in range(whole.config.split.folds)}
+        )
     step.reasons = +step.reasons
     whole.steps.append(step)

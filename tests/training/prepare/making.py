@@ -28,10 +28,7 @@ MAIL = ToolSpec(
 GOOD = Labels(success=True, correct_tool_selection=True, validation_confidence=0.95, response_quality=4.5)
 BAD = Labels(success=False, correct_tool_selection=False, validation_confidence=0.95, response_quality=1.0)
 CITIES = ("Paris", "Rome", "Oslo", "Lima", "Cairo", "Quito", "Delhi", "Osaka", "Bergen", "Tunis")
-WORDS = (
-    "please tell show me the what how long until when should I go there with my brother friends sister today tomorrow"
-    " morning evening week holiday rain umbrella coat train boat ticket museum harbor garden market hotel breakfast"
-).split()
+WORDS = ["please", "tell", "show", "me", "the", "what", "how", "long", "until", "when", "should", "I", "go", "there", "with", "my", "brother", "friends", "sister", "today", "tomorrow", "morning", "evening", "week", "holiday", "rain", "umbrella", "coat", "train", "boat", "ticket", "museum", "harbor", "garden", "market", "hotel", "breakfast"]
 
 
 def example(number: int | str, query: str = "What is the weather in Paris?", **changes: Any) -> Example:
@@ -71,9 +68,8 @@ def many(count: int, seed: int = 0) -> Iterator[Example]:
         draw = random.Random(f"{seed}/{rng.randrange(max(count // 20, 1))}") if twice else rng
         city, words = draw.choice(CITIES), " ".join(draw.choices(WORDS, k=14))
         query = f"{words} {city}? Write to {draw.choice(WORDS)}@corp.com"
-        labels = GOOD.model_copy(
-            update={"validation_confidence": rng.choice([0.5, 0.8, 0.95]), "response_quality": rng.choice([3.5, 4.5, 5])}
-        )
+        known = {"validation_confidence": rng.choice([0.5, 0.8, 0.95]), "response_quality": rng.choice([3.5, 4.5, 5])}
+        labels = GOOD.model_copy(update=known)
         yield example(
             number,
             query,

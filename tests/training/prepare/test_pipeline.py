@@ -170,7 +170,8 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
     assert row.examples == ("e-00001", "e-00002")
     assert row.turns == (2,)
     better, worse = json.loads(row.messages), json.loads(row.rejected or "")
-    assert better[2]["tool_calls"] and worse[0]["tool_calls"]
+    assert better[2]["tool_calls"]
+    assert worse[0]["tool_calls"]
     mail = better[-1]["content"].split()[-1]
     assert mail != "ann@corp.com."
     assert worse[-1]["content"] == f"No idea, {mail}"

@@ -206,7 +206,9 @@ def test_every_question_of_the_berkeley_leaderboard_is_found_and_other_texts_are
     config = DecontaminateConfig()
     texts = benchmark_texts(SHARED / "BFCL_v4_multiple.json", config.fields)
     benchmark = Benchmark.of(texts, config)
-    wrapped = [Message(role="user", content=f"Hi there, {text} Thank you!") for text in texts if len(words_of(text)) > 7]
+    wrapped = [
+        Message(role="user", content=f"Hi there, {text} Thank you!") for text in texts if len(words_of(text)) > 7
+    ]
     assert len(wrapped) > 70
     assert all(benchmark.found_in([message]) for message in wrapped)
     others = benchmark_texts(SHARED / "BFCL_v4_live_simple.json", config.fields)

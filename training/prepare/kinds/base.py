@@ -63,7 +63,7 @@ WRONG, LIMITS, AT_KIND = "wrong", "confidence and quality", "kind"
 
 
 def good(item: Item, limits: LimitConfig, min_quality: float | None = None) -> Example | Left:
-    """Return the example as it may be trained on: itself, or its correction. `min_quality`: where none is configured."""
+    """Return the example as it may be trained on: itself, or its correction. `min_quality`: if none is configured."""
     example = item.example
     if not is_good(example, limits.min_rating):
         found = corrected(item) if limits.correct else Left(WRONG, "wrong")

@@ -3,8 +3,8 @@
 Decisions: one row for each error whose right answer is known: as the ledger's recoveries have it, by a rule or a
 reviewer; where it has none of an example, as the same rule finds them (`evaluation/recoveries.py`). Where the
 conversation went on with just that answer, its own message is the row's last; else the answer is written as one: what
-reads `name({…})`, or is JSON with `name` and `arguments`, as calls, anything else as text. Only that message carries loss, so that
-the mistake is read and never learned.
+reads `name({…})`, or is JSON with `name` and `arguments`, as calls, anything else as text. Only that message carries
+loss, so that the mistake is read and never learned.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from evaluation.ledger.collected import RecoveryRecord, RecoveryStatus
-from evaluation.recoveries import recoveries_of
 from evaluation.records import Example, Message, ToolCall, stable_id
+from evaluation.recoveries import recoveries_of
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made
 from training.prepare.kinds.base import AT_KIND, LIMITS, Item, Kind, Left
@@ -75,8 +75,8 @@ def as_calls(answer: str) -> tuple[ToolCall, ...]:
     written = _WRITTEN.fullmatch(answer.strip())
     if written is not None:
         arguments = _arguments({"arguments": written["arguments"]})
-        number = f"call_{stable_id(answer)[:8]}"
-        return () if arguments is None else (ToolCall(id=number, name=written["name"], arguments=arguments),)
+        call_id = f"call_{stable_id(answer)[:8]}"
+        return () if arguments is None else (ToolCall(id=call_id, name=written["name"], arguments=arguments),)
     try:
         found: Any = json.loads(answer)
     except ValueError:

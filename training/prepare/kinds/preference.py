@@ -1,9 +1,9 @@
 """Pairs of a better and a worse way to go on from the same conversation.
 
 Decisions: three sources. Two examples with the same or nearly the same input, one of which scores high and the other
-low (paired later, over all examples: `training/prepare/pairing.py`). What a reviewer wrote, or a user suggested, against
-what was said. What should have been done at an error, against what was. A score is people's mean rating, else the
-response quality.
+low (paired later, over all examples: `training/prepare/pairing.py`). What a reviewer wrote, or a user suggested,
+against what was said. What should have been done at an error, against what was. A score is people's mean rating, else
+the response quality.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from evaluation.ledger.collected import RecoveryStatus
-from evaluation.recoveries import recoveries_of
 from evaluation.records import Example, Message
+from evaluation.recoveries import recoveries_of
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made
 from training.prepare.kinds.base import AT_KIND, LIMITS, Half, Item, Kind, Left, corrected, query_place
@@ -52,7 +52,7 @@ def _recoveries(item: Item, limits: LimitConfig) -> Iterator[Made]:
 
 
 def pair(row_id: str, better: Example, worse: Sequence[Message]) -> Made | None:
-    """Return the row of a better conversation and a worse one, or None where they do not part at an assistant's turn."""
+    """Return the row of a better conversation and a worse one, or None if they do not part at an assistant's turn."""
     said = better.messages
     at = next((at for at, (a, b) in enumerate(zip(said, worse, strict=False)) if a != b), min(len(said), len(worse)))
     if at >= len(said) or at >= len(worse) or said[at].role != "assistant" or worse[at].role != "assistant":

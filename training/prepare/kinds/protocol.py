@@ -1,6 +1,7 @@
 """Whole conversations as a model without native calls writes them: in one encoding of one protocol (docs/protocols.md).
 
-The system message tells the tools, calls and results stand in the text. Native encodings leave the conversation as it is.
+The system message tells the tools, calls and results stand in the text. Native encodings leave the conversation as it
+is.
 """
 
 from __future__ import annotations

@@ -15,7 +15,18 @@ from itertools import takewhile
 from evaluation.records import Message
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made
-from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Item, Kind, Left, corrected, prompted, query_place, row_id
+from training.prepare.kinds.base import (
+    AT_KIND,
+    LIMITS,
+    WRONG,
+    Item,
+    Kind,
+    Left,
+    corrected,
+    prompted,
+    query_place,
+    row_id,
+)
 from training.prepare.steps import limited
 
 
