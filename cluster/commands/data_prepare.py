@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,12 +22,38 @@ if TYPE_CHECKING:
 
 ON_RAY = 20_000
 """Examples from which on Ray pays for its start."""
+_KEYS = {
+    "kind": "kinds",
+    "loss": "kind.loss",
+    "prompt": "kind.prompt",
+    "native_calls": "kind.native_calls",
+    "correct": "limits.correct",
+    "scrub": "scrub",
+    "exact": "dedup.exact.on",
+    "near": "dedup.near.on",
+    "semantic": "dedup.semantic.on",
+    "outliers": "outliers.on",
+    "balance": "balance.by",
+    "cap": "balance.cap",
+    "temperature": "balance.temperature",
+    "rows": "balance.rows",
+    "hold_out": "split.hold_out",
+    "folds": "split.folds",
+    "budget": "tokens.budget",
+    "max_tokens": "tokens.max_row",
+    "tokenizer": "tokens.tokenizer",
+    "seed": "seed",
+}
+"""The setting below `data.prepare` that a flag changes."""
 _SHOWN = 4
 """Reasons of a step that the table has; `--json` has all."""
+_WIDE = 80
+"""Characters of a dropped row that are printed."""
 
 
 @filter_flags
 def prepare(
+    *,
     flags: FilterFlags,
     kind: Annotated[
         list[KindName] | None, typer.Option(help="Kind of data set; may be given again. [default: chat]")
@@ -78,41 +105,27 @@ def prepare(
 
     Example: ratchet data prepare --kind tool-selection --task-key planner --min-confidence 0.9 --hold-out 0.1
     """
-    given = {
-        "kinds": kind or None,
-        "kind.loss": loss,
-        "kind.prompt": prompt,
-        "kind.native_calls": native_calls,
-        "kind.protocol": protocol and protocol.partition("/")[0],
-        "kind.encoding": (protocol and protocol.partition("/")[2]) or None,
-        "limits.correct": correct,
-        "limits.min_confidence": flags.min_confidence,
-        "limits.min_quality": flags.min_quality,
-        "limits.min_rating": flags.min_rating,
-        "scrub": scrub,
-        "dedup.exact.on": exact,
-        "dedup.near.on": near,
-        "dedup.semantic.on": semantic,
-        "outliers.on": outliers,
-        "balance.by": balance or None,
-        "balance.cap": cap,
-        "balance.temperature": temperature,
-        "balance.rows": rows,
-        "split.hold_out": hold_out,
-        "split.folds": folds,
-        "tokens.budget": budget,
-        "tokens.max_row": max_tokens,
-        "tokens.tokenizer": tokenizer,
-        "decontaminate.files": [str(path.expanduser().resolve()) for path in benchmark or ()] or None,
-        "seed": seed,
-    }
-    values = {f"data.prepare.{key}": value for key, value in given.items()}
+    values = _values(locals())
     with said(), opened({"home": home, "data.privacy.strict": strict, **values}, config) as at:
         found = _prepare(at, flags, name, ray=ray, dry_run=dry_run)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
         _print(found)
+
+
+def _values(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the flags change, by dotted key."""
+    flags, protocol = asked["flags"], (asked["protocol"] or "").partition("/")
+    given = {key: asked[name] for name, key in _KEYS.items()} | {
+        "limits.min_confidence": flags.min_confidence,
+        "limits.min_quality": flags.min_quality,
+        "limits.min_rating": flags.min_rating,
+        "kind.protocol": protocol[0] or None,
+        "kind.encoding": protocol[2] or None,
+        "decontaminate.files": [str(path.expanduser().resolve()) for path in asked["benchmark"] or ()],
+    }
+    return {f"data.prepare.{key}": value for key, value in given.items() if value not in (None, [])}
 
 
 def _prepare(at: Opened, flags: FilterFlags, name: str | None, *, ray: bool | None, dry_run: bool) -> Prepared:
@@ -177,14 +190,14 @@ def _print(found: Prepared) -> None:
         table.add_row(step.name, f"{step.rows_in:,}", f"{step.rows_out:,}", "; ".join(told + more))
     out.print(table)
     for step in found.funnel.steps:
-        for dropped in step.dropped[:2]:
-            out.print(
-                f"  {step.name}: {dropped.id} ({dropped.reason}): {dropped.text!r}", markup=False, highlight=False
-            )
+        for reason in dict.fromkeys(dropped.reason for dropped in step.dropped):
+            first = next(dropped for dropped in step.dropped if dropped.reason == reason)
+            text = f"  {step.name}, {reason}: {first.id} {first.text[:_WIDE]!r}"
+            out.print(text, markup=False, highlight=False, soft_wrap=True)
     scrubbed = ", ".join(f"{count} {kind}" for kind, count in found.funnel.scrubbed.items()) or "nothing"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.seconds.items() if seconds >= 0.05)
-    out.print(f"Replaced: {scrubbed}", highlight=False)
+    out.print(f"Replaced on the way: {scrubbed}", highlight=False)
     out.print(f"Rows: {kinds}; {found.hold_out:,} held out; about {found.tokens:,} tokens", highlight=False)
     out.print(f"Cost of what is behind them: {found.cost:.4f}; time: {took or 'under 0.05 s'}", highlight=False)
     ref = found.ref or f"none: a dry run, its content would be {found.content_hash[:16]}"

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from evaluation.located import SuiteError, read_yaml
 from evaluation.records import ToolSpec, stable_id
 
 FOLDER = Path(__file__).parent / "prompts"
@@ -46,13 +45,13 @@ def load_prompt(name: str) -> Prompt:
     """Return a prompt that ships, by its name, or from a YAML file. Raises `PrepareError`."""
     path = FOLDER / f"{name}.yaml" if "/" not in name and not name.endswith((".yaml", ".yml")) else Path(name)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path).data
         prompt = Prompt(str(found["name"]), str(found["text"]))
         fields = {field for _, field, _, _ in string.Formatter().parse(prompt.text) if field is not None}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (SuiteError, KeyError, TypeError, ValueError) as error:
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise PrepareError(
-            f"expected a prompt that ships ({known}) or a YAML file with `name` and `text`, found {name}: {error!r};"
+            f"expected a prompt that ships ({known}) or a YAML file with `name` and `text`, found {name}: {error};"
             " braces that are not {tools} are written twice"
         ) from None
     if fields - {"tools"}:

@@ -140,12 +140,17 @@ def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text
 
 
 def _outliers(whole: Whole) -> None:
-    numbers = np.flatnonzero(whole.keep)
-    figures = {name: whole.spool.numbers(name)[numbers].astype(np.float64) for name in (*NAMES, "repetition")}
-    figures["other_script"] = whole.spool.numbers("other_script")[numbers].astype(np.float64)
-    reasons = outliers(figures, whole.config.outliers)
-    out = np.array([reason is not None for reason in reasons], bool)
-    whole.drop("outliers", numbers[out], list(reasons[out]))
+    columns = {name: whole.spool.numbers(name) for name in (*NAMES, "repetition", "other_script")}
+    kinds = whole.spool.column("kind")
+    found, why = [np.empty(0, np.int64)], []
+    for kind in whole.config.kinds:
+        numbers = np.flatnonzero(whole.keep & np.asarray(pc.equal(kinds, kind)))
+        figures = {name: column[numbers].astype(np.float64) for name, column in columns.items()}
+        reasons = outliers(figures, whole.config.outliers)
+        out = np.array([reason is not None for reason in reasons], bool)
+        found.append(numbers[out])
+        why += list(reasons[out])
+    whole.drop("outliers", np.concatenate(found), why)
 
 
 def _pairs(whole: Whole) -> None:

@@ -28,7 +28,9 @@ MAIL = ToolSpec(
 GOOD = Labels(success=True, correct_tool_selection=True, validation_confidence=0.95, response_quality=4.5)
 BAD = Labels(success=False, correct_tool_selection=False, validation_confidence=0.95, response_quality=1.0)
 CITIES = ("Paris", "Rome", "Oslo", "Lima", "Cairo", "Quito", "Delhi", "Osaka", "Bergen", "Tunis")
-WORDS = ["please", "tell", "show", "me", "the", "what", "how", "long", "until", "when", "should", "I", "go", "there", "with", "my", "brother", "friends", "sister", "today", "tomorrow", "morning", "evening", "week", "holiday", "rain", "umbrella", "coat", "train", "boat", "ticket", "museum", "harbor", "garden", "market", "hotel", "breakfast"]
+_TEXT = """please tell show me the what how long until when should I go there with my brother friends sister today
+tomorrow morning evening week holiday rain umbrella coat train boat ticket museum harbor garden market hotel"""
+WORDS = tuple(_TEXT.split())
 
 
 def example(number: int | str, query: str = "What is the weather in Paris?", **changes: Any) -> Example:
