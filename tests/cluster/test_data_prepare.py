@@ -11,16 +11,26 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli import app
 from evaluation.ledger import Ledger
+from evaluation.splits import Suite
+from evaluation.suite import save_jsonl
 from tests.training.prepare.making import example, many
+from tests.training.test_select import SUITE
 from training.snapshot import open_snapshot, read
+
+
+FEW = "suite: suite.jsonl\n"
+"""A small suite, whose held-out part stays out."""
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home").mkdir()
+    (tmp_path / "ratchet.yaml").write_text(FEW)
+    save_jsonl(Suite(name="few", seed=0, split_seed=0, scenarios=tuple(SUITE)), tmp_path / "suite.jsonl")
     with Ledger.open(f"sqlite:///{tmp_path / 'home' / 'ledger.db'}") as ledger:
         ledger.add_examples(list(many(60)))
+        ledger.add_examples([example("held", SUITE[-1].query)])
         ledger.add_examples([example("other", "What else is there?", task_key="summarizer")])
     return tmp_path / "home"
 
@@ -39,7 +49,7 @@ def as_json(home: Path, *arguments: str) -> dict[str, Any]:
 def test_a_data_set_comes_out_of_one_command(home: Path) -> None:
     done = ratchet(home, "--kind", "tool-selection", "--task-key", "planner", "--hold-out", "0.2", "--min-quality", "4")
     assert done.exit_code == 0, done.output
-    for said in ("asked for", "confidence and quality", "quality below 4.0", "held out", "Replaced on the way:"):
+    for said in ("asked for", "overlaps with the held-out part", "confidence and quality", "quality below 4.0", "held out", "Replaced on the way:"):
         assert said in done.output
     ref = done.output.split("Snapshot: ")[1].strip()
     snapshot = open_snapshot(ref)
@@ -57,13 +67,13 @@ def test_the_report_is_json_where_that_is_asked_for_and_a_dry_run_writes_nothing
     assert real["content_hash"] == dry["content_hash"]
     assert real["rows"] == 10
     assert real["funnel"]["steps"][0] == {
-        "name": "asked for", "rows_in": 61, "rows_out": 61, "reasons": {}, "dropped": [],
+        "name": "asked for", "rows_in": 62, "rows_out": 62, "reasons": {}, "dropped": [],
     }  # fmt: skip
     assert Path(real["ref"].split("@")[0]).name == "mine"
 
 
 def test_settings_are_those_of_the_file_unless_a_flag_says_otherwise(home: Path) -> None:
-    (home.parent / "ratchet.yaml").write_text("data:\n  prepare:\n    kinds: [summarizer]\n    split: {hold_out: 0.5}\n")
+    (home.parent / "ratchet.yaml").write_text(FEW + "data:\n  prepare:\n    kinds: [summarizer]\n    split: {hold_out: 0.5}\n")
     assert list(as_json(home, "--dry-run")["kinds"]) == ["summarizer"]
     assert list(as_json(home, "--dry-run", "--kind", "chat")["kinds"]) == ["chat"]
     assert as_json(home, "--dry-run", "--hold-out", "0")["hold_out"] == 0
@@ -73,7 +83,7 @@ def test_settings_are_those_of_the_file_unless_a_flag_says_otherwise(home: Path)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--task-key", "nobody"), "none of the ledger's 61 examples is asked for"),
+        (("--task-key", "nobody"), "none of the ledger's 62 examples is asked for"),
         (("--prompt", "none.yaml"), "expected a prompt that ships"),
         (("--kind", "protocol", "--protocol", "hermes/none"), "expected an encoding of hermes"),
         (("--benchmark", "none.jsonl"), "expected a benchmark"),
