@@ -81,7 +81,6 @@ class _Parts:
     filled: list[NDArray[np.bool_]] = field(default_factory=list)
     hashes: list[NDArray[np.uint32]] = field(default_factory=list)
     sizes: list[NDArray[np.int64]] = field(default_factory=list)
-    texts: Texts = field(default_factory=Texts)
 
     def add(self, block: Block) -> None:
         self.ids.append(block.ids)
@@ -93,15 +92,15 @@ class _Parts:
             self.filled.append(block.signed.filled)
             self.hashes.append(block.signed.hashes)
             self.sizes.append(block.signed.sizes)
-        if block.texts is not None:
-            self.texts.append(block.texts)
 
 
-def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> Columns:
-    """Read all batches once. Raises `DedupError` where a column or an id is not as it should be."""
+def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, texts: Texts) -> Columns:
+    """Read all batches once; what is read again goes to `texts`. Raises `DedupError` for columns and ids that are amiss."""
     parts = _Parts()
     for block in _in_order(blocks(batches, config.exact.fields), config):
         parts.add(block)
+        if block.texts is not None:
+            texts.append(block.texts)
     order = ordered(
         pa.chunked_array(parts.ids, pa.large_string()).combine_chunks(), _joined(parts.preferred, np.float64)
     )
@@ -119,7 +118,7 @@ def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) ->
         _placed(parts.scopes, order.place, np.empty(len(order.place), np.uint64)),
         _placed(parts.keys, order.place, np.empty(len(order.place) if config.exact.on else 0, exact.KEY)),
         signed,
-        parts.texts,
+        texts,
     )
 
 

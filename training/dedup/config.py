@@ -69,7 +69,7 @@ class SemanticConfig(Record):
     """Rows whose vectors point the same way."""
 
     on: bool = False
-    threshold: float = Field(default=0.95, gt=0, le=1)
+    threshold: float = Field(default=0.9, gt=0, le=1)
     """Least cosine of two duplicates."""
     vectors: str = "tfidf"
     """`tfidf`: fitted on these rows, offline. `base`: the mean of the base model's input embeddings. `base:FOLDER`
