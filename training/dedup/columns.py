@@ -95,7 +95,7 @@ class _Parts:
 
 
 def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, texts: Texts) -> Columns:
-    """Read all batches once; what is read again goes to `texts`. Raises `DedupError` for columns and ids that are amiss."""
+    """Read all batches once; what is read again goes to `texts`. Raises `DedupError` for bad columns and ids."""
     parts = _Parts()
     for block in _in_order(blocks(batches, config.exact.fields), config):
         parts.add(block)
