@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluation.records import Record
+from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
 
 
@@ -11,3 +12,5 @@ class DataSettings(Record):
 
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
+    review: ReviewConfig = ReviewConfig()
+    """How many reviewers have to agree, and what is worth a review."""
