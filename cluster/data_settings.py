@@ -5,11 +5,14 @@ from __future__ import annotations
 from evaluation.records import Record
 from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
+from training.dedup import DedupConfig
 
 
 class DataSettings(Record):
     """How examples are collected, judged, kept and prepared."""
 
+    dedup: DedupConfig = DedupConfig()
+    """Which examples are duplicates, and which of them stays (docs/dedup.md)."""
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
     review: ReviewConfig = ReviewConfig()

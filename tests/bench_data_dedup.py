@@ -35,8 +35,8 @@ from training.dedup.neighbours import Vectors
 from training.dedup.semantic import Directions, keepers
 
 RENSA, DATASKETCH, SEMHASH = Package("rensa", "0.5.0"), Package("datasketch", "2.0.0"), Package("semhash", "0.5.0")
-NEAR = DedupConfig(exact=ExactConfig(on=False), near=NearConfig(threshold=0.8))
-SEMANTIC = SemanticConfig(on=True, threshold=0.9)
+NEAR = DedupConfig(exact=ExactConfig(enabled=False), near=NearConfig(threshold=0.8))
+SEMANTIC = SemanticConfig(enabled=True, threshold=0.9)
 PEER = Path(__file__).with_name("bench_data_dedup_peer.py")
 TURNS = 5
 
@@ -233,7 +233,7 @@ def _memory(flags: str, count: int) -> None:
             made = table(texts)
             yield made.set_column(0, "id", pa.array([f"{start + at:07}" for at in range(1000)]))
 
-    near, semantic = NearConfig(on=flags == "all"), SemanticConfig(on=flags == "all")
+    near, semantic = NearConfig(enabled=flags == "all"), SemanticConfig(enabled=flags == "all")
     config = DedupConfig(near=near, semantic=semantic)
     dedup(batches(1000), config)
     begun = time.perf_counter()

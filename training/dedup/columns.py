@@ -105,7 +105,7 @@ def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, te
         pa.chunked_array(parts.ids, pa.large_string()).combine_chunks(), _joined(parts.preferred, np.float64)
     )
     signed = None
-    if config.near.on:
+    if config.near.enabled:
         slots = config.near.permutations
         signed = Signed(
             _placed(parts.signatures, order.place, np.empty((len(order.place), slots), np.uint16)),
@@ -116,7 +116,7 @@ def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, te
     return Columns(
         order,
         _placed(parts.scopes, order.place, np.empty(len(order.place), np.uint64)),
-        _placed(parts.keys, order.place, np.empty(len(order.place) if config.exact.on else 0, exact.KEY)),
+        _placed(parts.keys, order.place, np.empty(len(order.place) if config.exact.enabled else 0, exact.KEY)),
         signed,
         texts,
     )
@@ -144,9 +144,9 @@ def _block(batch: pa.RecordBatch, config: DedupConfig) -> Block:
         strings(batch["id"], "id"),
         preference(batch, config.keep),
         scope,
-        exact.keys(batch, scope, config.exact) if config.exact.on else np.empty(0, exact.KEY),
-        signed(texts, config.near) if config.near.on else None,
-        texts if config.semantic.on else None,
+        exact.keys(batch, scope, config.exact) if config.exact.enabled else np.empty(0, exact.KEY),
+        signed(texts, config.near) if config.near.enabled else None,
+        texts if config.semantic.enabled else None,
     )
 
 

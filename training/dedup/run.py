@@ -57,13 +57,13 @@ def _steps(
     begun = time.perf_counter()
     columns = gather(batches, config, texts)
     falls: list[Fall] = []
-    if config.exact.on:
+    if config.exact.enabled:
         falls.append(_fall("exact", exact.keepers(columns.keys), rows_in=len(columns.keys), begun=begun))
         begun = time.perf_counter()
-    if config.near.on:
+    if config.near.enabled:
         falls.append(_near(columns, config, _standing(falls, columns), begun))
         begun = time.perf_counter()
-    if config.semantic.on:
+    if config.semantic.enabled:
         rows = _standing(falls, columns)
         found = semantic.directions(columns, rows, config.semantic, encode)
         keeper = semantic.keepers(found, columns.scopes, config.semantic)

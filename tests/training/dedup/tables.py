@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from training.dedup import DedupConfig, DedupResult, ExactConfig, NearConfig, SemanticConfig
 
-NONE = DedupConfig(exact=ExactConfig(on=False), near=NearConfig(on=False))
-NEAR = DedupConfig(exact=ExactConfig(on=False))
+NONE = DedupConfig(exact=ExactConfig(enabled=False), near=NearConfig(enabled=False))
+NEAR = DedupConfig(exact=ExactConfig(enabled=False))
 SEMANTIC = DedupConfig(
-    exact=ExactConfig(on=False),
-    near=NearConfig(on=False),
-    semantic=SemanticConfig(on=True, fit_rows=100, dims=32, features=1024),
+    exact=ExactConfig(enabled=False),
+    near=NearConfig(enabled=False),
+    semantic=SemanticConfig(enabled=True, fit_rows=100, dims=32, features=1024),
 )
 ALL = DedupConfig(semantic=SEMANTIC.semantic)
 

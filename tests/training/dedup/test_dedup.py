@@ -70,8 +70,8 @@ def test_clusters_partition_what_fell_and_keep_one_each(texts, config) -> None:
 @settings(max_examples=40, deadline=None)
 @given(TEXTS, CONFIGS)
 def test_what_is_kept_falls_no_further(texts, config) -> None:
-    if config.semantic.on and config.semantic.vectors == "tfidf":
-        config = config.model_copy(update={"semantic": config.semantic.model_copy(update={"on": False})})
+    if config.semantic.enabled and config.semantic.vectors == "tfidf":
+        config = config.model_copy(update={"semantic": config.semantic.model_copy(update={"enabled": False})})
     rows = table(texts)
     kept = dedup([rows], config).kept
     again = dedup([rows.filter(pa.compute.is_in(rows["id"], kept))], config)
@@ -90,7 +90,7 @@ def test_no_rows_and_rows_without_words(config: DedupConfig) -> None:
 def test_each_step_takes_its_own() -> None:
     words = passage(60, 0)
     texts = [" ".join(words), " ".join(words).upper(), " ".join(edited(words, 2, 1)), "set a timer", "a timer set"]
-    found = dedup([table(texts)], DedupConfig(semantic=SemanticConfig(on=True, threshold=0.55, dims=32)))
+    found = dedup([table(texts)], DedupConfig(semantic=SemanticConfig(enabled=True, threshold=0.55, dims=32)))
     assert fell(found) == {
         "r00001": ("r00000", "exact"),
         "r00002": ("r00000", "near"),

@@ -14,7 +14,7 @@ from training.dedup.exact import keepers, keys, normalised
 
 
 def kept(texts, **config) -> int:
-    return len(dedup([table(texts)], DedupConfig(exact=ExactConfig(**config), near=NearConfig(on=False))).kept)
+    return len(dedup([table(texts)], DedupConfig(exact=ExactConfig(**config), near=NearConfig(enabled=False))).kept)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_runs_of_white_space_are_one_space(texts) -> None:
 
 def test_all_fields_count_and_do_not_run_together() -> None:
     rows = table(["a", "a", "a", "ab"], answer=["x", "y", "x", None], tools=[["t"], ["t"], ["t"], []])
-    config = DedupConfig(exact=ExactConfig(fields=("text", "answer", "tools")), near=NearConfig(on=False))
+    config = DedupConfig(exact=ExactConfig(fields=("text", "answer", "tools")), near=NearConfig(enabled=False))
     assert dedup([rows], config).kept.to_pylist() == ["r00000", "r00001", "r00003"]
     for left, right in ((["ab", "c"], ["a", "bc"]), ([None, "a"], ["a", None]), (["", "a"], [None, "a"])):
         rows = table([left[0], right[0]], b=pa.array([left[1], right[1]], pa.string()))
-        config = DedupConfig(exact=ExactConfig(fields=("text", "b")), near=NearConfig(on=False))
+        config = DedupConfig(exact=ExactConfig(fields=("text", "b")), near=NearConfig(enabled=False))
         assert len(dedup([rows], config).kept) == 2
 
 

@@ -144,7 +144,7 @@ def test_given_bands_are_used() -> None:
 def test_very_long_texts_and_one_word_texts() -> None:
     long = " ".join(passage(60_000, 2))
     texts = [long, long + " more", "hello", "hello!", "goodbye"]
-    found = dedup([table(texts)], DedupConfig(exact=ExactConfig(on=False)))
+    found = dedup([table(texts)], DedupConfig(exact=ExactConfig(enabled=False)))
     assert fell(found) == {"r00001": ("r00000", "near"), "r00003": ("r00002", "near")}
 
 

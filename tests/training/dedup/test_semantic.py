@@ -126,18 +126,20 @@ def test_long_vectors_take_half_the_bytes() -> None:
 
 def test_the_base_models_embeddings() -> None:
     config = DedupConfig(
-        exact=ExactConfig(on=False), near=NearConfig(on=False), semantic=SemanticConfig(on=True, vectors="base")
+        exact=ExactConfig(enabled=False),
+        near=NearConfig(enabled=False),
+        semantic=SemanticConfig(enabled=True, vectors="base"),
     )
     rows = table(["weather in Paris tomorrow", "tomorrow weather in Paris", "play some loud music", ""])
     assert fell(dedup([rows], config)) == {"r00001": ("r00000", "semantic")}
-    nowhere = config.model_copy(update={"semantic": SemanticConfig(on=True, vectors="base:./nowhere")})
+    nowhere = config.model_copy(update={"semantic": SemanticConfig(enabled=True, vectors="base:./nowhere")})
     with pytest.raises(DedupError, match=r"found './nowhere'"):
         dedup([rows], nowhere)
 
 
 def test_a_missing_library_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    config = SEMANTIC.model_copy(update={"semantic": SemanticConfig(on=True, vectors="some/encoder")})
+    config = SEMANTIC.model_copy(update={"semantic": SemanticConfig(enabled=True, vectors="some/encoder")})
     with pytest.raises(DedupError, match="pip install sentence-transformers"):
         dedup([table(["a", "b"])], config)
 
