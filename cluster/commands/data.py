@@ -12,6 +12,8 @@ import typer
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.data_clusters import clusters
+from cluster.commands.data_dedup import dedup
 from cluster.commands.data_prepare import prepare
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command()(clusters)
+app.command()(dedup)
 app.command()(prepare)
 
 

@@ -29,10 +29,7 @@ _KEYS = {
     "native_calls": "kind.native_calls",
     "correct": "limits.correct",
     "scrub": "scrub",
-    "exact": "dedup.exact.on",
-    "near": "dedup.near.on",
-    "semantic": "dedup.semantic.on",
-    "outliers": "outliers.on",
+    "outliers": "outliers.enabled",
     "balance": "balance.by",
     "cap": "balance.cap",
     "temperature": "balance.temperature",
@@ -45,6 +42,8 @@ _KEYS = {
     "seed": "seed",
 }
 """The setting below `data.prepare` that a flag changes."""
+_DEDUP = ("exact", "near", "semantic")
+"""Flags of `data.dedup`."""
 _SHOWN = 4
 """Reasons of a step that the table has; `--json` has all."""
 _WIDE = 80
@@ -125,7 +124,8 @@ def _values(asked: Mapping[str, Any]) -> dict[str, Any]:
         "kind.encoding": protocol[2] or None,
         "decontaminate.files": [str(path.expanduser().resolve()) for path in asked["benchmark"] or ()],
     }
-    return {f"data.prepare.{key}": value for key, value in given.items() if value not in (None, [])}
+    steps = {f"data.dedup.{name}.enabled": asked[name] for name in _DEDUP}
+    return steps | {f"data.prepare.{key}": value for key, value in given.items() if value not in (None, [])}
 
 
 def _prepare(at: Opened, flags: FilterFlags, name: str | None, *, ray: bool | None, dry_run: bool) -> Prepared:
@@ -138,7 +138,7 @@ def _prepare(at: Opened, flags: FilterFlags, name: str | None, *, ray: bool | No
     wanted = flags.filter().model_copy(update={"min_confidence": None, "min_quality": None, "min_rating": None})
     called = name or "-".join([*config.kinds, *([flags.task_key] if flags.task_key else [])])
     asked = Asked(wanted, at.ledger.count(), at.ledger.count(wanted), called)
-    stage = StageConfig(config, at.settings.data.privacy, _held_out(at))
+    stage = StageConfig(config, at.settings.data.dedup, at.settings.data.privacy, _held_out(at))
     folder = at.home.snapshots / _slug(called)
     on_ray = asked.matched >= ON_RAY if ray is None else ray
     made = _on_ray if on_ray else _here

@@ -6,8 +6,8 @@ is enough that a row visits the cells whose border is that near, and that every 
 all who are there. So no pair is missed, unless a row is near more borders than `probes`.
 
 Decisions: centres come from a few rounds of spherical k-means (Dhillon and Modha 2001) on a part of the rows. In a cell
-rows are compared in order of preference, and one that was linked is not compared further (`linking.py`), so that
-many equal rows cost one comparison each.
+rows are compared in order of preference, and one that was linked leads no more (`linking.py`), so that many equal rows
+cost one comparison each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dedup.linking import Links, Rows, Search
+from training.dedup.linking import Forest, Links, Rows, Search
 
 CELL = 256
 """Rows that live in a cell, on average."""
@@ -41,7 +41,8 @@ class Cells(NamedTuple):
 
 def exact(vectors: Vectors, search: Search, threshold: float) -> Links:
     """Compare all pairs that are of interest."""
-    return _linked(vectors, search.rows, len(search.rows), threshold)
+    chained = search.forest is not None
+    return _linked(vectors, search.rows, len(search.rows), threshold=threshold, chained=chained)
 
 
 def partitioned(vectors: Vectors, search: Search, threshold: float, centres: Vectors, *, probes: int) -> Links:
@@ -52,7 +53,8 @@ def partitioned(vectors: Vectors, search: Search, threshold: float, centres: Vec
         rows = cells.rows[start:end]
         if len(rows) < 2 or (search.active is not None and not search.active[rows].any()):
             continue
-        found.append(_linked(vectors, rows, int(cells.living[number]), threshold))
+        chained = search.forest is not None
+        found.append(_linked(vectors, rows, int(cells.living[number]), threshold=threshold, chained=chained))
     return Links.of(found)
 
 
@@ -74,7 +76,7 @@ def fit(vectors: Vectors, count: int, seed: int) -> NDArray[np.float32]:
 def assign(vectors: Vectors, rows: Rows, centres: Vectors, *, threshold: float, probes: int) -> Cells:
     """Put each row into the cell where it lives and into those that it visits."""
     reach = np.float32(np.sqrt(max(2 - 2 * threshold, 0)) / 2 + 1e-4)
-    between = np.sqrt(np.maximum(2 - 2 * (centres @ centres.T), 1e-12)).astype(np.float32)
+    between = np.sqrt(np.maximum(2 - 2 * (centres @ centres.T), np.float32(1e-12)))
     home, visits = np.empty(len(rows), np.int64), []
     for part in _parts(len(rows), len(centres)):
         near = vectors[rows[part]].astype(np.float32, copy=False) @ centres.T
@@ -92,7 +94,7 @@ def assign(vectors: Vectors, rows: Rows, centres: Vectors, *, threshold: float, 
     return Cells(who[order], starts, np.bincount(home, minlength=len(centres)))
 
 
-def _few(distance: NDArray[np.float32], close: NDArray[np.bool_], probes: int) -> NDArray[np.int64]:
+def _few(distance: Vectors, close: NDArray[np.bool_], probes: int) -> NDArray[np.int64]:
     """Return row and cell of the nearest borders, at most `probes` for each row."""
     many = np.flatnonzero(np.count_nonzero(close, axis=1) > probes)
     if len(many):
@@ -101,7 +103,7 @@ def _few(distance: NDArray[np.float32], close: NDArray[np.bool_], probes: int) -
     return np.array(np.nonzero(close))
 
 
-def _linked(vectors: Vectors, rows: Rows, living: int, threshold: float) -> Links:
+def _linked(vectors: Vectors, rows: Rows, living: int, *, threshold: float, chained: bool) -> Links:
     """Return the links of one cell: the first `living` of `rows` live there, the others visit."""
     order = np.argsort(rows, kind="stable")
     local, lives = rows[order], order < living
@@ -117,11 +119,34 @@ def _linked(vectors: Vectors, rows: Rows, living: int, threshold: float) -> Link
                 free[fell] = False
                 found.append((leader, fell))
         done = int(leaders[-1]) + 1 if len(leaders) else len(local)
-    none = np.empty(0, np.int64)
-    return Links(
-        np.concatenate([none, *(np.full(len(fell), local[leader]) for leader, fell in found)]),
-        np.concatenate([none, *(local[fell] for _, fell in found)]),
-    )
+    links = Links.of([Links(np.full(len(fell), leader), fell) for leader, fell in found])
+    if chained:
+        links = _chained(data, links, lives, threshold)
+    return Links(local[links.leader], local[links.member])
+
+
+def _chained(data: NDArray[np.float32], stars: Links, lives: NDArray[np.bool_], threshold: float) -> Links:
+    """Return the links of a cell and those by which rows that fell to a leader bring others along.
+
+    A tree's rows are compared with those of other trees alone, and of what they link one link each is enough.
+    """
+    forest, found = Forest(len(data)), [stars]
+    forest.join(stars)
+    begins = np.flatnonzero(np.diff(stars.leader, prepend=-1))
+    for fell in np.split(stars.member, begins[1:]) if len(begins) else []:
+        done = 0
+        while done < len(fell):
+            labels = forest.labels()
+            others = np.flatnonzero(labels != labels[fell[0]])
+            some = fell[done : done + max(16, _AT_ONCE // max(len(others), 1))]
+            done += len(some)
+            alike = data[some] @ data[others].T >= np.float32(threshold - 1e-6)
+            alike &= lives[some][:, None] | lives[others]
+            hit = np.flatnonzero(alike.any(axis=0))
+            first, second = some[alike.argmax(axis=0)[hit]], others[hit]
+            found.append(Links(np.minimum(first, second), np.maximum(first, second)))
+            forest.join(found[-1])
+    return Links.of(found)
 
 
 def _pairs(

@@ -132,4 +132,5 @@ def _encoded(encode: Encode, texts: pa.Array) -> NDArray[np.float32]:
             f" {vectors.shape}; take another encoder"
         )
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    vectors /= np.where(norms > 0, norms, np.float32(1))
+    return vectors

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from evaluation.records import Message, stable_id
+from training.dedup import DedupConfig
 from training.guard import HeldOut, normalised, overlap
 from training.prepare.config import PrepareConfig
 from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts
@@ -73,6 +74,7 @@ class StageConfig:
     """All that the stage depends on, to be sent to where it runs."""
 
     config: PrepareConfig
+    dedup: DedupConfig = field(default_factory=DedupConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     held_out: HeldOut = field(default_factory=HeldOut)
 
@@ -131,7 +133,7 @@ class Candidates:
 
     def _text(self, made: Made) -> str:
         at = query_place(made.messages)
-        if self._config.dedup.of == "query" and at is not None and not made.rejected and not isinstance(made, Half):
+        if self._stage.dedup.of == "query" and at is not None and not made.rejected and not isinstance(made, Half):
             return made.messages[at].content
         return said((*(m for m in made.messages if m.role != "system"), *made.rejected))
 

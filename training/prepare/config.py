@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 
 from evaluation.records import Record
 from evaluation.scenarios import Part
-from training.dedup.config import DedupConfig
 from training.prepare.loss import Loss
 
 
@@ -85,7 +84,7 @@ class LimitConfig(Record):
 class OutlierConfig(Record):
     """What is too unlike the rest to be trusted."""
 
-    on: bool = True
+    enabled: bool = True
     cutoff: float = Field(default=8.0, gt=0)
     """Greatest robust score, |log x − median| / (1.4826 × MAD), of length, latency and the ratio of tokens out to in.
     3.5 is the usual cutoff (Iglewicz and Hoaglin 1993); these figures have heavy tails."""
@@ -146,14 +145,13 @@ class DecontaminateConfig(Record):
 
 
 class PrepareConfig(Record):
-    """A whole preparation."""
+    """A whole preparation, but for dedup and privacy, which have settings of their own."""
 
     kinds: tuple[KindName, ...] = Field(default=(KindName.CHAT,), min_length=1)
     kind: KindConfig = KindConfig()
     limits: LimitConfig = LimitConfig()
     scrub: bool = True
     """Replace personal data."""
-    dedup: DedupConfig = DedupConfig()
     outliers: OutlierConfig = OutlierConfig()
     balance: BalanceConfig = BalanceConfig()
     split: SplitConfig = SplitConfig()

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from training.dedup.config import DedupConfig, ExactConfig, NearConfig, SemanticConfig
-from training.dedup.run import dedup
+from training.dedup import DedupConfig, ExactConfig, NearConfig, SemanticConfig, dedup
 
 
 class Side(NamedTuple):
@@ -29,8 +28,8 @@ def same_inputs(batches: Iterable[pa.RecordBatch | pa.Table], near: float | None
     """Return the cluster of each half whose input others have, too. Columns as `dedup` takes them, `text` the input."""
     config = DedupConfig(
         exact=ExactConfig(),
-        near=NearConfig(on=near is not None, threshold=near or 1.0),
-        semantic=SemanticConfig(on=False),
+        near=NearConfig(enabled=near is not None, threshold=near or 1.0),
+        semantic=SemanticConfig(enabled=False),
     )
     clusters = dedup(batches, config).clusters
     return dict(zip(clusters["id"].to_pylist(), clusters["cluster"].to_pylist(), strict=True))

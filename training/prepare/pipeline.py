@@ -162,7 +162,12 @@ def _commit(
         wanted = asked.wanted.model_dump(mode="json", exclude_none=True)
         return SnapshotMeta(
             name=asked.name,
-            filter={"examples": wanted, "prepare": config.model_dump(mode="json")},
+            filter={
+                "examples": wanted,
+                "prepare": config.model_dump(mode="json"),
+                "dedup": whole.stage.dedup.model_dump(mode="json"),
+                "privacy": whole.stage.privacy.model_dump(mode="json"),
+            },
             seeds={"seed": config.seed},
             funnel=told.model_dump(mode="json"),
         )

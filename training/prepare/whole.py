@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evaluation.records import stable_id
-from training.dedup.result import CLUSTERS, DedupResult
-from training.dedup.run import dedup
+from training.dedup import CLUSTERS, DedupResult, dedup
 from training.prepare.balance import balanced, within_budget
 from training.prepare.candidates import StageConfig
 from training.prepare.config import PrepareConfig
@@ -31,6 +30,7 @@ from training.prepare.spool import Spool
 from training.privacy.config import PrivacyConfig
 
 Bits = NDArray[np.bool_]
+_DEDUP = ("exact", "near", "semantic")
 
 
 @dataclass
@@ -85,8 +85,8 @@ def run_steps(whole: Whole) -> None:
     """Take all steps in order."""
     config = whole.config
     for name, step, on in (
-        ("dedup", _dedup, config.dedup.exact.on or config.dedup.near.on or config.dedup.semantic.on),
-        ("outliers", _outliers, config.outliers.on),
+        ("dedup", _dedup, any(getattr(whole.stage.dedup, name).enabled for name in _DEDUP)),
+        ("outliers", _outliers, config.outliers.enabled),
         ("pairs", _pairs, "preference" in config.kinds),
         ("balance", _balance, bool(config.balance.by)),
         ("budget", _budget, config.tokens.budget is not None),
@@ -105,8 +105,8 @@ def _dedup(whole: Whole) -> None:
     sides = {kind: (0, 1, -1) if kind == "preference" else (0,) for kind in whole.config.kinds}
     found = [_of_kind(whole, rank, kind, side) for kind in whole.config.kinds for side in sides[kind]]
     ids, clusters = whole.spool.column("id"), []
-    for name in ("exact", "near", "semantic"):
-        if getattr(whole.config.dedup, name).on:
+    for name in _DEDUP:
+        if getattr(whole.stage.dedup, name).enabled:
             fell = [result.clusters.filter(pc.equal(result.clusters["step"], name)) for result in found]
             numbers = whole.by_id[np.concatenate([np.array(one["id"].to_pylist(), np.int64) for one in fell])]
             how = "same content as another" if name == "exact" else f"{name} duplicate of another"
@@ -122,7 +122,7 @@ def _dedup(whole: Whole) -> None:
 
 
 def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str, side: int) -> DedupResult:
-    config = whole.config.dedup
+    config = whole.stage.dedup
     mask = whole.keep & (whole.spool.numbers("side") == side)
     exact = config.exact.model_copy(update={"fields": (*config.exact.fields, "offered")})
     return dedup(_texts(whole, rank, kind, mask=mask), config.model_copy(update={"exact": exact}))

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.records import Message
 from tests.training.prepare.making import BAD, GOOD, WEATHER, example, many, prepared
+from training.dedup import DedupConfig
 from training.guard import HeldOut, normalised
 from training.prepare import spool
 from training.prepare.candidates import Candidates, StageConfig
@@ -130,8 +131,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(ledger: Ledger, tmp_path: Path) 
 
 
 def test_groups_never_straddle_the_split(ledger: Ledger, tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"dedup": CONFIG.dedup.model_copy(update={"scope": "all"})})
-    found = rows(prepared(ledger, tmp_path, config))
+    found = rows(prepared(ledger, tmp_path, CONFIG, dedup=DedupConfig(scope="all")))
     sides: dict[str | None, set[Any]] = {}
     for row in found:
         sides.setdefault(row.group, set()).add((row.split, row.fold))
