@@ -238,6 +238,18 @@ def read(snapshot: Snapshot) -> list[SnapshotRow]:
     return [SnapshotRow.model_validate(row) for block in scan(snapshot) for row in block.to_pylist()]
 
 
+def beside(path: Path, content_hash: str) -> Path:
+    """Return the folder of what a preparation tells of the version with this content."""
+    return path / "_prepared" / content_hash[:16]
+
+
+def beside_version(ref: str | Snapshot) -> Path:
+    """Return that folder of a snapshot, which is looked up and not checked. Raises `SnapshotError`."""
+    path, version, _ = _parse(ref)
+    _open(path, version)
+    return beside(Path(path), _commit_pins(path, version).content_hash)
+
+
 def _pins(staged: Staged, meta: SnapshotMeta) -> Pins:
     digest = staged.digest
     return Pins(

@@ -17,7 +17,6 @@ from tests.training.prepare.making import example, many
 from tests.training.test_select import SUITE
 from training.snapshot import open_snapshot, read
 
-
 FEW = "suite: suite.jsonl\n"
 """A small suite, whose held-out part stays out."""
 
@@ -47,9 +46,17 @@ def as_json(home: Path, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_data_set_comes_out_of_one_command(home: Path) -> None:
-    done = ratchet(home, "--kind", "tool-selection", "--task-key", "planner", "--hold-out", "0.2", "--min-quality", "4")
+    flags = ("--kind", "tool-selection", "--task-key", "planner", "--hold-out", "0.2", "--min-quality", "4")
+    done = ratchet(home, *flags)
     assert done.exit_code == 0, done.output
-    for said in ("asked for", "overlaps with the held-out part", "confidence and quality", "quality below 4.0", "held out", "Replaced on the way:"):
+    for said in (
+        "asked for",
+        "overlaps with the held-out part",
+        "confidence and quality",
+        "quality below 4.0",
+        "held out",
+        "Replaced on the way:",
+    ):
         assert said in done.output
     ref = done.output.split("Snapshot: ")[1].strip()
     snapshot = open_snapshot(ref)
@@ -73,7 +80,9 @@ def test_the_report_is_json_where_that_is_asked_for_and_a_dry_run_writes_nothing
 
 
 def test_settings_are_those_of_the_file_unless_a_flag_says_otherwise(home: Path) -> None:
-    (home.parent / "ratchet.yaml").write_text(FEW + "data:\n  prepare:\n    kinds: [summarizer]\n    split: {hold_out: 0.5}\n")
+    (home.parent / "ratchet.yaml").write_text(
+        FEW + "data:\n  prepare:\n    kinds: [summarizer]\n    split: {hold_out: 0.5}\n"
+    )
     assert list(as_json(home, "--dry-run")["kinds"]) == ["summarizer"]
     assert list(as_json(home, "--dry-run", "--kind", "chat")["kinds"]) == ["chat"]
     assert as_json(home, "--dry-run", "--hold-out", "0")["hold_out"] == 0

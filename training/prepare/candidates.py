@@ -20,12 +20,13 @@ import pyarrow as pa
 
 from evaluation.records import Message, stable_id
 from training.dedup import DedupConfig
+from training.dedup.said import text_of
 from training.guard import HeldOut, normalised, overlap
 from training.prepare.config import PrepareConfig
 from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts
-from training.prepare.example_rows import Made, scrubbed, to_row
+from training.prepare.example_rows import Made, messages_json, scrubbed, to_row
 from training.prepare.kinds import KINDS
-from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Half, Item, Left, query_place
+from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Half, Item, Left
 from training.prepare.ledger_rows import items
 from training.prepare.measure import length, measure
 from training.prepare.steps import left_out
@@ -132,10 +133,10 @@ class Candidates:
         }
 
     def _text(self, made: Made) -> str:
-        at = query_place(made.messages)
-        if self._stage.dedup.of == "query" and at is not None and not made.rejected and not isinstance(made, Half):
-            return made.messages[at].content
-        return said((*(m for m in made.messages if m.role != "system"), *made.rejected))
+        """Return what duplicates are told by; both sides of a preference count."""
+        whole = made.rejected or isinstance(made, Half)
+        messages = [message.to_openai() for message in (*made.messages, *made.rejected)]
+        return text_of(messages, "conversation" if whole else self._stage.dedup.of)
 
     def _dropped(self, item: Item, row_id: str, kind: str, *, left: Left) -> dict[str, Any]:
         return {
@@ -147,17 +148,9 @@ class Candidates:
         }
 
 
-def said(messages: tuple[Message, ...]) -> str:
-    """Return what was said and called, a line each."""
-    lines = []
-    for message in messages:
-        calls = [f"{call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in message.tool_calls]
-        lines.append(" ".join([f"{message.role}:", message.content, *calls]))
-    return "\n".join(lines)
-
-
 def _input(made: Made) -> str:
-    return said(tuple(m for m in made.messages[: (made.turns or (0,))[0]] if m.role != "system"))
+    """Return what half a pair begins with."""
+    return text_of([message.to_openai() for message in made.messages[: (made.turns or (0,))[0]]], "conversation")
 
 
 def _index(item: Item, made: Made, seed: int) -> dict[str, Any]:
@@ -196,4 +189,4 @@ def _token_counter(name: str | None) -> Callable[[tuple[Message, ...]], int]:
     from transformers import AutoTokenizer  # seconds, and only where one is named
 
     tokenizer = AutoTokenizer.from_pretrained(name)
-    return lambda messages: len(tokenizer(said(messages))["input_ids"])
+    return lambda messages: len(tokenizer(messages_json(messages))["input_ids"])

@@ -33,7 +33,7 @@ from training.prepare.ledger_rows import ledger_tables
 from training.prepare.spool import Spool
 from training.prepare.whole import Whole, run_steps
 from training.scratch import scratch
-from training.snapshot import HOLD_OUT, Snapshot, SnapshotError, SnapshotMeta, commit_sorted
+from training.snapshot import HOLD_OUT, Snapshot, SnapshotError, SnapshotMeta, beside, commit_sorted
 from training.snapshot_files import RowDigest
 
 
@@ -158,7 +158,7 @@ def _commit(
 
     def meta(content_hash: str) -> SnapshotMeta:
         told = funnel(steps, whole.scrubbed)
-        _keep_beside(folder / "_prepared" / content_hash[:16], whole, told)
+        _keep_beside(beside(folder, content_hash), whole, told)
         wanted = asked.wanted.model_dump(mode="json", exclude_none=True)
         return SnapshotMeta(
             name=asked.name,
