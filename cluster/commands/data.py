@@ -13,6 +13,9 @@ from rich.table import Table
 
 from cluster.commands import data_agreement, data_propagate, data_queue, data_recoveries, data_review, data_reward
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.data_clusters import clusters
+from cluster.commands.data_dedup import dedup
+from cluster.commands.data_prepare import prepare
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -29,6 +32,9 @@ app.command("agreement")(data_agreement.agreement)
 app.command("reward")(data_reward.reward)
 app.command("recoveries")(data_recoveries.recoveries)
 app.command("propagate")(data_propagate.propagate_labels)
+app.command()(clusters)
+app.command()(dedup)
+app.command()(prepare)
 
 
 @app.command("list")

@@ -22,6 +22,7 @@ from evaluation.ledger.examples import Examples
 from evaluation.ledger.feedback import Feedbacks
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
+from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
 from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
@@ -35,7 +36,18 @@ def utc_now() -> datetime:
 
 
 class Ledger(
-    Examples, Feedbacks, DeadLetters, Labelling, Reviews, Recoveries, Signals, Runs, Rollouts, Decisions, Judgement
+    Examples,
+    Feedbacks,
+    Reading,
+    DeadLetters,
+    Labelling,
+    Reviews,
+    Recoveries,
+    Signals,
+    Runs,
+    Rollouts,
+    Decisions,
+    Judgement,
 ):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 

@@ -12,7 +12,8 @@ import ipaddress
 import string
 from collections.abc import Iterator
 
-from training.privacy.pii import Pii, digits_of, iban_remainder, luhn_ok
+from training.privacy.find import digits_of, iban_remainder, luhn_ok
+from training.privacy.kinds import Pii
 
 _RESERVED = ("example.com", "example.org", "example.net")
 _ENDINGS = ("example", "test", *_RESERVED)

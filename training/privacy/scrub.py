@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from evaluation.records import Message, ToolSpec
-from training.privacy.pii import Pii, find
+from training.privacy.config import PrivacyConfig
+from training.privacy.find import find
+from training.privacy.kinds import Pii
 from training.privacy.pseudonyms import Pseudonyms
 
 _JSON_TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<number>(?<![\w.+-])\d{7,19}(?![\w.]))')
@@ -32,7 +34,9 @@ class Scrubbed(NamedTuple):
     """Replacements by kind."""
 
 
-def scrub(messages: Sequence[Message], tools: Sequence[ToolSpec], key: str) -> Scrubbed:
+def scrub(
+    messages: Sequence[Message], tools: Sequence[ToolSpec], key: str, config: PrivacyConfig | None = None
+) -> Scrubbed:
     """Return the messages with all findings replaced; the same `key` (the example's id) gives the same result."""
     scrubber = _Scrubber(messages, tools, key)
     return Scrubbed(tuple(scrubber.message(message) for message in messages), dict(scrubber.counts))

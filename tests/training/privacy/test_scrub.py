@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.records import Message, ToolCall, ToolSpec
-from training.privacy.pii import Pii, digits_of, find, iban_remainder, luhn_ok
+from training.privacy.find import digits_of, find, iban_remainder, luhn_ok
+from training.privacy.kinds import Pii
 from training.privacy.pseudonyms import Pseudonyms
 from training.privacy.scrub import scrub
 

@@ -10,29 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
-from enum import StrEnum
-from typing import NamedTuple
 
-
-class Pii(StrEnum):
-    """A kind of finding."""
-
-    URL_CREDENTIALS = "url_credentials"
-    SECRET = "secret"
-    MAIL = "mail"
-    IBAN = "iban"
-    CARD = "card"
-    IP = "ip"
-    PHONE = "phone"
-
-
-class Finding(NamedTuple):
-    """`text[start:end]` is of this kind."""
-
-    kind: Pii
-    start: int
-    end: int
-
+from training.privacy.kinds import Finding, Pii
 
 _URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,15}://(?P<userinfo>[^\s/?#@:\"'<>]{1,128}:[^\s/?#@\"'<>]{1,256})@")
 _SECRET = re.compile(
