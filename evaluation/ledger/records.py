@@ -14,6 +14,7 @@ from evaluation.scenarios import Scenario
 class ExampleFilter(Record):
     """Which examples to take. None means any; an empty tuple matches nothing."""
 
+    ids: tuple[str, ...] | None = None
     task_key: str | None = None
     sources: tuple[Source, ...] | None = None
     run_ids: tuple[str, ...] | None = None
@@ -21,6 +22,7 @@ class ExampleFilter(Record):
     """Of `train`, `held_out`, `live`."""
     scenario_id: str | None = None
     model_version: str | None = None
+    model_versions: tuple[str, ...] | None = None
     variant: str | None = None
     stage: int | None = None
     """The rollout stage."""
@@ -35,11 +37,11 @@ class ExampleFilter(Record):
     min_confidence: float | None = None
     """At least this validation confidence, 0…1."""
     max_confidence: float | None = None
-    """At most this validation confidence."""
+    """At most this validation confidence, 0…1."""
     min_quality: float | None = None
     """At least this response quality, 0…5. Examples without a quality never match."""
     max_quality: float | None = None
-    """At most this response quality. Examples without a quality never match."""
+    """At most this response quality, 0…5. Examples without a quality never match."""
     min_reward: float | None = None
     """At least this reward, −1…1. Examples without a reward never match."""
     max_reward: float | None = None

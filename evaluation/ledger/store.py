@@ -1,6 +1,6 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
+Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
 and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
 (`judgement.py`). Whatever a verb has returned from is on disk.
 
@@ -16,7 +16,9 @@ from types import TracebackType
 from typing import Self
 
 from evaluation.ledger.database import open_database
+from evaluation.ledger.dead_letters import DeadLetters
 from evaluation.ledger.examples import Examples
+from evaluation.ledger.feedback import Feedbacks
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
@@ -27,7 +29,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement):
+class Ledger(Examples, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

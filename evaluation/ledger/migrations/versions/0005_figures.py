@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-COLUMNS = {
+COLUMNS: dict[str, tuple[Any, str | None]] = {
     "tools_used": (sa.Text(), "[]"),
     "error_kind": (sa.Text(), None),
     "latency_ms": (sa.Double(), "0"),
