@@ -59,7 +59,7 @@ class Examples(Part):
         Of several with one id the first is taken. Feedback that waits for one of them among the dead letters is
         written with it. Raises `RowRefused` for an example that no ledger takes, `LedgerAway` where the database is.
         """
-        rows, differing = _distinct(examples, self._clock() + AHEAD)
+        rows, differing = distinct_rows(examples, self._clock() + AHEAD)
         ids = list(rows)
         with self._database.write() as connection:
             for example_id in forgotten(connection, ids):
@@ -75,10 +75,12 @@ class Examples(Part):
             row = connection.execute(by_id(example_id)).one_or_none()
             if row is None:
                 raise LedgerError(f"No example {example_id} in the ledger {self._database.name}.")
-            return _in_force(row, ratings(connection, [example_id]))
+            return in_force(row, ratings(connection, [example_id]))
 
-    def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000) -> Iterator[Example]:
-        """Yield the examples that match, by time and then id, with their mean ratings.
+    def examples(
+        self, wanted: ExampleFilter = _ANY, batch: int = 1000, *, newest: bool = False
+    ) -> Iterator[Example]:
+        """Yield the examples that match, by time and then id, or the `newest` first, with their mean ratings.
 
         Reads `batch` rows at a time and holds nothing open in between, so that a slow reader blocks nobody. Examples
         that are written meanwhile appear if their time lies after what was already yielded.
@@ -89,7 +91,7 @@ class Examples(Part):
         last: tuple[datetime, str] | None = None
         while left is None or left > 0:
             size = batch if left is None else min(batch, left)
-            found, last = self._batch(wanted, last, size, few=few)
+            found, last = self._batch(wanted, last, size, few=few, newest=newest)
             yield from found
             if len(found) < size:
                 return
@@ -119,15 +121,15 @@ class Examples(Part):
             return tuple(sorted(version for version in connection.scalars(query) if version is not None))
 
     def _batch(
-        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool
+        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool, newest: bool
     ) -> tuple[list[Example], tuple[datetime, str] | None]:
         with self._database.read() as connection:
-            rows = connection.execute(batch_query(wanted, after, size, few=few)).all()
+            rows = connection.execute(batch_query(wanted, after, size, few=few, newest=newest)).all()
             rated = ratings(connection, [row.id for row in rows])
-        return [_in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
+        return [in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
 
 
-def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+def distinct_rows(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
     """Return the first row of each id, and the ids that came again with other content."""
     rows: dict[str, dict[str, Any]] = {}
     differing = []
@@ -180,7 +182,7 @@ def _row(example: Example) -> dict[str, Any]:
     }
 
 
-def _in_force(row: Row[Any], rated: dict[str, float]) -> Example:
+def in_force(row: Row[Any], rated: dict[str, float]) -> Example:
     """Return the example that a row holds, with the labels in force and its mean rating."""
     try:
         example = read(Example, row.body)

@@ -1,8 +1,9 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
-and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`). Whatever a verb has returned from is on disk.
+Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, brought from files in `importing.py`),
+feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs, loops, decisions and settings
+(`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
+looks at held-out scenarios (`judgement.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -19,9 +20,12 @@ from evaluation.ledger.database import open_database
 from evaluation.ledger.dead_letters import DeadLetters
 from evaluation.ledger.examples import Examples
 from evaluation.ledger.feedback import Feedbacks
+from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.looking import Looking
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
+from evaluation.ledger.statistics import Statistics
 
 
 def utc_now() -> datetime:
@@ -29,7 +33,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement):
+class Ledger(
+    Examples, Looking, Statistics, Importing, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement
+):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

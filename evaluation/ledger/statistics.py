@@ -1,0 +1,233 @@
+"""What the examples come to: counts, sums and histograms, reckoned by the database.
+
+Decisions: each figure is one statement over the columns of `examples`, which SQLite reads from one index, past the
+bodies; the same statements on both databases. Latencies are sorted here, since SQLite has no quantiles; a million of
+them are 8 MB. Imbalance is 1 − H/log k, where H is the entropy of the shares and k how many there are: 0 where all are
+as frequent, towards 1 where one is nearly all (Pielou 1966, evenness, doi:10.1016/0022-5193(66)90013-0).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Float, Integer, Select, Text, case, cast, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from evaluation.ledger.filters import conditions, latest_ratings
+from evaluation.ledger.part import Part
+from evaluation.ledger.records import ExampleFilter
+from evaluation.ledger.schema import ExampleRow
+from evaluation.records import Record
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+QUALITY_BINS = tuple(number / 2 for number in range(11))
+"""Edges of the histogram of response quality."""
+CONFIDENCE_BINS = tuple(number / 10 for number in range(11))
+_SHARES: Mapping[str, InstrumentedAttribute[Any]] = {
+    "task_key": ExampleRow.task_key,
+    "source": ExampleRow.source,
+    "model_version": ExampleRow.model_version,
+    "error_kind": ExampleRow.error_kind,
+    "success": ExampleRow.success,
+    "correct_tool_selection": ExampleRow.correct_tool_selection,
+}
+NONE = "none"
+"""How examples that have no value are named."""
+
+
+class Histogram(Record):
+    """How many values lie between one edge and the next; the last includes its upper edge."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    missing: int
+    """Examples without a value."""
+    mean: float | None
+
+
+class DataStatistics(Record):
+    """What the examples come to."""
+
+    examples: int
+    first: datetime | None
+    last: datetime | None
+    shares: dict[str, dict[str, int]]
+    """Examples by task key, source, model version, kind of error, success and right tools, the most frequent first;
+    `none` where they have none."""
+    tools: dict[str, int]
+    """Examples in which a tool was called, by tool."""
+    without_tools: int
+    imbalance: dict[str, float | None]
+    """Of `tools`, `task_key` and `source`, 0…1; None where there are fewer than two."""
+    quality: Histogram
+    confidence: Histogram
+    ratings: Histogram
+    """Of the mean ratings of rated examples."""
+    latency_ms: dict[str, float]
+    """By quantile: `p50`, `p90`, `p95`, `p99`."""
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    bytes: int
+    """Of all bodies, as JSON."""
+    by_day: dict[date, int]
+    """Examples by the day that they are of, UTC; days without one are left out."""
+
+    def by_week(self) -> dict[date, int]:
+        """Return the examples by week, each named by its Monday."""
+        weeks: Counter[date] = Counter()
+        for day, count in self.by_day.items():
+            weeks[date.fromordinal(day.toordinal() - day.weekday())] += count
+        return dict(weeks)
+
+
+class Statistics(Part):
+    """The ledger's verb for statistics."""
+
+    def statistics(self, wanted: ExampleFilter | None = None) -> DataStatistics:
+        """Return what the examples that match come to; the filter's limit does not count."""
+        among = (wanted or ExampleFilter()).model_copy(update={"limit": None})
+        with self._database.read() as connection:
+            total = connection.execute(_totals(among)).one()
+            shares = {name: _shares(connection, column, among) for name, column in _SHARES.items()}
+            tools = _tools(connection, among)
+            without = total.examples - sum(tools.called.values())
+            return DataStatistics(
+                examples=total.examples,
+                first=total.first,
+                last=total.last,
+                shares=shares,
+                tools=tools.by_name,
+                without_tools=without,
+                imbalance={
+                    "tools": imbalance(tools.by_name),
+                    **{name: imbalance(shares[name]) for name in ("task_key", "source")},
+                },
+                quality=_histogram(connection, ExampleRow.response_quality, QUALITY_BINS, among),
+                confidence=_histogram(connection, ExampleRow.validation_confidence, CONFIDENCE_BINS, among),
+                ratings=_ratings(connection, among),
+                latency_ms=_latencies(connection, among),
+                tokens_in=total.tokens_in or 0,
+                tokens_out=total.tokens_out or 0,
+                cost=total.cost or 0.0,
+                bytes=total.bytes or 0,
+                by_day=_days(connection, among),
+            )
+
+
+def imbalance(counts: Mapping[str, int]) -> float | None:
+    """Return 1 − H/log k of these counts; None where fewer than two things are counted."""
+    total = sum(counts.values())
+    shares = [count / total for count in counts.values() if count]
+    if len(shares) < 2:
+        return None
+    entropy = -sum(share * math.log(share) for share in shares)
+    return max(0.0, 1 - entropy / math.log(len(shares)))
+
+
+def _totals(among: ExampleFilter) -> Select[Any]:
+    sums = {name: func.sum(getattr(ExampleRow, name)).label(name) for name in ("tokens_in", "tokens_out", "cost")}
+    return select(
+        func.count().label("examples"),
+        func.min(ExampleRow.timestamp).label("first"),
+        func.max(ExampleRow.timestamp).label("last"),
+        *sums.values(),
+        func.sum(ExampleRow.bytes).label("bytes"),
+    ).where(*conditions(among))
+
+
+def _shares(connection: Connection, column: InstrumentedAttribute[Any], among: ExampleFilter) -> dict[str, int]:
+    query = select(column, func.count()).where(*conditions(among)).group_by(column)
+    found = {_named(value): int(count) for value, count in connection.execute(query)}
+    return _ranked(found)
+
+
+def _named(value: object) -> str:
+    return {True: "yes", False: "no", None: NONE}.get(value, str(value)) if not isinstance(value, str) else value
+
+
+def _ranked(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+class _Tools(Record):
+    by_name: dict[str, int]
+    called: dict[str, int]
+    """Examples by the list of their tools, those without any left out."""
+
+
+def _tools(connection: Connection, among: ExampleFilter) -> _Tools:
+    query = select(ExampleRow.tools_used, func.count()).where(*conditions(among)).group_by(ExampleRow.tools_used)
+    lists = {text: int(count) for text, count in connection.execute(query)}
+    by_name: Counter[str] = Counter()
+    for text, count in lists.items():
+        for name in json.loads(text):
+            by_name[name] += count
+    return _Tools(by_name=_ranked(by_name), called={text: count for text, count in lists.items() if text != "[]"})
+
+
+def _histogram(
+    connection: Connection, column: InstrumentedAttribute[Any], edges: Sequence[float], among: ExampleFilter
+) -> Histogram:
+    found = connection.execute(
+        select(*_bins(column, edges), func.count(), func.count(column), func.avg(column)).where(*conditions(among))
+    ).one()
+    *counts, total, known, mean = found
+    filled = tuple(int(count or 0) for count in counts)
+    return Histogram(edges=tuple(edges), counts=filled, missing=total - known, mean=_number(mean))
+
+
+def _bins(column: Any, edges: Sequence[float]) -> Iterator[Any]:
+    for low, high in zip(edges, edges[1:], strict=False):
+        below = column <= high if high == edges[-1] else column < high
+        yield func.sum(case(((column >= low) & below, 1), else_=0))
+
+
+def _ratings(connection: Connection, among: ExampleFilter) -> Histogram:
+    edges = tuple(number / 2 for number in range(2, 11))
+    chosen = list(conditions(among))
+    inside = [ExampleRow.id.in_(select(ExampleRow.id).where(*chosen))] if chosen else [true()]
+    said = latest_ratings().subquery()
+    each = (
+        select(said.c.example_id, func.avg(cast(said.c.rating, Float)).label("mean"))
+        .join(ExampleRow, ExampleRow.id == said.c.example_id)
+        .where(*inside)
+        .group_by(said.c.example_id)
+        .subquery()
+    )
+    *counts, rated, mean = connection.execute(
+        select(*_bins(each.c.mean, edges), func.count(), func.avg(each.c.mean))
+    ).one()
+    total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*chosen)) or 0
+    filled = tuple(int(count or 0) for count in counts)
+    return Histogram(edges=edges, counts=filled, missing=total - rated, mean=_number(mean))
+
+
+def _latencies(connection: Connection, among: ExampleFilter) -> dict[str, float]:
+    values = array("d")
+    rows = connection.execution_options(yield_per=10_000).execute(
+        select(ExampleRow.latency_ms).where(*conditions(among))
+    )
+    for part in rows.scalars().partitions():
+        values.extend(part)
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    return {f"p{round(100 * q)}": ordered[min(len(ordered) - 1, int(q * len(ordered)))] for q in QUANTILES}
+
+
+def _days(connection: Connection, among: ExampleFilter) -> dict[date, int]:
+    # Both databases write a time as text so that it begins with its day.
+    day = func.substr(cast(ExampleRow.timestamp, Text), 1, 10)
+    query = select(day, cast(func.count(), Integer)).where(*conditions(among)).group_by(day).order_by(day)
+    return {date.fromisoformat(text): count for text, count in connection.execute(query)}
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
