@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from evaluation.ledger.statistics import StorageConfig
 from evaluation.records import Record
 from evaluation.rewards import RewardConfig
+from training.formats.lines import ReadingConfig
 
 
 class DataSettings(Record):
@@ -11,3 +13,7 @@ class DataSettings(Record):
 
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
+    reading: ReadingConfig = ReadingConfig()
+    """What an imported file may ask of the memory."""
+    storage: StorageConfig = StorageConfig()
+    """What it costs to keep the data."""

@@ -30,6 +30,7 @@ OURS = frozenset(
         "DiskError",
         "EngineClosed",
         "FoldError",
+        "FormatError",
         "HeldOutOverlap",
         "HomeError",
         "LeaseHeld",

@@ -77,9 +77,7 @@ class Examples(Part):
                 raise LedgerError(f"No example {example_id} in the ledger {self._database.name}.")
             return in_force(row, ratings(connection, [example_id]))
 
-    def examples(
-        self, wanted: ExampleFilter = _ANY, batch: int = 1000, *, newest: bool = False
-    ) -> Iterator[Example]:
+    def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000, *, newest: bool = False) -> Iterator[Example]:
         """Yield the examples that match, by time and then id, or the `newest` first, with their mean ratings.
 
         Reads `batch` rows at a time and holds nothing open in between, so that a slow reader blocks nobody. Examples

@@ -15,20 +15,22 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select, tuple_
 
 from evaluation.ledger.bodies import read
-from evaluation.ledger.collected import LabelRecord, LabelVerdict
+from evaluation.ledger.collected import LabelRecord, LabelVerdict, RecoveryRecord, RewardRecord
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.examples import in_force
 from evaluation.ledger.feedback import ratings
 from evaluation.ledger.filters import batch_query, few_match
 from evaluation.ledger.part import Part, chunks
 from evaluation.ledger.records import ExampleFilter
-from evaluation.ledger.schema import ExampleRow, LabelRow
-from evaluation.records import Example
+from evaluation.ledger.schema import ExampleRow, FeedbackRow, LabelRow, RecoveryRow, RewardRow
+from evaluation.records import Example, Feedback, Record
+
+R = TypeVar("R", bound=Record)
 
 STEP = 5_000
 """Rows that one statement of a search looks at."""
@@ -53,8 +55,39 @@ class Found(NamedTuple):
     hits: tuple[Hit, ...]
 
 
+class About(NamedTuple):
+    """What the ledger knows of one example beside the example itself, the earliest first."""
+
+    feedback: tuple[Feedback, ...]
+    labels: tuple[LabelRecord, ...]
+    """Those that were taken back, too."""
+    recoveries: tuple[RecoveryRecord, ...]
+    rewards: tuple[RewardRecord, ...]
+
+
 class Looking(Part):
     """The ledger's verbs for looking at examples."""
+
+    def about(self, example_id: str) -> About:
+        """Return what is known of an example beside itself; nothing where there is no such example."""
+        with self._database.read() as connection:
+
+            def bodies(record: type[R], row: Any, *order: Any) -> tuple[R, ...]:
+                query = select(cast(row.body, Text)).where(row.example_id == example_id).order_by(*order)
+                return tuple(read(record, body) for body in connection.scalars(query))
+
+            labels = bodies(LabelRecord, LabelRow, LabelRow.at, LabelRow.id)
+            undone = dict(
+                connection.execute(
+                    select(LabelRow.id, LabelRow.undone_at).where(LabelRow.example_id == example_id)
+                ).all()
+            )
+            return About(
+                bodies(Feedback, FeedbackRow, FeedbackRow.timestamp, FeedbackRow.id),
+                tuple(label.model_copy(update={"undone_at": undone[label.id]}) for label in labels),
+                bodies(RecoveryRecord, RecoveryRow, RecoveryRow.at, RecoveryRow.id),
+                bodies(RewardRecord, RewardRow, RewardRow.at, RewardRow.version),
+            )
 
     def examples_by_id(self, example_ids: Sequence[str]) -> dict[str, Example]:
         """Return those of the examples that are there, by id."""

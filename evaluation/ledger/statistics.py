@@ -14,9 +14,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, Select, Text, case, cast, func, select, true
+from pydantic import Field
+from sqlalchemy import Connection, Float, Integer, Select, Text, case, cast, func, select, text, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from evaluation.ledger.filters import conditions, latest_ratings
@@ -39,6 +41,14 @@ _SHARES: Mapping[str, InstrumentedAttribute[Any]] = {
 }
 NONE = "none"
 """How examples that have no value are named."""
+
+
+class StorageConfig(Record):
+    """What it costs to keep the data."""
+
+    price_gb_month: float = Field(default=0.023, ge=0)
+    """Price of a GB (10⁹ bytes) for a month, in the currency of the price table. The default is that of S3 Standard,
+    the first 50 TB, in us-east-1 (https://aws.amazon.com/s3/pricing/, in USD)."""
 
 
 class Histogram(Record):
@@ -89,6 +99,14 @@ class DataStatistics(Record):
 
 class Statistics(Part):
     """The ledger's verb for statistics."""
+
+    def database_bytes(self) -> int:
+        """Return what the database takes on disk, tables and indexes of all kinds of rows together."""
+        with self._database.read() as connection:
+            if connection.dialect.name == "postgresql":
+                return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+            pages, size = (connection.scalar(text(f"PRAGMA {name}")) or 0 for name in ("page_count", "page_size"))
+            return int(pages * size)
 
     def statistics(self, wanted: ExampleFilter | None = None) -> DataStatistics:
         """Return what the examples that match come to; the filter's limit does not count."""
@@ -149,7 +167,9 @@ def _shares(connection: Connection, column: InstrumentedAttribute[Any], among: E
 
 
 def _named(value: object) -> str:
-    return {True: "yes", False: "no", None: NONE}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None:
+        return NONE
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
 
 
 def _ranked(counts: Mapping[str, int]) -> dict[str, int]:
@@ -164,12 +184,12 @@ class _Tools(Record):
 
 def _tools(connection: Connection, among: ExampleFilter) -> _Tools:
     query = select(ExampleRow.tools_used, func.count()).where(*conditions(among)).group_by(ExampleRow.tools_used)
-    lists = {text: int(count) for text, count in connection.execute(query)}
+    lists = {listed: int(count) for listed, count in connection.execute(query)}
     by_name: Counter[str] = Counter()
-    for text, count in lists.items():
-        for name in json.loads(text):
+    for listed, count in lists.items():
+        for name in json.loads(listed):
             by_name[name] += count
-    return _Tools(by_name=_ranked(by_name), called={text: count for text, count in lists.items() if text != "[]"})
+    return _Tools(by_name=_ranked(by_name), called={listed: count for listed, count in lists.items() if listed != "[]"})
 
 
 def _histogram(
@@ -184,7 +204,7 @@ def _histogram(
 
 
 def _bins(column: Any, edges: Sequence[float]) -> Iterator[Any]:
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         below = column <= high if high == edges[-1] else column < high
         yield func.sum(case(((column >= low) & below, 1), else_=0))
 
@@ -226,7 +246,7 @@ def _days(connection: Connection, among: ExampleFilter) -> dict[date, int]:
     # Both databases write a time as text so that it begins with its day.
     day = func.substr(cast(ExampleRow.timestamp, Text), 1, 10)
     query = select(day, cast(func.count(), Integer)).where(*conditions(among)).group_by(day).order_by(day)
-    return {date.fromisoformat(text): count for text, count in connection.execute(query)}
+    return {date.fromisoformat(found): count for found, count in connection.execute(query)}
 
 
 def _number(value: Any) -> float | None:

@@ -33,9 +33,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(
-    Examples, Looking, Statistics, Importing, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement
-):
+class Ledger(Examples, Looking, Statistics, Importing, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

@@ -23,8 +23,8 @@ from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.feedback import AHEAD
 from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
 from training.formats.lines import FormatError, ReadingConfig
+from training.formats.names import FormatName
 from training.formats.reading import Bad, Good, read_file
-from training.formats.registry import FormatName
 from training.formats.row import Extra, derived_fields, with_talk
 from training.formats.writing import file_digest
 
@@ -94,7 +94,12 @@ class Importer:
             raise ImportRefused(said, max(checked.bad, 1), 0)
         digest = file_digest(self._path)
         run = RunRecord(
-            id=f"import-{digest[:12]}", kind="import", model="", seed=0, started_at=self._default.at, suite_digest=digest
+            id=f"import-{digest[:12]}",
+            kind="import",
+            model="",
+            seed=0,
+            started_at=self._default.at,
+            suite_digest=digest,
         )
         checked.run_id = run.id
         letters = MOST_LETTERS
@@ -103,14 +108,21 @@ class Importer:
                 good = [row for row in rows if isinstance(row, Taken)]
                 bad = [row for row in rows if isinstance(row, Bad)]
                 if bad and not skip_bad:
-                    raise FormatError(f"{self._path}: expected the file that was checked, found that it has changed since")
+                    raise FormatError(
+                        f"{self._path}: expected the file that was checked, found that it has changed since"
+                    )
                 batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback])
                 batch.keep_aside([self._letter(row) for row in bad[:letters]])
                 letters -= len(bad[:letters])
         checked.examples, checked.known = batch.examples, batch.known
         checked.forgotten, checked.feedback = batch.forgotten, batch.feedback
         ledger.start_run(run)
-        counts = {"examples": checked.examples, "known": checked.known, "bad": checked.bad, "feedback": checked.feedback}
+        counts = {
+            "examples": checked.examples,
+            "known": checked.known,
+            "bad": checked.bad,
+            "feedback": checked.feedback,
+        }
         ledger.finish_run(run.id, Status.FINISHED, counts)
         return checked
 
@@ -153,11 +165,12 @@ class Importer:
 
     def _check_times(self, taken: Taken) -> None:
         latest = self._default.at + AHEAD
-        for one in (*taken.examples, *taken.feedback):
-            if one.timestamp.astimezone(UTC) > latest:
+        times = [example.timestamp for example in taken.examples] + [said.timestamp for said in taken.feedback]
+        for time in times:
+            if time.astimezone(UTC) > latest:
                 raise ValueError(
                     f"timestamp: expected a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
-                    f" {one.timestamp.isoformat()}"
+                    f" {time.isoformat()}"
                 )
 
     def _letter(self, row: Bad) -> DeadLetter:
@@ -253,4 +266,3 @@ def _batches(rows: Iterator[Taken | Bad]) -> Iterator[list[Taken | Bad]]:
             batch = []
     if batch:
         yield batch
-

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from evaluation.located import Location
 from evaluation.records import Record
@@ -28,7 +29,7 @@ _BOM = codecs.BOM_UTF8
 class ReadingConfig(Record):
     """What a file may ask of the memory."""
 
-    longest_row_mb: int = 32
+    longest_row_mb: int = Field(default=32, ge=1)
     """Longest line, or item of a JSON list, in MB; a longer one is refused."""
 
 
@@ -188,7 +189,9 @@ def _items(path: Path, file: BinaryIO, config: ReadingConfig) -> Iterator[Piece]
     while chunk:
         for line, text, length in cutter.feed(chunk):
             yield (
-                Piece(line, "", _too_long(f"{length:,} bytes", config)) if text is None else _decoded(line, text.strip())
+                Piece(line, "", _too_long(f"{length:,} bytes", config))
+                if text is None
+                else _decoded(line, text.strip())
             )
         if cutter.done:
             return

@@ -15,7 +15,8 @@ from evaluation.located import Document, Location, dotted
 from evaluation.protocols.strict_json import NotJson, parse_json
 from training.formats.checking import mistakes_in
 from training.formats.lines import Piece, ReadingConfig, column_of, read_pieces
-from training.formats.registry import FORMATS, Format, FormatName
+from training.formats.names import FormatName
+from training.formats.registry import FORMATS, Format
 from training.formats.row import FIELD, Extra, Talk, digest_of, extra_of
 
 

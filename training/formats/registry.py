@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from evaluation.importers.rows import Row
 from training.formats import openai, openai_dpo, parquet, sharegpt, trl
+from training.formats.names import FormatName
 from training.formats.row import Talk
-
-
-class FormatName(StrEnum):
-    """Formats by name."""
-
-    OPENAI = "openai"
-    OPENAI_DPO = "openai-dpo"
-    SHAREGPT = "sharegpt"
-    TRL = "trl"
-    PARQUET = "parquet"
 
 
 class Format(NamedTuple):
@@ -43,8 +33,3 @@ FORMATS: dict[FormatName, Format] = {
     FormatName.TRL: Format(trl.write, trl.read),
     FormatName.PARQUET: Format(parquet.write, parquet.read, shown=parquet.shown),
 }
-
-
-def format_of_name(path: str) -> FormatName | None:
-    """Return the format that a file's name tells: only parquet has an ending of its own."""
-    return FormatName.PARQUET if path.lower().endswith(".parquet") else None

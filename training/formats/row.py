@@ -71,9 +71,7 @@ class Carried:
 
 def talk_of(example: Example, weights: Sequence[int] = ()) -> Talk:
     """Return an example's conversation."""
-    return Talk.model_construct(
-        messages=example.messages, tools=example.tools, rejected=(), weights=tuple(weights)
-    )
+    return Talk.model_construct(messages=example.messages, tools=example.tools, rejected=(), weights=tuple(weights))
 
 
 def without_talk(example: Example) -> dict[str, Any]:
@@ -122,7 +120,9 @@ def extra_of(row: Mapping[str, Any]) -> Extra | None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"expected what an export wrote there, found {where + ': ' if where else ''}{first['msg']}") from None
+        raise ValueError(
+            f"expected what an export wrote there, found {where + ': ' if where else ''}{first['msg']}"
+        ) from None
 
 
 def _whole(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""ShareGPT as LLaMA-Factory reads it: `conversations` of `human`, `gpt`, `function_call`, `observation`; `system`; `tools`.
+"""ShareGPT as LLaMA-Factory reads it: `conversations` of `human`, `gpt`, `function_call`, `observation`, with `tools`.
 
 Format: https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md. `tools` is JSON text. Several calls at once
 are one `function_call` with a list, and their results one `observation` with a list, so that sides alternate. What was

@@ -40,7 +40,9 @@ OF_ROWS = frozenset(
 """Fields of a filter that a snapshot's rows can be told by."""
 
 
-def of_ledger(ledger: Ledger, wanted: ExampleFilter, *, pairs: bool = False, last_only: bool = False) -> Iterator[Carried]:
+def of_ledger(
+    ledger: Ledger, wanted: ExampleFilter, *, pairs: bool = False, last_only: bool = False
+) -> Iterator[Carried]:
     """Yield the examples that match, with their feedback; or, with `pairs`, each with what should have been.
 
     `last_only`: of each conversation only what follows the user's last words is to be learned.

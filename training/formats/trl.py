@@ -77,7 +77,9 @@ def with_ids(messages: Sequence[Any]) -> list[Any]:
     for at, message in enumerate(messages):
         shown = dict(message) if isinstance(message, dict) else message
         if isinstance(shown, dict) and isinstance(shown.get("tool_calls"), list):
-            shown["tool_calls"] = [_with_id(call, f"call_{at}_{place}") for place, call in enumerate(shown["tool_calls"])]
+            shown["tool_calls"] = [
+                _with_id(call, f"call_{at}_{place}") for place, call in enumerate(shown["tool_calls"])
+            ]
             waiting = [(call["id"], _name(call)) for call in shown["tool_calls"] if isinstance(call, dict)]
         elif isinstance(shown, dict) and shown.get("role") == "tool":
             given, name = shown.get("tool_call_id"), shown.get("name")

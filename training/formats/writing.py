@@ -25,8 +25,10 @@ from evaluation.importers.rows import Row
 from evaluation.located import Document
 from training.formats import parquet
 from training.formats.checking import mistakes_in
+from training.formats.lines import FormatError
+from training.formats.names import FormatName
 from training.formats.reading import renamed
-from training.formats.registry import FORMATS, Format, FormatName
+from training.formats.registry import FORMATS, Format
 from training.formats.row import FIELD, Carried, Extra, Talk, digest_of, without_talk
 
 GROUP = 1000
@@ -49,7 +51,10 @@ class Written:
 
 
 def write_file(rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bool = False) -> Written:
-    """Write the rows to `out`. `bare`: without the field `ratchet`. Raises `DiskError`; then nothing was written."""
+    """Write the rows to `out`. `bare`: without the field `ratchet`.
+
+    Raises `DiskError`, and `FormatError` where there is no row; then nothing was written.
+    """
     written = Written()
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     with writing(out):
@@ -59,11 +64,18 @@ def write_file(rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bo
                 write_rows(rows, file, name, bare=bare, written=written)
                 file.flush()
                 os.fsync(file.fileno())
+            if not written.rows:
+                raise FormatError(_no_rows(written))
             written.digest, written.bytes = file_digest(part), part.stat().st_size
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
     return written
+
+
+def _no_rows(written: Written) -> str:
+    why = ", ".join(f"{count} {reason}" for reason, count in written.left_out.items())
+    return f"expected at least one row to write, found none{': ' + why if why else ''}; loosen the filters"
 
 
 def write_rows(rows: Iterable[Carried], file: BinaryIO, name: FormatName, *, bare: bool, written: Written) -> None:
