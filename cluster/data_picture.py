@@ -19,6 +19,10 @@ MOST_BARS = 12
 _COUNT = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
+MOST_DAYS = 42
+"""Longest time that is drawn by days."""
+
+
 def draw_statistics(found: DataStatistics) -> bytes:
     """Return the PNG. Raises `ValueError` where there is no example."""
     if not found.examples:
@@ -39,15 +43,18 @@ def draw_statistics(found: DataStatistics) -> bytes:
 
 def _growth(axes: Axes, found: DataStatistics) -> None:
     """Draw the examples of each week, and all until then."""
-    weeks = sorted(found.by_week().items())
+    days = (max(found.by_day) - min(found.by_day)).days
+    by_week = days > MOST_DAYS
+    weeks = sorted((found.by_week() if by_week else found.by_day).items())
     x = [mdates.date2num(week) for week, _ in weeks]
-    axes.bar(x, [count for _, count in weeks], width=5, color=COLOUR)
+    axes.bar(x, [count for _, count in weeks], width=5 if by_week else 0.8, color=COLOUR)
+    axes.set_xlim(x[0] - 7, x[-1] + 7)
     total, sums = 0, []
     for _, count in weeks:
         total += count
         sums.append(total)
     other = axes.twinx()
-    other.plot(x, sums, color=SECOND, linewidth=2)
+    other.plot(x, sums, color=SECOND, linewidth=2, marker="." if len(x) == 1 else "")
     other.set_ylim(bottom=0)
     for side in (axes, other):
         side.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -57,13 +64,16 @@ def _growth(axes: Axes, found: DataStatistics) -> None:
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-    axes.set_title("examples a week, and in all", loc="left", fontsize=11)
+    axes.set_title(f"examples a {'week' if by_week else 'day'}, and in all", loc="left", fontsize=11)
 
 
 def _histogram(axes: Axes, title: str, found: Histogram) -> None:
     widths = [high - low for low, high in pairwise(found.edges)]
     axes.bar(found.edges[:-1], found.counts, width=widths, align="edge", color=COLOUR, edgecolor="white")
-    if found.mean is not None:
+    if found.mean is None:
+        axes.set_ylim(0, 1)
+        axes.text(0.5, 0.5, "none yet", transform=axes.transAxes, ha="center", color="#777777")
+    else:
         axes.axvline(found.mean, color=SECOND, linewidth=1.5, linestyle="--")
         axes.annotate(f"mean {found.mean:.2f}", (found.mean, 1.0), (4, -12), xycoords=axes.get_xaxis_transform(),
                       textcoords="offset points", fontsize=9, color=SECOND)  # fmt: skip
@@ -77,6 +87,7 @@ def _bars(axes: Axes, title: str, counts: Mapping[str, int], uneven: float | Non
     shown = list(counts.items())[:MOST_BARS][::-1]
     names = [name if len(name) <= 28 else name[:27] + "…" for name, _ in shown]
     axes.barh(range(len(shown)), [count for _, count in shown], color=COLOUR)
+    axes.set_ylim(len(shown) - max(len(shown), MOST_BARS // 2) - 0.6, len(shown) - 0.4)
     # As plain text: a name may hold a $, between two of which matplotlib reads a formula.
     axes.set_yticks(range(len(shown)), [name.replace("$", r"\$") for name in names], fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

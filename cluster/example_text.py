@@ -14,10 +14,14 @@ from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.ledger.collected import LabelRecord, RecoveryRecord
 from evaluation.ledger.looking import About
-from evaluation.records import Example, Feedback, Message, RewardSignal, Verdict
+from evaluation.records import Example, Feedback, Message, RewardSignal, Validation, Verdict
 
-_TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD, Verdict.NOT_APPLICABLE: Tone.FAINT}
+_TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD}
 _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), None: ("NOT JUDGED", "bold yellow")}
+
+
+SHORT_ID = 13
+"""Characters of an id in a list; its beginning is as good as the whole (`ratchet data show`)."""
 
 
 class Line(NamedTuple):
@@ -55,10 +59,10 @@ def print_list(out: Console, examples: Sequence[Example]) -> None:
     table = plain(("time (UTC)", "id", "task key", "source", "ok", "quality", "sure", "tools", "query"))
     for column, ratio in zip(table.columns, (None, None, None, None, None, None, None, 1, 3), strict=True):
         column.no_wrap, column.overflow, column.ratio = True, "ellipsis", ratio
-    table.columns[1].min_width = 12
     table.expand = True
     for example in examples:
         line = line_of(example)
+        line = line._replace(id=line.id if len(line.id) <= SHORT_ID else line.id[: SHORT_ID - 1] + "…")
         table.add_row(*(Text(clean_text(cell)) for cell in line))
     out.print(table)
 
@@ -87,7 +91,7 @@ def _parts(example: Example, about: About) -> Iterator[RenderableType]:
         yield block_text(Block("failure", "", example.error, Tone.BAD))
     yield Text()
     yield _labels(example, about.labels)
-    yield from (block_text(Block(v.verdict.value, v.name, v.reason, _TONES[v.verdict])) for v in example.validations)
+    yield from (block_text(Block(v.verdict.value, v.name, v.reason, _TONES[v.verdict])) for v in _told(example))
     yield from (_feedback(said_of) for said_of in about.feedback)
     if example.reward is not None:
         yield _reward(example.reward, "reward")
@@ -141,6 +145,11 @@ def _shown(value: bool | float | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "–" if value is None else f"{value:.2f}"
+
+
+def _told(example: Example) -> list[Validation]:
+    """Return the validations that applied."""
+    return [one for one in example.validations if one.verdict is not Verdict.NOT_APPLICABLE]
 
 
 def _feedback(said: Feedback) -> Text:

@@ -1,10 +1,11 @@
-"""From a file's rows to the ledger: checked whole first, then written whole, in one transaction.
+"""From a file's rows to the ledger: all of them in one transaction, or none.
 
 Decisions: a row of ours that nobody has changed becomes the example that it was, to the last field, with its feedback.
 Any other row becomes an example of its own: its id is the row's, or follows from what is said in it, so that the same
 file twice is the same examples; its provenance names file and line; it has no labels, for nobody has judged it. A pair
-becomes two examples, of which the preferred one names the other as its parent. The file is read twice and never held:
-only a digest of each id is (about 100 bytes a row), to find ids that stand twice.
+becomes two examples, of which the preferred one names the other as its parent. At the first bad row the transaction is
+given up, and the rest of the file is only checked. The file is read once and never held: only a digest of each id is
+(about 100 bytes a row), to find ids that stand twice.
 Lost: weights of messages, which examples do not have.
 """
 
@@ -21,6 +22,7 @@ from evaluation.ledger import Ledger, RunRecord, Status
 from evaluation.ledger.bodies import first_mistake
 from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.feedback import AHEAD
+from evaluation.ledger.importing import ImportBatch
 from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
 from training.formats.lines import FormatError, ReadingConfig
 from training.formats.names import FormatName
@@ -86,58 +88,52 @@ class Importer:
         """Check the file and write it. Raises `ImportRefused` where a row is bad, unless `skip_bad` leaves those out;
         and where no row is good. Then nothing was written.
         """
-        checked = self._check()
-        if checked.bad and not skip_bad:
-            raise ImportRefused(checked.mistakes, checked.bad, checked.rows)
-        if not checked.rows:
-            said = [*checked.mistakes, f"{self._path}:1: expected a row that can be used, found none"]
-            raise ImportRefused(said, max(checked.bad, 1), 0)
         digest = file_digest(self._path)
-        run = RunRecord(
-            id=f"import-{digest[:12]}",
-            kind="import",
-            model="",
-            seed=0,
-            started_at=self._default.at,
-            suite_digest=digest,
+        found = Imported(run_id=f"import-{digest[:12]}")
+        rows = self._counted(found)
+        try:
+            with ledger.importing() as batch:
+                self._write(rows, batch, found, skip_bad=skip_bad)
+        except _Unusable:
+            for _ in rows:
+                pass
+            raise ImportRefused(found.mistakes, found.bad, found.rows) from None
+        found.examples, found.known = batch.examples, batch.known
+        found.forgotten, found.feedback = batch.forgotten, batch.feedback
+        at = self._default.at
+        ledger.start_run(
+            RunRecord(id=found.run_id, kind="import", model="", seed=0, started_at=at, suite_digest=digest)
         )
-        checked.run_id = run.id
-        letters = MOST_LETTERS
-        with ledger.importing() as batch:
-            for rows in _batches(self._taken(run.id, None)):
-                good = [row for row in rows if isinstance(row, Taken)]
-                bad = [row for row in rows if isinstance(row, Bad)]
-                if bad and not skip_bad:
-                    raise FormatError(
-                        f"{self._path}: expected the file that was checked, found that it has changed since"
-                    )
-                batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback])
-                batch.keep_aside([self._letter(row) for row in bad[:letters]])
-                letters -= len(bad[:letters])
-        checked.examples, checked.known = batch.examples, batch.known
-        checked.forgotten, checked.feedback = batch.forgotten, batch.feedback
-        ledger.start_run(run)
-        counts = {
-            "examples": checked.examples,
-            "known": checked.known,
-            "bad": checked.bad,
-            "feedback": checked.feedback,
-        }
-        ledger.finish_run(run.id, Status.FINISHED, counts)
-        return checked
+        counts = {"examples": found.examples, "known": found.known, "bad": found.bad, "feedback": found.feedback}
+        ledger.finish_run(found.run_id, Status.FINISHED, counts)
+        return found
 
-    def _check(self) -> Imported:
-        found = Imported()
-        for row in self._taken("", found):
-            if isinstance(row, Bad):
+    def _write(self, rows: Iterator[Taken | Bad], batch: ImportBatch, found: Imported, *, skip_bad: bool) -> None:
+        """Write all rows. Raises `_Unusable` at the first that is bad, unless `skip_bad`; and where none is good."""
+        letters = MOST_LETTERS
+        for some in _batches(rows):
+            good = [row for row in some if isinstance(row, Taken)]
+            bad = [row for row in some if isinstance(row, Bad)]
+            if bad and not skip_bad:
+                raise _Unusable
+            batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback])
+            batch.keep_aside([self._letter(row) for row in bad[:letters]])
+            letters -= len(bad[:letters])
+        if not found.rows:
+            found.mistakes.append(f"{self._path}:1: expected a row that can be used, found none")
+            raise _Unusable
+
+    def _counted(self, found: Imported) -> Iterator[Taken | Bad]:
+        for row in self._taken(found):
+            if isinstance(row, Taken):
+                found.rows += 1
+            else:
                 found.bad += 1
                 if len(found.mistakes) < MOST_SHOWN:
                     found.mistakes.append(row.mistake)
-            else:
-                found.rows += 1
-        return found
+            yield row
 
-    def _taken(self, run_id: str, found: Imported | None) -> Iterator[Taken | Bad]:
+    def _taken(self, found: Imported) -> Iterator[Taken | Bad]:
         """Yield what each row becomes; of those that say the same, the first."""
         seen: set[int] = set()
         for row in read_file(self._path, self._name, self._config):
@@ -145,7 +141,7 @@ class Importer:
                 yield row
                 continue
             try:
-                taken = taken_of(row, self._path, self._default, run_id)
+                taken = taken_of(row, self._path, self._default, found.run_id)
                 self._check_times(taken)
             except ValueError as error:
                 yield self._bad(row, first_mistake(error))
@@ -157,7 +153,7 @@ class Importer:
                 yield taken
             elif taken.named:
                 yield self._bad(row, f"id: expected each id once, found {name!r} again")
-            elif found is not None:
+            else:
                 found.twice += 1
 
     def _bad(self, row: Good, mistake: str) -> Bad:
@@ -184,6 +180,10 @@ class Importer:
         )
 
 
+class _Unusable(Exception):
+    """A row is bad, so that nothing may be written."""
+
+
 class ImportRefused(FormatError):
     """A file is not imported: some of its rows cannot be used. Nothing was written."""
 
@@ -200,7 +200,7 @@ def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
     extra = row.extra
     if extra is not None and row.intact and (extra.example or extra.rejected):
         return _of_ours(row, extra)
-    origin = Provenance(source=default.source, run_id=run_id or None, imported_from=f"{path.name}:{row.line}")
+    origin = Provenance(source=default.source, run_id=run_id, imported_from=f"{path.name}:{row.line}")
     if extra is not None and row.intact and extra.row:
         return Taken((_of_snapshot(row, extra.row, origin, default),))
     content = ("imported", default.task_key, [m.model_dump(mode="json") for m in row.talk.messages],

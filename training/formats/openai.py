@@ -26,7 +26,7 @@ def read(row: Row) -> Talk | None:
     found = read_openai(row)
     if found is None:
         return None
-    return Talk.model_construct(
+    return Talk(
         messages=found.messages,
         tools=tuple(tool.spec() for tool in found.tools),
         rejected=(),

@@ -51,7 +51,7 @@ def read(row: Row) -> Talk | None:
     if found is None or rejected is None:
         return None
     tools = tuple(tool.spec() for tool in found.tools)
-    return Talk.model_construct(messages=found.messages, tools=tools, rejected=rejected.messages, weights=())
+    return Talk(messages=found.messages, tools=tools, rejected=rejected.messages, weights=())
 
 
 def shared(messages: Sequence[Message], rejected: Sequence[Message]) -> int:

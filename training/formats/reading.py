@@ -103,9 +103,9 @@ def _good(row: Row, piece: Piece, form: Format) -> Good | None:
     plain = {key: value for key, value in data.items() if key != FIELD}
     intact = extra is not None and extra.digest == digest_of(form.shown(plain))
     inner = Row(row.document, 0, _without_nulls(plain) if piece.data is None else plain)
-    talk = form.read(inner)
+    talk = extra.talk if intact and extra is not None and extra.talk is not None else form.read(inner)
     if intact and extra is not None:
-        talk = restored(talk, extra)
+        talk = renamed(talk, extra.ids) if talk is not None and extra.ids and extra.talk is None else talk
     elif not inner.mistakes and talk is not None:
         for where, text in mistakes_in(talk):
             inner.mistake(where, text)
@@ -117,13 +117,6 @@ def _good(row: Row, piece: Piece, form: Format) -> Good | None:
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
-
-
-def restored(talk: Talk | None, extra: Extra) -> Talk | None:
-    """Return the conversation as it was before it was written."""
-    if extra.talk is not None:
-        return extra.talk
-    return renamed(talk, extra.ids) if talk is not None and extra.ids else talk
 
 
 def renamed(talk: Talk, ids: tuple[str, ...]) -> Talk:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, ValidationError
 
 from evaluation.examples import context_of, query_index
 from evaluation.records import Example, Feedback, Message, Record, ToolSpec
@@ -43,11 +43,11 @@ class Extra(Record):
 
     digest: str
     """Of the rest of the row."""
-    example: dict[str, JsonValue] = Field(default_factory=dict)
+    example: dict[str, Any] = Field(default_factory=dict)
     """The example without its messages and tools; of a pair, the preferred one. Empty where there is none."""
-    rejected: dict[str, JsonValue] = Field(default_factory=dict)
+    rejected: dict[str, Any] = Field(default_factory=dict)
     """Of a pair: the example that is not preferred."""
-    row: dict[str, JsonValue] = Field(default_factory=dict)
+    row: dict[str, Any] = Field(default_factory=dict)
     """The snapshot's row without its messages and tools, where the file was made of a snapshot."""
     feedback: tuple[Feedback, ...] = ()
     ids: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Carried:
 
 def talk_of(example: Example, weights: Sequence[int] = ()) -> Talk:
     """Return an example's conversation."""
-    return Talk.model_construct(messages=example.messages, tools=example.tools, rejected=(), weights=tuple(weights))
+    return Talk(messages=example.messages, tools=example.tools, rejected=(), weights=tuple(weights))
 
 
 def without_talk(example: Example) -> dict[str, Any]:
@@ -103,7 +103,9 @@ def derived_fields(messages: Sequence[Message]) -> dict[str, Any]:
 def digest_of(row: Mapping[str, Any]) -> str:
     """Return a digest of a row without the field `ratchet`; nulls and the order of keys do not count."""
     shown = {key: value for key, value in row.items() if key != FIELD}
-    text = json.dumps(_whole(shown), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    text = _canonical(shown)
+    if "null" in text:
+        text = _canonical(_whole(shown))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -123,6 +125,10 @@ def extra_of(row: Mapping[str, Any]) -> Extra | None:
         raise ValueError(
             f"expected what an export wrote there, found {where + ': ' if where else ''}{first['msg']}"
         ) from None
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def _whole(value: Any) -> Any:

@@ -39,7 +39,7 @@ def read(row: Row) -> Talk | None:
     if found is None:
         return None
     tools = tuple(tool.spec() for tool in found.tools)
-    return Talk.model_construct(messages=found.messages, tools=tools, rejected=(), weights=())
+    return Talk(messages=found.messages, tools=tools, rejected=(), weights=())
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[dict[str, str]]:

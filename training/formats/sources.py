@@ -74,7 +74,7 @@ def _pairs(ledger: Ledger, batch: Sequence[Example], said: dict[str, tuple[Feedb
 
 def _paired(better: Example, worse: Example, feedback: Sequence[Feedback], *, whole: bool) -> Carried:
     """`whole`: the better one is an example of its own; otherwise the feedback says all of it."""
-    talk = Talk.model_construct(messages=better.messages, tools=better.tools, rejected=worse.messages, weights=())
+    talk = Talk(messages=better.messages, tools=better.tools, rejected=worse.messages, weights=())
     return Carried(talk, better if whole else None, worse, feedback=feedback)
 
 
@@ -143,7 +143,7 @@ def of_row(row: dict[str, Any]) -> Carried:
         weights = tuple(int(at in turns) for at in range(len(messages)))
     tools = tuple(OpenAITool.model_validate(tool).spec() for tool in json.loads(row["tools"]))
     rest = {name: value for name, value in row.items() if value is not None and name not in _TEXTS}
-    talk = Talk.model_construct(messages=messages, tools=tools, rejected=rejected, weights=weights)
+    talk = Talk(messages=messages, tools=tools, rejected=rejected, weights=weights)
     return Carried(talk, row=rest)
 
 

@@ -29,10 +29,14 @@ from training.formats.lines import FormatError
 from training.formats.names import FormatName
 from training.formats.reading import renamed
 from training.formats.registry import FORMATS, Format
-from training.formats.row import FIELD, Carried, Extra, Talk, digest_of, without_talk
+from training.formats.row import FIELD, Carried, Extra, digest_of, without_talk
 
 GROUP = 1000
 """Rows of one row group of a parquet file."""
+PAIRS = (
+    ", or collect: pairs are made of reviewers' corrections, of responses that people suggested, and of examples that"
+    " correct another"
+)
 _NOWHERE = Document(Path("export"), None, {(): 1})
 
 
@@ -65,7 +69,7 @@ def write_file(rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bo
                 file.flush()
                 os.fsync(file.fileno())
             if not written.rows:
-                raise FormatError(_no_rows(written))
+                raise FormatError(_no_rows(written, name))
             written.digest, written.bytes = file_digest(part), part.stat().st_size
             part.replace(out)
         finally:
@@ -73,9 +77,10 @@ def write_file(rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bo
     return written
 
 
-def _no_rows(written: Written) -> str:
+def _no_rows(written: Written, name: FormatName) -> str:
+    hint = PAIRS if FORMATS[name].pairs else ""
     why = ", ".join(f"{count} {reason}" for reason, count in written.left_out.items())
-    return f"expected at least one row to write, found none{': ' + why if why else ''}; loosen the filters"
+    return f"expected at least one row to write, found none{': ' + why if why else ''}; loosen the filters{hint}"
 
 
 def write_rows(rows: Iterable[Carried], file: BinaryIO, name: FormatName, *, bare: bool, written: Written) -> None:
@@ -122,26 +127,23 @@ def _extra(row: dict[str, Any], carried: Carried, form: Format, written: Written
     """Return what the row has no room for; count it where it is nothing to learn from."""
     back = Row(_NOWHERE, 0, row)
     found = form.read(back)
-    problems = [text for _, text in mistakes_in(carried.talk)] or [m.split(": ", 2)[-1] for m in back.mistakes]
+    problems = [text for _, text in mistakes_in(carried.talk)]
+    problems += [f"a message reads as a broken call: {text.split(': ', 2)[-1]}" for text in back.mistakes]
     if problems:
         written.unsound[problems[0].split(" (")[0].split(", found")[0]] += 1
     ids: tuple[str, ...] = ()
     if not form.ids and found is not None:
         ids = tuple(call.id for message in carried.talk.messages for call in message.tool_calls)
         found = renamed(found, ids)
-    return Extra.model_construct(
+    return Extra(
         digest=digest_of(form.shown(row)),
         example=without_talk(carried.example) if carried.example else {},
         rejected=without_talk(carried.rejected) if carried.rejected else {},
         row=dict(carried.row or {}),
         feedback=tuple(carried.feedback),
         ids=ids,
-        talk=None if found == carried.talk and not back.mistakes else _plain(carried.talk),
+        talk=None if found == carried.talk and not back.mistakes else carried.talk,
     )
-
-
-def _plain(talk: Talk) -> Talk:
-    return Talk.model_construct(**{name: getattr(talk, name) for name in Talk.model_fields})
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], file: BinaryIO) -> None:
