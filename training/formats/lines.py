@@ -12,6 +12,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -54,15 +55,22 @@ class FormatError(Exception):
 
 def read_pieces(path: Path, config: ReadingConfig) -> Iterator[Piece]:
     """Yield the rows of a file. Raises `FormatError` where there is no such file, or it is no file of rows."""
+    with readable(path) as file:
+        start = file.read(4)
+        file.seek(0)
+        if start == b"PAR1":
+            yield from _parquet(path)
+            return
+        first = _first_character(file)
+        yield from _items(path, file, config) if first == b"[" else _lines(file, config)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[BinaryIO]:
+    """Give the open file. Raises `FormatError` where it cannot be read."""
     try:
         with path.open("rb") as file:
-            start = file.read(4)
-            file.seek(0)
-            if start == b"PAR1":
-                yield from _parquet(path)
-                return
-            first = _first_character(file)
-            yield from _items(path, file, config) if first == b"[" else _lines(file, config)
+            yield file
     except OSError as error:
         raise FormatError(f"{path}: expected a readable file, found: {error.strerror or error}") from error
 

@@ -25,7 +25,7 @@ from evaluation.importers.rows import Row
 from evaluation.located import Document
 from training.formats import parquet
 from training.formats.checking import mistakes_in
-from training.formats.lines import FormatError
+from training.formats.lines import FormatError, readable
 from training.formats.names import FormatName
 from training.formats.reading import renamed
 from training.formats.registry import FORMATS, Format
@@ -94,8 +94,8 @@ def write_rows(rows: Iterable[Carried], file: BinaryIO, name: FormatName, *, bar
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex digits."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a file, in hex digits. Raises `FormatError` where it cannot be read."""
+    with readable(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
