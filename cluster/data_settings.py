@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluation.ledger.statistics import StorageConfig
 from evaluation.records import Record
+from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
 from training.formats.lines import ReadingConfig
 
@@ -17,3 +18,5 @@ class DataSettings(Record):
     """What an imported file may ask of the memory."""
     storage: StorageConfig = StorageConfig()
     """What it costs to keep the data."""
+    review: ReviewConfig = ReviewConfig()
+    """How many reviewers have to agree, and what is worth a review."""

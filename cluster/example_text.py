@@ -12,8 +12,8 @@ from rich.text import Text
 from cluster.episode_text import block_text, clean_text
 from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
-from evaluation.ledger.collected import LabelRecord, RecoveryRecord
-from evaluation.ledger.looking import About
+from evaluation.ledger import Ledger
+from evaluation.ledger.collected import LabelRecord, RecoveryRecord, RewardRecord
 from evaluation.records import Example, Feedback, Message, RewardSignal, Validation, Verdict
 
 _TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD}
@@ -22,6 +22,26 @@ _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), N
 
 SHORT_ID = 13
 """Characters of an id in a list; its beginning is as good as the whole (`ratchet data show`)."""
+
+
+class About(NamedTuple):
+    """What the ledger knows of one example beside the example itself."""
+
+    feedback: tuple[Feedback, ...]
+    labels: tuple[LabelRecord, ...]
+    """Those that were taken back, too."""
+    recoveries: tuple[RecoveryRecord, ...]
+    rewards: tuple[RewardRecord, ...]
+
+    @classmethod
+    def of(cls, ledger: Ledger, example_id: str) -> About:
+        """Return what the ledger knows."""
+        return cls(
+            ledger.feedback_for(example_id),
+            ledger.labels(example_id),
+            tuple(ledger.recoveries(example_id=example_id)),
+            ledger.rewards_of(example_id),
+        )
 
 
 class Line(NamedTuple):

@@ -38,11 +38,11 @@ def show(
 
 def _example(ledger: Ledger, ref: str, *, as_json: bool) -> dict[str, Any]:
     """Print the example, or return it with what is known of it."""
-    example = ledger.example(one_id(ledger, ref))
-    about = ledger.about(example.id)
-    if not as_json:
-        from cluster.example_text import print_example
+    from cluster.example_text import About, print_example
 
+    example = ledger.example(one_id(ledger, ref))
+    about = About.of(ledger, example.id)
+    if not as_json:
         print_example(console(), example, about)
     known = {name: [one.model_dump(mode="json") for one in some] for name, some in about._asdict().items()}
     return example.model_dump(mode="json") | known

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from evaluation.ledger.bodies import first_mistake, read, written
 from evaluation.ledger.database import insert_new
@@ -24,6 +24,7 @@ from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, fe
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow
+from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example
 
 _ANY = ExampleFilter()
@@ -59,15 +60,8 @@ class Examples(Part):
         Of several with one id the first is taken. Feedback that waits for one of them among the dead letters is
         written with it. Raises `RowRefused` for an example that no ledger takes, `LedgerAway` where the database is.
         """
-        rows, differing = distinct_rows(examples, self._clock() + AHEAD)
-        ids = list(rows)
         with self._database.write() as connection:
-            for example_id in forgotten(connection, ids):
-                del rows[example_id]
-            gone = len(ids) - len(rows)
-            new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
-            taken = take_over(connection, list(rows), self._clock()) if new else 0
-        return Written(new, len(examples) - gone - new, gone, differing, taken)
+            return insert_examples(connection, examples, self._clock())
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""
@@ -127,7 +121,20 @@ class Examples(Part):
         return [in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
 
 
-def distinct_rows(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+def insert_examples(connection: Connection, examples: Sequence[Example], at: datetime) -> Written:
+    """Write examples within a transaction, as `write_examples` does."""
+    rows, differing = _distinct(examples, at + AHEAD)
+    ids = list(rows)
+    for example_id in forgotten(connection, ids):
+        del rows[example_id]
+    gone = len(ids) - len(rows)
+    new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+    taken = take_over(connection, list(rows), at) if new else 0
+    add_rewards(connection, [example for example in examples if example.id in rows], at)
+    return Written(new, len(examples) - gone - new, gone, differing, taken)
+
+
+def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
     """Return the first row of each id, and the ids that came again with other content."""
     rows: dict[str, dict[str, Any]] = {}
     differing = []

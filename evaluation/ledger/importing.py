@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.dead_letters import forgotten, insert_letters, require_room
-from evaluation.ledger.examples import distinct_rows
-from evaluation.ledger.feedback import AHEAD, feedback_row, known_examples, take_over
+from evaluation.ledger.examples import insert_examples
+from evaluation.ledger.feedback import AHEAD, feedback_row, known_examples
 from evaluation.ledger.part import Part
-from evaluation.ledger.schema import ExampleRow, FeedbackRow
+from evaluation.ledger.schema import FeedbackRow
 from evaluation.records import Example, Feedback
 
 
@@ -38,16 +38,11 @@ class ImportBatch:
 
     def add(self, examples: Sequence[Example], feedback: Sequence[Feedback]) -> None:
         """Write what is new of them. Raises `RowRefused` for a row that no ledger takes."""
-        rows, _ = distinct_rows(examples, self._at + AHEAD)
-        gone = set(forgotten(self._connection, list(rows)))
-        fresh = [row for example_id, row in rows.items() if example_id not in gone]
-        new = insert_new(self._connection, ExampleRow, ExampleRow.id, fresh)
-        if new:
-            take_over(self._connection, [row["id"] for row in fresh], self._at)
-        self.examples += new
-        self.known += len(fresh) - new
-        self.forgotten += len(gone)
-        self._add_feedback([said for said in feedback if said.example_id not in gone])
+        written = insert_examples(self._connection, examples, self._at)
+        self.examples += written.new
+        self.known += written.known
+        self.forgotten += written.forgotten
+        self._add_feedback(feedback)
 
     def keep_aside(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what cannot be written. Raises `DeadLettersFull`."""

@@ -1,4 +1,4 @@
-"""Examples by their ids, by what was said in them, and what reviewers made of them.
+"""Examples by their ids, and by what was said in them.
 
 Decisions: a search reads the rows that the filter leaves, some thousands at a time, the newest first. The database
 passes over those whose body cannot hold the words, by LIKE on the part of a word that is plain ASCII; what is left is
@@ -15,22 +15,18 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select, tuple_
 
-from evaluation.ledger.bodies import read
-from evaluation.ledger.collected import LabelRecord, LabelVerdict, RecoveryRecord, RewardRecord
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.examples import in_force
 from evaluation.ledger.feedback import ratings
 from evaluation.ledger.filters import batch_query, few_match
 from evaluation.ledger.part import Part, chunks
 from evaluation.ledger.records import ExampleFilter
-from evaluation.ledger.schema import ExampleRow, FeedbackRow, LabelRow, RecoveryRow, RewardRow
-from evaluation.records import Example, Feedback, Record
-
-R = TypeVar("R", bound=Record)
+from evaluation.ledger.schema import ExampleRow
+from evaluation.records import Example
 
 STEP = 5_000
 """Rows that one statement of a search looks at."""
@@ -55,39 +51,8 @@ class Found(NamedTuple):
     hits: tuple[Hit, ...]
 
 
-class About(NamedTuple):
-    """What the ledger knows of one example beside the example itself, the earliest first."""
-
-    feedback: tuple[Feedback, ...]
-    labels: tuple[LabelRecord, ...]
-    """Those that were taken back, too."""
-    recoveries: tuple[RecoveryRecord, ...]
-    rewards: tuple[RewardRecord, ...]
-
-
 class Looking(Part):
     """The ledger's verbs for looking at examples."""
-
-    def about(self, example_id: str) -> About:
-        """Return what is known of an example beside itself; nothing where there is no such example."""
-        with self._database.read() as connection:
-
-            def bodies(record: type[R], row: Any, *order: Any) -> tuple[R, ...]:
-                query = select(cast(row.body, Text)).where(row.example_id == example_id).order_by(*order)
-                return tuple(read(record, body) for body in connection.scalars(query))
-
-            labels = bodies(LabelRecord, LabelRow, LabelRow.at, LabelRow.id)
-            undone = dict(
-                connection.execute(
-                    select(LabelRow.id, LabelRow.undone_at).where(LabelRow.example_id == example_id)
-                ).all()
-            )
-            return About(
-                bodies(Feedback, FeedbackRow, FeedbackRow.timestamp, FeedbackRow.id),
-                tuple(label.model_copy(update={"undone_at": undone[label.id]}) for label in labels),
-                bodies(RecoveryRecord, RecoveryRow, RecoveryRow.at, RecoveryRow.id),
-                bodies(RewardRecord, RewardRow, RewardRow.at, RewardRow.version),
-            )
 
     def examples_by_id(self, example_ids: Sequence[str]) -> dict[str, Example]:
         """Return those of the examples that are there, by id."""
@@ -104,21 +69,6 @@ class Looking(Part):
         query = select(ExampleRow.id).where(ExampleRow.id.startswith(beginning, autoescape=True))
         with self._database.read() as connection:
             return tuple(connection.scalars(query.order_by(ExampleRow.id).limit(most)))
-
-    def corrected_by_label(self, example_ids: Sequence[str]) -> dict[str, LabelRecord]:
-        """Return the latest label that says how an example should have been, by example."""
-        found: dict[str, LabelRecord] = {}
-        with self._database.read() as connection:
-            for ids in chunks(example_ids):
-                query = (
-                    select(cast(LabelRow.body, Text))
-                    .where(LabelRow.example_id.in_(ids), LabelRow.undone_at.is_(None))
-                    .where(LabelRow.verdict == LabelVerdict.CORRECT.value)
-                    .order_by(LabelRow.at, LabelRow.id)
-                )
-                labels = (read(LabelRecord, body) for body in connection.scalars(query))
-                found.update((label.example_id, label) for label in labels if label.messages)
-        return found
 
     def search(
         self,
@@ -206,8 +156,7 @@ def _leaves(where: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _pattern(word: str) -> re.Pattern[str]:
-    # Without ASCII alone, `k` would also find the sign for kelvin, past which the database's LIKE reads.
-    return re.compile(re.escape(_composed(word)), re.IGNORECASE | (re.ASCII if word.isascii() else re.NOFLAG))
+    return re.compile(re.escape(_composed(word)), re.IGNORECASE)
 
 
 def _composed(text: str) -> str:

@@ -1,7 +1,8 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
 Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, brought from files in `importing.py`),
-feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs, loops, decisions and settings
+feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels (`labels.py`), review queues
+(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops, decisions and settings
 (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
 looks at held-out scenarios (`judgement.py`). Whatever a verb has returned from is on disk.
 
@@ -22,9 +23,13 @@ from evaluation.ledger.examples import Examples
 from evaluation.ledger.feedback import Feedbacks
 from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.labels import Labelling
 from evaluation.ledger.looking import Looking
+from evaluation.ledger.recoveries import Recoveries
+from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
+from evaluation.ledger.signals import Signals
 from evaluation.ledger.statistics import Statistics
 
 
@@ -33,7 +38,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Looking, Statistics, Importing, Feedbacks, DeadLetters, Runs, Rollouts, Decisions, Judgement):
+class Ledger(
+    Examples,
+    Looking,
+    Statistics,
+    Importing,
+    Feedbacks,
+    DeadLetters,
+    Labelling,
+    Reviews,
+    Recoveries,
+    Signals,
+    Runs,
+    Rollouts,
+    Decisions,
+    Judgement,
+):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

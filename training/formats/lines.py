@@ -13,8 +13,9 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,7 +67,7 @@ def read_pieces(path: Path, config: ReadingConfig) -> Iterator[Piece]:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[BinaryIO]:
+def readable(path: Path) -> Iterator[BufferedReader]:
     """Give the open file. Raises `FormatError` where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -75,14 +76,14 @@ def readable(path: Path) -> Iterator[BinaryIO]:
         raise FormatError(f"{path}: expected a readable file, found: {error.strerror or error}") from error
 
 
-def _first_character(file: BinaryIO) -> bytes:
+def _first_character(file: BufferedReader) -> bytes:
     """Return the first character that is no space, and go back to the beginning."""
     head = file.read(CHUNK).removeprefix(_BOM).lstrip()
     file.seek(0)
     return head[:1]
 
 
-def _lines(file: BinaryIO, config: ReadingConfig) -> Iterator[Piece]:
+def _lines(file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
     most = config.longest_row_mb << 20
     number = 0
     while raw := file.readline(most + 1):
@@ -97,7 +98,7 @@ def _lines(file: BinaryIO, config: ReadingConfig) -> Iterator[Piece]:
             yield _decoded(number, raw)
 
 
-def _skip_line(file: BinaryIO) -> int:
+def _skip_line(file: BufferedReader) -> int:
     length = 0
     while rest := file.readline(CHUNK):
         length += len(rest)
@@ -189,7 +190,7 @@ class _Cutter:
         self._length = 0
 
 
-def _items(path: Path, file: BinaryIO, config: ReadingConfig) -> Iterator[Piece]:
+def _items(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
     cutter = _Cutter(config.longest_row_mb << 20)
     head = file.read(CHUNK).removeprefix(_BOM)
     before, _, chunk = head.partition(b"[")

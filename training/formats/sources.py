@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from evaluation.ledger import ExampleFilter, Ledger
-from evaluation.ledger.collected import LabelRecord
+from evaluation.ledger.collected import LabelRecord, LabelVerdict
 from evaluation.records import Example, Feedback, Message, OpenAITool, ToolCall, stable_id
 from training.corrections import suggested
 from training.formats.lines import FormatError
@@ -59,7 +59,7 @@ def of_ledger(
 
 
 def _pairs(ledger: Ledger, batch: Sequence[Example], said: dict[str, tuple[Feedback, ...]]) -> Iterator[Carried]:
-    labels = ledger.corrected_by_label([example.id for example in batch])
+    labels = _corrections(ledger, batch)
     parents = ledger.examples_by_id([e.provenance.parent_id for e in batch if e.provenance.parent_id])
     for example in batch:
         feedback = said.get(example.id, ())
@@ -70,6 +70,16 @@ def _pairs(ledger: Ledger, batch: Sequence[Example], said: dict[str, tuple[Feedb
             yield _paired(better, example, feedback, whole=False)
         elif parent is not None:
             yield _paired(example, parent, feedback, whole=True)
+
+
+def _corrections(ledger: Ledger, batch: Sequence[Example]) -> dict[str, LabelRecord]:
+    """Return the latest label that says how an example should have been, by example."""
+    return {
+        example_id: label
+        for example_id, labels in ledger.labels_by_example([example.id for example in batch]).items()
+        for label in labels
+        if label.verdict is LabelVerdict.CORRECT and label.undone_at is None and label.messages
+    }
 
 
 def _paired(better: Example, worse: Example, feedback: Sequence[Feedback], *, whole: bool) -> Carried:

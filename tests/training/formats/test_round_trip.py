@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -121,20 +120,11 @@ def test_a_reviewers_correction_is_the_preferred_answer(tmp_path: Path) -> None:
                         confidence=1, messages=fixed, at=START)  # fmt: skip
     with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
         ledger.add_examples([example(1), example(2)])
-        _write_label(ledger, label)
+        ledger.add_label(label)
         [pair] = of_ledger(ledger, ExampleFilter(), pairs=True)
     assert (pair.talk.messages, pair.talk.rejected) == (fixed, conversation())
     assert pair.example is not None
     assert pair.example.provenance.parent_id == "e0001"
-
-
-def _write_label(ledger: Ledger, label: LabelRecord) -> None:
-    from evaluation.ledger.schema import LabelRow
-
-    row: dict[str, Any] = {name: getattr(label, name) for name in ("id", "example_id", "by", "confidence", "at")}
-    row |= {"source": label.source.value, "verdict": label.verdict.value, "body": label.model_dump(mode="json")}
-    with ledger._database.write() as connection:
-        connection.execute(LabelRow.__table__.insert(), [row])
 
 
 def test_a_row_that_somebody_changed_is_another_example_that_names_the_old_one(tmp_path: Path) -> None:
