@@ -44,8 +44,14 @@ def _example(ledger: Ledger, ref: str, *, as_json: bool) -> dict[str, Any]:
     about = About.of(ledger, example.id)
     if not as_json:
         print_example(console(), example, about)
-    known = {name: [one.model_dump(mode="json") for one in some] for name, some in about._asdict().items()}
+    # Not `labels`: those in force stand under this name in the example itself.
+    known = {
+        _NAMES.get(name, name): [one.model_dump(mode="json") for one in some] for name, some in about._asdict().items()
+    }
     return example.model_dump(mode="json") | known
+
+
+_NAMES = {"labels": "labels_said"}
 
 
 def one_id(ledger: Ledger, beginning: str) -> str:
