@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
-from sqlalchemy import Connection, Float, Integer, Select, Text, case, cast, func, select, text, true
+from sqlalchemy import Connection, Float, Select, Text, case, cast, func, literal, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from evaluation.ledger.filters import conditions, latest_ratings
@@ -31,6 +31,7 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99)
 QUALITY_BINS = tuple(number / 2 for number in range(11))
 """Edges of the histogram of response quality."""
 CONFIDENCE_BINS = tuple(number / 10 for number in range(11))
+RATING_BINS = tuple(number / 2 for number in range(2, 11))
 _SHARES: Mapping[str, InstrumentedAttribute[Any]] = {
     "task_key": ExampleRow.task_key,
     "source": ExampleRow.source,
@@ -113,23 +114,22 @@ class Statistics(Part):
         among = (wanted or ExampleFilter()).model_copy(update={"limit": None})
         with self._database.read() as connection:
             total = connection.execute(_totals(among)).one()
-            shares = {name: _shares(connection, column, among) for name, column in _SHARES.items()}
+            shares = _shares(connection, among)
             tools = _tools(connection, among)
-            without = total.examples - sum(tools.called.values())
             return DataStatistics(
                 examples=total.examples,
                 first=total.first,
                 last=total.last,
                 shares=shares,
                 tools=tools.by_name,
-                without_tools=without,
+                without_tools=total.examples - tools.calling,
                 imbalance={
                     "tools": imbalance(tools.by_name),
                     **{name: imbalance(shares[name]) for name in ("task_key", "source")},
                 },
-                quality=_histogram(connection, ExampleRow.response_quality, QUALITY_BINS, among),
-                confidence=_histogram(connection, ExampleRow.validation_confidence, CONFIDENCE_BINS, among),
-                ratings=_ratings(connection, among),
+                quality=_histogram(total, "quality", QUALITY_BINS),
+                confidence=_histogram(total, "confidence", CONFIDENCE_BINS),
+                ratings=_ratings(connection, among, total.examples),
                 latency_ms=_latencies(connection, among),
                 tokens_in=total.tokens_in or 0,
                 tokens_out=total.tokens_out or 0,
@@ -149,21 +149,46 @@ def imbalance(counts: Mapping[str, int]) -> float | None:
     return max(0.0, 1 - entropy / math.log(len(shares)))
 
 
+def _read(among: ExampleFilter, *columns: Any) -> Select[Any]:
+    return select(*columns).select_from(ExampleRow).where(*conditions(among))
+
+
 def _totals(among: ExampleFilter) -> Select[Any]:
-    sums = {name: func.sum(getattr(ExampleRow, name)).label(name) for name in ("tokens_in", "tokens_out", "cost")}
-    return select(
+    """Return the query for sums and histograms: all that one pass can count."""
+    sums = [func.sum(getattr(ExampleRow, name)).label(name) for name in ("tokens_in", "tokens_out", "cost", "bytes")]
+    return _read(
+        among,
         func.count().label("examples"),
         func.min(ExampleRow.timestamp).label("first"),
         func.max(ExampleRow.timestamp).label("last"),
-        *sums.values(),
-        func.sum(ExampleRow.bytes).label("bytes"),
-    ).where(*conditions(among))
+        *sums,
+        *_bins(ExampleRow.response_quality, "quality", QUALITY_BINS),
+        *_bins(ExampleRow.validation_confidence, "confidence", CONFIDENCE_BINS),
+    )
 
 
-def _shares(connection: Connection, column: InstrumentedAttribute[Any], among: ExampleFilter) -> dict[str, int]:
-    query = select(column, func.count()).where(*conditions(among)).group_by(column)
-    found = {_named(value): int(count) for value, count in connection.execute(query)}
-    return _ranked(found)
+def _bins(column: Any, name: str, edges: Sequence[float]) -> Iterator[Any]:
+    for at, (low, high) in enumerate(pairwise(edges)):
+        below = column <= high if high == edges[-1] else column < high
+        yield func.sum(case(((column >= low) & below, 1), else_=0)).label(f"{name}_{at}")
+    yield func.avg(column).label(f"{name}_mean")
+
+
+def _histogram(row: Any, name: str, edges: Sequence[float]) -> Histogram:
+    counts = tuple(int(getattr(row, f"{name}_{at}") or 0) for at in range(len(edges) - 1))
+    mean = getattr(row, f"{name}_mean")
+    missing = row.examples - sum(counts)
+    return Histogram(edges=tuple(edges), counts=counts, missing=missing, mean=None if mean is None else float(mean))
+
+
+def _shares(connection: Connection, among: ExampleFilter) -> dict[str, dict[str, int]]:
+    """Count by all columns at once, since each further pass costs as much as the first."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in _SHARES}
+    columns = list(_SHARES.values())
+    for *values, count in connection.execute(_read(among, *columns, func.count()).group_by(*columns)):
+        for name, value in zip(_SHARES, values, strict=True):
+            found[name][_named(value)] += count
+    return {name: _ranked(counts) for name, counts in found.items()}
 
 
 def _named(value: object) -> str:
@@ -176,64 +201,38 @@ def _ranked(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-class _Tools(Record):
+class _Tools(NamedTuple):
     by_name: dict[str, int]
-    called: dict[str, int]
-    """Examples by the list of their tools, those without any left out."""
+    calling: int
+    """Examples that call any."""
 
 
 def _tools(connection: Connection, among: ExampleFilter) -> _Tools:
-    query = select(ExampleRow.tools_used, func.count()).where(*conditions(among)).group_by(ExampleRow.tools_used)
-    lists = {listed: int(count) for listed, count in connection.execute(query)}
-    by_name: Counter[str] = Counter()
-    for listed, count in lists.items():
-        for name in json.loads(listed):
-            by_name[name] += count
-    return _Tools(by_name=_ranked(by_name), called={listed: count for listed, count in lists.items() if listed != "[]"})
+    calling, by_name = 0, Counter[str]()
+    query = _read(among, ExampleRow.tools_used, func.count()).group_by(ExampleRow.tools_used)
+    for listed, count in connection.execute(query):
+        names = json.loads(listed)
+        calling += count if names else 0
+        by_name.update(dict.fromkeys(names, count))
+    return _Tools(_ranked(by_name), calling)
 
 
-def _histogram(
-    connection: Connection, column: InstrumentedAttribute[Any], edges: Sequence[float], among: ExampleFilter
-) -> Histogram:
-    found = connection.execute(
-        select(*_bins(column, edges), func.count(), func.count(column), func.avg(column)).where(*conditions(among))
-    ).one()
-    *counts, total, known, mean = found
-    filled = tuple(int(count or 0) for count in counts)
-    return Histogram(edges=tuple(edges), counts=filled, missing=total - known, mean=_number(mean))
-
-
-def _bins(column: Any, edges: Sequence[float]) -> Iterator[Any]:
-    for low, high in pairwise(edges):
-        below = column <= high if high == edges[-1] else column < high
-        yield func.sum(case(((column >= low) & below, 1), else_=0))
-
-
-def _ratings(connection: Connection, among: ExampleFilter) -> Histogram:
-    edges = tuple(number / 2 for number in range(2, 11))
-    chosen = list(conditions(among))
-    inside = [ExampleRow.id.in_(select(ExampleRow.id).where(*chosen))] if chosen else [true()]
+def _ratings(connection: Connection, among: ExampleFilter, total: int) -> Histogram:
     said = latest_ratings().subquery()
     each = (
-        select(said.c.example_id, func.avg(cast(said.c.rating, Float)).label("mean"))
+        select(func.avg(cast(said.c.rating, Float)).label("mean"))
         .join(ExampleRow, ExampleRow.id == said.c.example_id)
-        .where(*inside)
+        .where(*conditions(among))
         .group_by(said.c.example_id)
         .subquery()
     )
-    *counts, rated, mean = connection.execute(
-        select(*_bins(each.c.mean, edges), func.count(), func.avg(each.c.mean))
-    ).one()
-    total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*chosen)) or 0
-    filled = tuple(int(count or 0) for count in counts)
-    return Histogram(edges=edges, counts=filled, missing=total - rated, mean=_number(mean))
+    row = connection.execute(select(literal(total).label("examples"), *_bins(each.c.mean, "rating", RATING_BINS))).one()
+    return _histogram(row, "rating", RATING_BINS)
 
 
 def _latencies(connection: Connection, among: ExampleFilter) -> dict[str, float]:
     values = array("d")
-    rows = connection.execution_options(yield_per=10_000).execute(
-        select(ExampleRow.latency_ms).where(*conditions(among))
-    )
+    rows = connection.execution_options(yield_per=10_000).execute(_read(among, ExampleRow.latency_ms))
     for part in rows.scalars().partitions():
         values.extend(part)
     ordered = sorted(values)
@@ -245,9 +244,5 @@ def _latencies(connection: Connection, among: ExampleFilter) -> dict[str, float]
 def _days(connection: Connection, among: ExampleFilter) -> dict[date, int]:
     # Both databases write a time as text so that it begins with its day.
     day = func.substr(cast(ExampleRow.timestamp, Text), 1, 10)
-    query = select(day, cast(func.count(), Integer)).where(*conditions(among)).group_by(day).order_by(day)
+    query = _read(among, day, func.count()).group_by(day).order_by(day)
     return {date.fromisoformat(found): count for found, count in connection.execute(query)}
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
