@@ -76,7 +76,7 @@ def line_of(example: Example) -> Line:
 
 def print_list(out: Console, examples: Sequence[Example]) -> None:
     """Print examples as a table, one in a line, cut to the terminal's width."""
-    table = plain(("time (UTC)", "id", "task key", "source", "ok", "quality", "sure", "tools", "query"))
+    table = plain(("time (UTC)", "id", "task key", "source", "ok", "quality", "conf", "tools", "query"))
     for column, ratio in zip(table.columns, (None, None, None, None, None, None, None, 1, 3), strict=True):
         column.no_wrap, column.overflow, column.ratio = True, "ellipsis", ratio
     table.expand = True
