@@ -31,6 +31,7 @@ OURS = frozenset(
         "DiskError",
         "EngineClosed",
         "FoldError",
+        "FormatError",
         "HeldOutOverlap",
         "HomeError",
         "LeaseHeld",

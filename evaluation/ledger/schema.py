@@ -98,24 +98,24 @@ class Base(DeclarativeBase):
 
 
 FIGURES = (
-    "timestamp",
     "task_key",
     "source",
     "model_version",
+    "error_kind",
     "success",
     "correct_tool_selection",
+    "timestamp",
     "response_quality",
     "validation_confidence",
     "tools_used",
-    "error_kind",
     "latency_ms",
     "tokens_in",
     "tokens_out",
     "cost",
     "bytes",
 )
-"""What statistics are made of. SQLite reads them from one index, past the bodies; PostgreSQL keeps large bodies apart
-anyway, and there the index is empty."""
+"""What statistics are made of, what is counted by first. SQLite reads them from one index, past the bodies; PostgreSQL
+keeps large bodies apart anyway, and there the index is empty."""
 
 
 class ExampleRow(Base):
