@@ -144,7 +144,8 @@ def ddmmyy(text: str) -> bool:
 
 def fi_hetu(text: str) -> bool:
     number = text[:6] + text[-4:-1]
-    return ddmmyy(text) and _HETU_LETTERS[int(number) % 31] == text[-1]
+    sign_ok = len(text) == 10 or text[6] in "ABCDEFUVWXY"
+    return sign_ok and ddmmyy(text) and _HETU_LETTERS[int(number) % 31] == text[-1]
 
 
 def ch_ahv(text: str) -> bool:

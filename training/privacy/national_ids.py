@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from training.privacy import national_checks as check
+from training.privacy.checks import luhn_ok, mod_11_10_ok
 from training.privacy.context import before
 from training.privacy.kinds import Finding, Pii
 
@@ -100,11 +101,11 @@ IDS = (
     NationalId("CL", r"\brut\b|\brun\b", ("99.999.999-9", "99.999.999-A", "9.999.999-9", "9.999.999-A"), ("99999999-9",
                "99999999-A", "999999999"), check.cl_rut),  # Registro Civil
     NationalId("TR", r"kimlik|tckn|\btc\b", (), ("99999999999",), check.tr_tckn, checks=(-2, -1)),  # NVİ
-    NationalId("IL", r"teudat|zehut|ת\.?ז", (), ("999999999", "99999999-9"), check.luhn_ok),  # Population Authority
+    NationalId("IL", r"teudat|zehut|ת\.?ז", (), ("999999999", "99999999-9"), luhn_ok),  # Population Authority
     NationalId("RO", r"\bcnp\b|cod.?numeric", ("9999999999999",), (), check.ro_cnp, date=(1, "yymmdd")),  # law 105/1996
     NationalId("BG", r"\begn\b|егн", (), ("9999999999",), check.bg_egn, date=(0, "yymmdd")),  # GRAO
     NationalId("CZ", r"rodné|rodne", ("999999/9999",), ("9999999999",), check.cz_rodne_cislo, date=(0, "yymmdd")),
-    NationalId("HR", r"\boib\b", (), ("99999999999",), check.mod_11_10_ok),  # Porezna uprava
+    NationalId("HR", r"\boib\b", (), ("99999999999",), mod_11_10_ok),  # Porezna uprava
     NationalId("EE", r"isikukood|asmens", (), ("99999999999",), check.ee_isikukood, date=(1, "yymmdd")),  # EE and LT
     NationalId("GR", r"\bamka\b|αμκα", (), ("99999999999",), check.gr_amka, date=(0, "ddmmyy")),  # IDIKA
 )  # fmt: skip
@@ -157,7 +158,7 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
         value = match.group()
         words: str | None = None
         for one, needs_name in forms[value.translate(_SHAPE)]:
-            valid = one.valid is None or one.valid(canonical(value))
+            valid = one.valid is None or one.valid(canonical_id(value))
             if valid and not needs_name:
                 yield Finding(Pii.NATIONAL_ID, *match.span())
                 break
@@ -172,14 +173,22 @@ def _named(words: str, names: str) -> bool:
     return re.search(names, words) is not None
 
 
-def canonical(text: str) -> str:
+def canonical_id(text: str) -> str:
     """Return the digits and letters of an id."""
     return text if text.isalnum() else _SEPARATOR.sub("", text)
 
 
-def ids_of(text: str) -> Iterator[NationalId]:
-    """Yield the ids whose written form `text` has and whose check digits are right, before those where they are not."""
-    found = [one for one, _ in _forms(())[0].get(text.translate(_SHAPE), ())]
-    right = [one for one in found if one.valid is None or one.valid(canonical(text))]
-    yield from right
-    yield from (one for one in found if one not in right)
+def ids_of(value: str, text: str = "") -> list[NationalId]:
+    """Return the ids whose canonical form `value` has and whose check digits are right; first those written as `text`."""
+    right = [one for one in _by_shape().get(value.translate(_SHAPE), ()) if one.valid is None or one.valid(value)]
+    written = [one for one, _ in _forms(())[0].get(text.translate(_SHAPE), ())]
+    return sorted(right, key=lambda one: one not in written)
+
+
+@lru_cache(maxsize=1)
+def _by_shape() -> dict[str, tuple[NationalId, ...]]:
+    shapes: dict[str, dict[NationalId, None]] = defaultdict(dict)
+    for one in IDS:
+        for form in (*one.clear, *one.named):
+            shapes[canonical_id(form)][one] = None
+    return {shape: tuple(ids) for shape, ids in shapes.items()}

@@ -53,7 +53,7 @@ _SHAPES = re.compile(
 )
 _ANY = re.compile(r"(?<![\w+.-])\(?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,14}" + _EXT + _END, re.ASCII)
 _DATE = re.compile(r"[0-3]?[0-9][-/. ][01]?[0-9][-/. ](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[-/.][01][0-9][-/.][0-3][0-9]")
-_TRUNK = re.compile(r"\(0\)|(?<=[0-9])\(0(?=[0-9])")
+_TRUNK = re.compile(r"\(0\)")
 _TOLD_EXT = re.compile(r"[ ,]{0,2}(?:x|ext\.?|#)[ ]?[0-9]{1,6}$")
 
 
@@ -81,6 +81,31 @@ def is_abroad(text: str) -> bool:
         return False
     low, high = PLANS[code]
     return low <= len(digits) - len(code) <= high + 1
+
+
+def canonical_phone(text: str) -> str:
+    """Return a number's digits, those of one abroad after `+`, without trunk 0 and extension."""
+    number = _number(text)
+    if "+" in number or (number.lstrip(" (").startswith("00") and is_abroad(text)):
+        digits = digits_of(_TRUNK.sub("(", number))
+        return "+" + (digits if "+" in number else digits[2:])
+    return digits_of(number)
+
+
+def written_like(fake: str, text: str) -> str:
+    """Return a made-up number, in canonical form, as `text` is written: its separators, prefix, trunk 0, extension."""
+    number = _number(text)
+    digits = iter(fake.removeprefix("+"))
+    begin = number.index("00") + 2 if fake.startswith("+") and "+" not in number else 0
+    trunk = _TRUNK.search(number) if fake.startswith("+") else None
+    kept = trunk.start() + 1 if trunk else -1
+    return (
+        "".join(
+            next(digits, char) if char.isdigit() and place >= begin and place != kept else char
+            for place, char in enumerate(text[: len(number)])
+        )
+        + text[len(number) :]
+    )
 
 
 def country_code(digits: str) -> str | None:
