@@ -163,7 +163,9 @@ def value(kind: str, locale: str, *, fake: Any, draw: random.Random) -> str:
 def sentence(kind: str, locale: str, draw: random.Random) -> str:
     """Return a sentence with a place for the value; a third of phones have no word beside them that names them."""
     if kind == "url_credentials":
-        return draw.choice(("postgresql://{}@db.corp.net/main", "https://{}@git.corp.net/a.git", "redis://{}@cache:6379"))
+        return draw.choice(
+            ("postgresql://{}@db.corp.net/main", "https://{}@git.corp.net/a.git", "redis://{}@cache:6379")
+        )
     if kind == "phone" and draw.random() < 0.67:
         return draw.choice(PHONE_WORDS[locale[:2]])
     if kind == "national_id" and draw.random() < 0.8:

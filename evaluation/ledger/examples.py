@@ -86,7 +86,7 @@ class Examples(Part):
             return tuple(sorted(version for version in connection.scalars(query) if version is not None))
 
     def add_feedback(self, feedback: Feedback) -> bool:
-        """Write the feedback; return False where its id is known already.
+        """Write the feedback; return False where its id is known already, or it or its example was forgotten.
 
         Raises `LedgerError` where the ledger does not hold the example that it is about.
         """
@@ -99,6 +99,8 @@ class Examples(Part):
             "body": feedback.model_dump(mode="json"),
         }
         with self._database.write() as connection:
+            if _forgotten(connection, [feedback.id, feedback.example_id]):
+                return False
             if connection.scalar(select(ExampleRow.id).where(ExampleRow.id == feedback.example_id)) is None:
                 raise LedgerError(
                     f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "

@@ -2,7 +2,7 @@
 
 Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
 and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`). Whatever a verb has returned from is on disk.
+(`judgement.py`); what it holds of one person (`privacy.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -18,6 +18,7 @@ from typing import Self
 from evaluation.ledger.database import open_database
 from evaluation.ledger.examples import Examples
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.privacy import Privacy
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 
@@ -27,7 +28,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement):
+class Ledger(Examples, Runs, Rollouts, Decisions, Judgement, Privacy):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod
