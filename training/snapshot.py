@@ -7,7 +7,7 @@
 Decisions: rows are sorted by id before they are hashed and written, so that the same rows are the same snapshot in
 whatever order they came; committing the same rows again returns the version that is there. What is pinned stands in the
 Delta commit itself: there is no second file that a kill could leave behind or out. Old versions keep their files and
-their log for good; nothing here vacuums.
+their log for good, unless somebody in them asks to be forgotten (`training/privacy/snapshot_forgetting.py`).
 Not covered: streaming a snapshot that is larger than memory into a commit; readers stream by
 `ray.data.read_delta(snapshot.path, version=snapshot.version)`.
 """
@@ -26,6 +26,7 @@ from pydantic import Field
 
 from evaluation.records import Record, stable_id
 from training.locks import exclusive
+from training.privacy.forgotten_versions import why_forgotten
 from training.provenance import config_hash
 
 SCHEMA = pa.schema(
@@ -150,6 +151,8 @@ def open_snapshot(ref: str | Snapshot) -> Snapshot:
     `ref` is a `Snapshot`, its `ref`, or `path@version`. Raises `SnapshotError`.
     """
     path, version, content = _parse(ref)
+    if (forgotten := why_forgotten(Path(path), version)) is not None:
+        raise SnapshotError(forgotten)
     table = _open(path, version)
     pins = _commit_pins(path, version)
     _check_files(table, path, version)

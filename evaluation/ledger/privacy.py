@@ -35,7 +35,7 @@ from evaluation.ledger.schema import (
 from evaluation.records import Example, Feedback, Source
 
 _CHUNK = 500
-_OF_EXAMPLE = {
+_OF_EXAMPLE: dict[str, type[RewardRow | RecoveryRow | ReviewRow | LabelRow | FeedbackRow]] = {
     "rewards": RewardRow,
     "recoveries": RecoveryRow,
     "reviews": ReviewRow,

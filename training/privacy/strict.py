@@ -24,7 +24,26 @@ from training.privacy.kinds import Pii
 from training.snapshot import SnapshotRow
 
 _GIVEN = frozenset(
-    ["id", "kind", "task_key", "tools", "source", "scenario_id", "scenario_group", "part", "group", "split", "fold", "parent_id", "run_id", "model_version", "teacher", "prompt_variant", "prompt", "examples"]
+    [
+        "id",
+        "kind",
+        "task_key",
+        "tools",
+        "source",
+        "scenario_id",
+        "scenario_group",
+        "part",
+        "group",
+        "split",
+        "fold",
+        "parent_id",
+        "run_id",
+        "model_version",
+        "teacher",
+        "prompt_variant",
+        "prompt",
+        "examples",
+    ]
 )
 """Columns of ids and names that the program gives."""
 _NAMED = 10
