@@ -1,6 +1,7 @@
 """Forget a person: everywhere in a home, for good, with a certificate.
 
     <home>/privacy/forget-<hash>.json      `ForgetPlan`: what is being forgotten; there while it is not done
+    <home>/privacy/deleted-<hash>.ids      ids of the person's examples that went for their age; snapshots may hold them
     <home>/privacy/certificates/<id>.json  `Certificate`: what was forgotten, and what could not be reached
 
 Decisions: what is to be forgotten is written down first, by ids alone, so that whoever is killed in between goes on with
@@ -122,6 +123,7 @@ class Forgetting:
             done = self._carried_out(plan, by, dry_run=False)
             if done.found:
                 self._keep(done)
+            _kept_at(self._home, self._user_hash).unlink(missing_ok=True)
             self._place.unlink(missing_ok=True)
         return done
 
@@ -129,6 +131,7 @@ class Forgetting:
         """Return what is to be forgotten: what the ledger and the spools hold now, and what an earlier run had found."""
         begun = ForgetPlan.model_validate_json(self._place.read_bytes()) if self.begun else None
         ids = self._ledger.ids_of_user(self._user_hash) | set(begun.example_ids if begun else ())
+        ids |= kept_ids(self._home, self._user_hash)
         for spool in spools_in(*self._home.spools):
             ids |= ids_in_spool(spool, self._user_hash)
         now = datetime.now(UTC)
@@ -202,6 +205,22 @@ class Forgetting:
             id=done.id, kind="forget", subject=self._user_hash, by=done.by, at=done.done_at, detail=detail
         )
         self._ledger.add_privacy_event(event)
+
+
+def keep_ids(home: Home, user_hash: str, ids: Iterable[str]) -> None:
+    """Keep the ids of a person's examples that are deleted for their age."""
+    every = sorted({*kept_ids(home, user_hash), *ids})
+    atomic_write(_kept_at(home, user_hash), "".join(f"{one}\n" for one in every))
+
+
+def kept_ids(home: Home, user_hash: str) -> set[str]:
+    """Return the ids of a person's examples that were deleted for their age."""
+    place = _kept_at(home, user_hash)
+    return set(place.read_text().splitlines()) if place.is_file() else set()
+
+
+def _kept_at(home: Home, user_hash: str) -> Path:
+    return home.privacy / f"deleted-{user_hash}.ids"
 
 
 def saw_rows(versions: Iterable[Seen], home: Home, ids: set[str]) -> set[str]:

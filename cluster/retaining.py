@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.forgetting import Seen
+from pydantic import JsonValue
+
+from cluster.forgetting import Seen, keep_ids
+from cluster.home import Home
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import PrivacyEvent
 from evaluation.records import stable_id
@@ -30,16 +33,22 @@ def rules_now(
     )
 
 
-def enforce(ledger: Ledger, rules: Iterable[RetentionRule], by: str) -> dict[str, dict[str, int]]:
-    """Delete what the rules say, with tombstones; add a line to the trail for each rule. Returns rows by rule and table."""
+def enforce(home: Home, ledger: Ledger, rules: Iterable[RetentionRule], by: str) -> dict[str, dict[str, int]]:
+    """Delete what the rules say, with tombstones; add a line to the trail for each rule. Returns rows by rule and table.
+
+    Whose the deleted ids were is kept by hash, since a snapshot may still hold what was made of them: without that
+    nobody could be forgotten there.
+    """
     done = {}
     for rule in rules:
         if not rule.ids:
             continue
+        for user_hash, ids in ledger.ids_by_user(rule.ids).items():
+            keep_ids(home, user_hash, ids)
         counts = ledger.forget_rows(rule.ids, None, ())
         now = datetime.now(UTC)
-        detail = {
-            "deleted": counts,
+        detail: dict[str, JsonValue] = {
+            "deleted": dict(counts),
             "before": rule.before.isoformat(),
             "ids_digest": rule.digest,
             "kept_pinned": rule.pinned,

@@ -40,6 +40,7 @@ OURS = frozenset(
         "PinError",
         "PolicyError",
         "PortTaken",
+        "PrivacyError",
         "RecordingError",
         "RegistryError",
         "RolloutStuck",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands import data_privacy, data_user
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command()(data_privacy.privacy)
+app.command()(data_user.user)
+app.command()(data_user.forget)
+app.command()(data_user.retain)
 
 
 @app.command("list")

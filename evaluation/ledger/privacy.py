@@ -91,6 +91,16 @@ class Privacy(Part):
             found = set(connection.scalars(select(ExampleRow.id).where(ExampleRow.user_hash == user_hash)))
         return found | self.ids_made_from(found)
 
+    def ids_by_user(self, example_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Return which of these examples are whose; those of nobody known are left out."""
+        whose: dict[str, list[str]] = {}
+        with self._database.read() as connection:
+            for ids in _chunks(example_ids):
+                wanted = ExampleRow.id.in_(ids) & ExampleRow.user_hash.is_not(None)
+                for row in connection.execute(select(ExampleRow.id, ExampleRow.user_hash).where(wanted)):
+                    whose.setdefault(str(row.user_hash), []).append(row.id)
+        return whose
+
     def ids_made_from(self, example_ids: set[str]) -> set[str]:
         """Return the ids of the examples that correct, or were made from, one of these, however far down."""
         parent = ExampleRow.body["provenance"]["parent_id"].as_string()
@@ -157,13 +167,13 @@ class Privacy(Part):
             _overwrite(connection)
             elsewhere = _said_elsewhere(connection, user_hash, set())
             pins, letters = _pins_of(connection, set(example_ids)), _letters_of(connection, needles)
-            for name, row, ids in (
-                ("feedback", FeedbackRow, elsewhere),
-                ("pins", PinRow, pins),
-                ("dead_letters", DeadLetterRow, letters),
+            for name, key, ids in (
+                ("feedback", FeedbackRow.id, elsewhere),
+                ("pins", PinRow.id, pins),
+                ("dead_letters", DeadLetterRow.id, letters),
             ):
                 for some in _chunks(ids):
-                    counts[name] += connection.execute(delete(row).where(row.id.in_(some))).rowcount
+                    counts[name] += connection.execute(delete(key.class_).where(key.in_(some))).rowcount
             self._bury(connection, elsewhere)
         return counts
 
