@@ -4,9 +4,9 @@
     <home>/privacy/deleted-<hash>.ids      ids of the person's examples that went for their age; snapshots may hold them
     <home>/privacy/certificates/<id>.json  `Certificate`: what was forgotten, and what could not be reached
 
-Decisions: what is to be forgotten is written down first, by ids alone, so that whoever is killed in between goes on with
-the same list. Then the ledger, whose tombstones keep late deliveries out; spools; snapshots; other files; free pages.
-Each of these does nothing where there is nothing left, so that the whole may be done again at any time.
+Decisions: what is to be forgotten is written down first, by ids alone, so that whoever is killed in between goes on
+with the same list. Then the ledger, whose tombstones keep late deliveries out; spools; snapshots; other files; free
+pages. Each of these does nothing where there is nothing left, so that the whole may be done again at any time.
 Not covered: what lies outside the home (exports, backups, another database's logs) and what models learned: these the
 certificate names. To unlearn, train the named versions anew from a snapshot without the rows.
 """
@@ -128,7 +128,7 @@ class Forgetting:
         return done
 
     def _plan(self, versions: Callable[[], Iterable[Seen]]) -> ForgetPlan:
-        """Return what is to be forgotten: what the ledger and the spools hold now, and what an earlier run had found."""
+        """Return what is to be forgotten: what ledger and spools hold now, and what an earlier run had found."""
         begun = ForgetPlan.model_validate_json(self._place.read_bytes()) if self.begun else None
         ids = self._ledger.ids_of_user(self._user_hash) | set(begun.example_ids if begun else ())
         ids |= kept_ids(self._home, self._user_hash)

@@ -34,7 +34,7 @@ def rules_now(
 
 
 def enforce(home: Home, ledger: Ledger, rules: Iterable[RetentionRule], by: str) -> dict[str, dict[str, int]]:
-    """Delete what the rules say, with tombstones; add a line to the trail for each rule. Returns rows by rule and table.
+    """Delete what the rules say, with tombstones; add a line to the trail for each rule; return rows by rule, table.
 
     Whose the deleted ids were is kept by hash, since a snapshot may still hold what was made of them: without that
     nobody could be forgotten there.

@@ -29,8 +29,12 @@ def user_data(ledger: Ledger, user_hash: str) -> dict[str, Any]:
 
 def counts_of(ledger: Ledger, user_hash: str) -> dict[str, int]:
     """Return how many rows of each kind the ledger keeps of a person."""
-    counts = ledger.rows_to_forget(sorted(ledger.ids_of_user(user_hash)), user_hash, [user_hash])
-    return {**counts, "feedback given": len(ledger.feedback_of_user(user_hash))}
+    ids = ledger.ids_of_user(user_hash)
+    counts = ledger.rows_to_forget(sorted(ids), user_hash, [user_hash])
+    own = sum(1 for _ in ledger.examples_of_user(user_hash))
+    given = len(ledger.feedback_of_user(user_hash))
+    return {"examples": own, "made from them": counts["examples"] - own, "feedback given": given,
+            **{name: count for name, count in counts.items() if name != "examples"}}  # fmt: skip
 
 
 def digest_of(data: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def ids_in_spool(path: Path, user_hash: str) -> set[str]:
 
 
 def forget_in_spool(path: Path, sought: Sought, *, dry_run: bool = False, busy_s: float = 30) -> dict[str, int]:
-    """Delete a person's rows; return how many by table. Raises `sqlite3.OperationalError` for a file that stays locked."""
+    """Delete a person's rows; return how many by table. Raises `sqlite3.OperationalError` where it stays locked."""
     counts: dict[str, int] = {}
     with closing(sqlite3.connect(path, timeout=busy_s, isolation_level=None)) as spool:
         spool.execute("PRAGMA secure_delete = ON")

@@ -17,10 +17,10 @@ import random
 import string
 import sys
 import time
+from importlib import metadata
 from typing import Any, NamedTuple
 
 import faker
-import presidio_analyzer
 import spacy
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry, predefined_recognizers
 from presidio_analyzer.nlp_engine import SpacyNlpEngine
@@ -179,16 +179,28 @@ def nobodys(draw: random.Random) -> str:
     hexes = "".join(draw.choice("0123456789abcdef") for _ in range(40))
     return draw.choice(
         (
-            f"Your order number is {some[:9]}", f"Order {some[:3]}-{some[3:10]}-{some[4:11]} was shipped",
-            f"Invoice INV-{some[:8]} of 2025-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}", f"ticket #{some[:7]}",
-            f"timestamp 17{some[:8]}", f"timestamp 17{some[:11]}", f"at 2025-0{draw.randint(1, 9)}-1{some[0]}T10:{some[1]}2:30Z",
-            f"latitude 4{some[0]}.{some[1:7]}, longitude -7{some[7]}.{some[3:9]}", f"commit {hexes}", f"sha256 {hexes}{hexes[:24]}",
-            f"uuid {hexes[:8]}-{hexes[8:12]}-4{hexes[12:15]}-a{hexes[15:18]}-{hexes[18:30]}", f"tracking number 1Z999AA1{some[:10]}",
-            f"version {some[0]}.{some[1:3]}.{some[3]}.{some[4]}", f"SKU {some[:4]}-{some[4:8]}", f"ISBN 978-{some[0]}-{some[1:5]}-{some[5:9]}-{some[9]}",
-            f"{some[:6]} bytes of {some[:10]}", f"the total is {some[0]},{some[1:4]}.{some[4:6]} EUR", f"room {some[:3]}, seat {some[3:5]}",
-            f"flight LH{some[:4]} on 12/03/2025 at 10:{draw.randint(10, 59)}", f"port {some[:4]}, pid {some[:5]}",
+            f"Your order number is {some[:9]}",
+            f"Order {some[:3]}-{some[3:10]}-{some[4:11]} was shipped",
+            f"Invoice INV-{some[:8]} of 2025-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}",
+            f"ticket #{some[:7]}",
+            f"timestamp 17{some[:8]}",
+            f"timestamp 17{some[:11]}",
+            f"at 2025-0{draw.randint(1, 9)}-1{some[0]}T10:{some[1]}2:30Z",
+            f"latitude 4{some[0]}.{some[1:7]}, longitude -7{some[7]}.{some[3:9]}",
+            f"commit {hexes}",
+            f"sha256 {hexes}{hexes[:24]}",
+            f"uuid {hexes[:8]}-{hexes[8:12]}-4{hexes[12:15]}-a{hexes[15:18]}-{hexes[18:30]}",
+            f"tracking number 1Z999AA1{some[:10]}",
+            f"version {some[0]}.{some[1:3]}.{some[3]}.{some[4]}",
+            f"SKU {some[:4]}-{some[4:8]}",
+            f"ISBN 978-{some[0]}-{some[1:5]}-{some[5:9]}-{some[9]}",
+            f"{some[:6]} bytes of {some[:10]}",
+            f"the total is {some[0]},{some[1:4]}.{some[4:6]} EUR",
+            f"room {some[:3]}, seat {some[3:5]}",
+            f"flight LH{some[:4]} on 12/03/2025 at 10:{draw.randint(10, 59)}",
+            f"port {some[:4]}, pid {some[:5]}",
         )
-    )  # fmt: skip
+    )
 
 
 def plant(count: int, seed: int) -> list[Planted]:
@@ -201,7 +213,8 @@ def plant(count: int, seed: int) -> list[Planted]:
         locale, kind = LOCALES[number % len(LOCALES)], KINDS[number // len(LOCALES) % len(KINDS)]
         fake = makers[locale]
         made = value(kind, locale, fake=fake, draw=draw)
-        said = f"{draw.choice(('', fake.sentence() + ' '))}{sentence(kind, locale, draw)}{draw.choice(('', ' ' + fake.sentence()))}"
+        before, after = draw.choice(("", fake.sentence() + " ")), draw.choice(("", " " + fake.sentence()))
+        said = f"{before}{sentence(kind, locale, draw)}{after}"
         start = said.index("{}")
         text = said.replace("{{", "{").replace("}}", "}") if "{{" in said else said
         start -= said[:start].count("{{")
@@ -226,7 +239,9 @@ def main() -> None:
     for text in corpus:
         engine.analyze(text, "en", wanted)
     seconds = time.perf_counter() - started
-    version = f"presidio-analyzer {getattr(presidio_analyzer, '__version__', '')}, spaCy {spacy.__version__}, Faker {faker.VERSION}"
+    version = (
+        f"presidio-analyzer {metadata.version('presidio-analyzer')}, spaCy {spacy.__version__}, Faker {faker.VERSION}"
+    )
     print(json.dumps({"version": version, "planted": planted, "found": found, "corpus": corpus, "seconds": seconds}))
 
 

@@ -1,4 +1,4 @@
-"""`ratchet data user`, `forget` and `retain`: what is kept of a person, forgetting them, and how long things are kept."""
+"""`ratchet data user`, `forget` and `retain`: what is kept of a person, forgetting them, and for how long."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Check digits: pure arithmetic over strings of ASCII digits and capital letters.
 
-Sources: Luhn, ISO/IEC 7812-1 annex B; mod 97, ISO 13616 and ISO 7064 (97-10); mod 11,10 and mod 11-2, ISO 7064; Verhoeff,
-"Error detecting decimal codes" (1969).
+Sources: Luhn, ISO/IEC 7812-1 annex B; mod 97, ISO 13616 and ISO 7064 (97-10); mod 11,10 and mod 11-2, ISO 7064;
+Verhoeff, "Error detecting decimal codes" (1969).
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ WINDOW = 48
 _PHONE = (
     r"phone|telef|téléf|telèf|mobil|móvil|celular|cellul|whatsapp|portable|telemóvel|komórk|zadzwoń|puhelin|soita|llám|"
     r"電話|携帯|电话|手机|телефон|msisdn|contact[_ ]?n|rufen sie|chiam|"
-    r"\b(?:tel(?:\b|[.:])|teléf|call(?:ed|ing|s)?\b|cell|fax|sms\b|text me|text\b|dial|reach me|ring me|handy|bel me|appel|"
-    r"ligue|ring mig)"
+    r"\b(?:tel(?:\b|[.:])|teléf|call(?:ed|ing|s)?\b|cell|fax|sms\b|text me|text\b|dial|reach me|ring me|handy|bel me|"
+    r"appel|ligue|ring mig)"
 )
 _OTHER = (
     r"order|ticket|invoice|referen|tracking|serial|batch|booking|confirmation|transaction|version|timestamp|epoch|latitude|"
@@ -46,9 +46,7 @@ def _split(label: str) -> str:
 @lru_cache(maxsize=4096)
 def says_phone(words: str) -> bool | None:
     """Return True where the nearest word speaks of a phone, False where of something else, None where none does."""
-    nearest = None
-    for nearest in _NEAREST.finditer(words):
-        pass
+    nearest = next(reversed(list(_NEAREST.finditer(words))), None)
     return None if nearest is None else nearest["phone"] is not None
 
 

@@ -33,12 +33,67 @@ _NETWORKS = tuple(
     for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32")
 )
 _FICTIONAL = re.compile(r"\+?1?[2-9][0-9]{2}55501[0-9]{2}")
-GIVEN = ("Avery", "Blair", "Casey", "Dana", "Ellis", "Finley", "Gray", "Harper", "Indra", "Jules", "Kai", "Logan",
-         "Marlow", "Noor", "Oakley", "Parker", "Quinn", "Remy", "Sage", "Toni", "Uli", "Vesper", "Wren", "Yael")  # fmt: skip
-FAMILY = ("Abernall", "Brackwood", "Corvane", "Dellamar", "Eastrow", "Fenwhistle", "Garrowby", "Hollinsea", "Ivermoor",
-          "Jarrowgate", "Kestrelle", "Larkmont", "Merrowdale", "Northolme", "Oxenbridge", "Pellworth")  # fmt: skip
-PLACES = ("Alderwick", "Brightmere", "Copperfold", "Dunmarrow", "Elderhaven", "Fernholt", "Glasswater", "Hartsmoor",
-          "Inverlea", "Juniper Point", "Kingsfallow", "Lindenmarsh", "Mosswick", "Netherby Bay", "Oakhollow")  # fmt: skip
+GIVEN = (
+    "Avery",
+    "Blair",
+    "Casey",
+    "Dana",
+    "Ellis",
+    "Finley",
+    "Gray",
+    "Harper",
+    "Indra",
+    "Jules",
+    "Kai",
+    "Logan",
+    "Marlow",
+    "Noor",
+    "Oakley",
+    "Parker",
+    "Quinn",
+    "Remy",
+    "Sage",
+    "Toni",
+    "Uli",
+    "Vesper",
+    "Wren",
+    "Yael",
+)
+FAMILY = (
+    "Abernall",
+    "Brackwood",
+    "Corvane",
+    "Dellamar",
+    "Eastrow",
+    "Fenwhistle",
+    "Garrowby",
+    "Hollinsea",
+    "Ivermoor",
+    "Jarrowgate",
+    "Kestrelle",
+    "Larkmont",
+    "Merrowdale",
+    "Northolme",
+    "Oxenbridge",
+    "Pellworth",
+)
+PLACES = (
+    "Alderwick",
+    "Brightmere",
+    "Copperfold",
+    "Dunmarrow",
+    "Elderhaven",
+    "Fernholt",
+    "Glasswater",
+    "Hartsmoor",
+    "Inverlea",
+    "Juniper Point",
+    "Kingsfallow",
+    "Lindenmarsh",
+    "Mosswick",
+    "Netherby Bay",
+    "Oakhollow",
+)
 _CLASSES = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = 24
 """Hexadecimal characters from which on a string stays one."""
@@ -83,8 +138,10 @@ def make(key: str, kind: Pii, text: str, attempt: int) -> str:
         case Pii.NATIONAL_ID:
             return _national_id(value, text, seed=seed, mark=mark)
         case Pii.NAME:
-            return " ".join(_choice(FAMILY if at else GIVEN, f"{key}\0{kind}\0{word}\0{attempt}") for at, word in
-                            enumerate(value.split()))  # fmt: skip
+            return " ".join(
+                _choice(FAMILY if at else GIVEN, f"{key}\0{kind}\0{word}\0{attempt}")
+                for at, word in enumerate(value.split())
+            )
         case Pii.ADDRESS:
             return _choice(PLACES, seed)
     template = folded(value)
@@ -101,8 +158,10 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
             return has_mark(value, range(4, len(value)), hidden=(2, 3), mark=mark)
         case Pii.NATIONAL_ID:
             plain = has_mark(value, _alnum(value), mark=mark)
-            return plain or any(has_mark(value, _free_of_id(one, value), hidden=_places(one.checks, value), mark=mark)
-                                for one in ids_of(value))  # fmt: skip
+            return plain or any(
+                has_mark(value, _free_of_id(one, value), hidden=_places(one.checks, value), mark=mark)
+                for one in ids_of(value)
+            )
         case Pii.NAME:
             return all(word in {name.casefold() for name in (*GIVEN, *FAMILY)} for word in value.split())
         case Pii.ADDRESS:
@@ -188,9 +247,15 @@ def folded(text: str) -> str:
     if text.isascii():
         return text
     return "".join(
-        char if char.isascii() else ("A" if char.isupper() else "a") if char.isalpha() else "0" if char.isdigit() else char
+        char
+        if char.isascii()
+        else ("A" if char.isupper() else "a")
+        if char.isalpha()
+        else "0"
+        if char.isdigit()
+        else "_"
         for char in text
-    )  # fmt: skip
+    )
 
 
 def _alnum(text: str, start: int = 0) -> list[int]:
@@ -290,7 +355,7 @@ def _class_of(char: str) -> str:
 
 
 def is_valid(kind: Pii, value: str, fake: str) -> bool:
-    """Say whether a made-up value is as valid as the real one: a card's issuer, a North American exchange, no zero lost."""
+    """Say whether a made-up value is as valid as the real one: issuer, North American exchange, no leading zero."""
     if kind is Pii.CARD and is_card(value) and not is_card(fake):
         return False
     if kind is Pii.PHONE:

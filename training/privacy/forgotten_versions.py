@@ -32,7 +32,7 @@ class ForgottenVersion(Record):
     rows: int
     """That it held, those that were forgotten included."""
     replaced_by: str | None = None
-    """The snapshot that holds the rows that were left; None where there is none."""
+    """The snapshot that holds just the rows that were left; of the newest version only, and none where nothing was."""
 
 
 def forgotten_version(table: Path, version: int) -> ForgottenVersion | None:
@@ -46,7 +46,11 @@ def why_forgotten(table: Path, version: int) -> str | None:
     found = forgotten_version(table, version)
     if found is None:
         return None
-    instead = f"its other rows are in {found.replaced_by}" if found.replaced_by else "no version holds its other rows"
+    instead = (
+        f"its other rows are in {found.replaced_by}"
+        if found.replaced_by
+        else "select or prepare again for a snapshot of what is left"
+    )
     return (
         f"snapshot {table}@{version} was forgotten on {found.at[:10]} by certificate {', '.join(found.certificates)}: "
         f"it held rows of somebody who asked for that; {instead}"

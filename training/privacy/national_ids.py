@@ -3,8 +3,8 @@
 Decisions: a form of its own (`078-05-1120`) or strong check digits are enough; a form that ordinary numbers have, too,
 needs a word before it, or a field's key, that names such a number. Where that word is the id's own name, the check
 digits need not be right: a number that somebody calls their social security number is treated as one.
-Sources: the issuing authorities' own descriptions, named at each id; check digits in
-`training/privacy/national_checks.py`. Of countries, not of companies, but for Brazil's CNPJ.
+Sources: the issuing authorities' own descriptions, named at each check (`training/privacy/national_checks.py`). Of
+countries, not of companies, but for Brazil's CNPJ.
 Not covered: passports and driving licences (no check digits, no common form), states' and provinces' own numbers.
 """
 
@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from training.privacy import national_checks as check
 from training.privacy.checks import luhn_ok, mod_11_10_ok
-from training.privacy.context import before
+from training.privacy.context import before, says_phone
 from training.privacy.kinds import Finding, Pii
 
 
@@ -44,70 +44,71 @@ class NationalId:
 
 
 IDS = (
-    NationalId("US", r"\bssn\b|social.?sec", ("999-99-9999",), ("999999999", "999 99 9999"), check.us_ssn, checks=()),  # SSA
-    NationalId("US", r"\bitin\b|tax.?payer", ("999-99-9999",), ("999999999",), check.us_itin, keep=1, checks=()),  # IRS
-    NationalId("CA", r"\bsin\b|social.?ins", ("999-999-999",), ("999999999", "999 999 999"), check.ca_sin),  # ESDC
+    NationalId("US", r"\bssn\b|social.?sec", ("999-99-9999",), ("999999999", "999 99 9999"), check.us_ssn, checks=()),
+    NationalId("US", r"\bitin\b|tax.?payer", ("999-99-9999",), ("999999999",), check.us_itin, keep=1, checks=()),
+    NationalId("CA", r"\bsin\b|social.?ins", ("999-999-999",), ("999999999", "999 999 999"), check.ca_sin),
     NationalId("GB", r"\bnino?\b|national.?insur|\bssn\b|social.?sec", ("AA999999A", "AA 99 99 99 A", "AA 999999 A",
-               "AA-99-99-99-A", "AA999999 A"), (), check.gb_nino, checks=()),  # HMRC, NIM39110
-    NationalId("GB", r"\bnhs\b", (), ("999 999 9999", "9999999999", "999-999-9999"), check.gb_nhs),  # NHS data dictionary
-    NationalId("IE", r"\bpps\w?", ("9999999A", "9999999AA"), (), check.ie_pps, checks=(7,)),  # Dept. of Social Protection
+               "AA-99-99-99-A", "AA999999 A"), (), check.gb_nino, checks=()),
+    NationalId("GB", r"\bnhs\b", (), ("999 999 9999", "9999999999", "999-999-9999"), check.gb_nhs),
+    NationalId("IE", r"\bpps\w?", ("9999999A", "9999999AA"), (), check.ie_pps, checks=(7,)),
     NationalId("FR", r"sécu|\bsecu\b|\bnir\b|insee|social.?sec|\bssn\b", ("999999999999999", "9 99 99 99 999 999 99",
-               "9 99 99 9A 999 999 99", "999999A99999999"), (), check.fr_nir, checks=(-2, -1)),  # INSEE
+               "9 99 99 9A 999 999 99", "999999A99999999"), (), check.fr_nir, checks=(-2, -1)),
     NationalId("DE", r"steuer.?id|steuer.?ident|\bidnr|\btin\b|\btax", ("99 999 999 999", "99999999999"), (),
-               check.de_steuer_id),  # Bundeszentralamt für Steuern, § 139b AO
+               check.de_steuer_id),
     NationalId("DE", r"rentenv|sozialvers|\brvnr|\bsvnr", ("99999999A999", "99 999999 A 999"), (), check.de_rvnr,
-               date=(2, "ddmmyy")),  # Deutsche Rentenversicherung
+               date=(2, "ddmmyy")),
     NationalId("AT", r"sozialvers|\bsvnr|versicherungsn", ("9999 999999",), ("9999999999",), check.at_svnr,
-               date=(4, "ddmmyy"), checks=(3,)),  # Dachverband der Sozialversicherungsträger
+               date=(4, "ddmmyy"), checks=(3,)),
     NationalId("IT", r"codice.?fiscale|\bcf\b|\bssn\b|social.?sec", ("AAAAAA99A99A999A", "AAA AAA 99A99 A999A"), (),
-               check.it_codice_fiscale),  # Agenzia delle Entrate, DM 23/12/1976
+               check.it_codice_fiscale),
     NationalId("ES", r"\bdni\b|\bnif\b|identidad", ("99999999A", "99999999-A", "99.999.999-A", "99.999.999A"), (),
-               check.es_dni),  # Ministerio del Interior
+               check.es_dni),
     NationalId("ES", r"\bnie\b|extranjer|\bdni\b|\bnif\b", ("A9999999A", "A-9999999-A", "A9999999-A"), (), check.es_nie,
-               keep=1),  # Ministerio del Interior
-    NationalId("PT", r"\bnif\b|contribuinte", (), ("999999999", "999 999 999"), check.pt_nif),  # Autoridade Tributária
-    NationalId("PL", r"pesel", (), ("99999999999",), check.pl_pesel, date=(0, "yymmdd")),  # gov.pl, rejestr PESEL
-    NationalId("NL", r"\bbsn\b|burgerserv|sofi", (), ("999999999", "9999.99.999", "9999 99 999"), check.nl_bsn),  # RvIG
+               keep=1),
+    NationalId("PT", r"\bnif\b|contribuinte", (), ("999999999", "999 999 999"), check.pt_nif),
+    NationalId("PL", r"pesel", (), ("99999999999",), check.pl_pesel, date=(0, "yymmdd")),
+    NationalId("NL", r"\bbsn\b|burgerserv|sofi", (), ("999999999", "9999.99.999", "9999 99 999"), check.nl_bsn),
     NationalId("BE", r"rijksreg|registre.?nat|\bnrn\b|\brrn\b|\binsz", ("99.99.99-999.99",), ("99999999999",),
-               check.be_nn, date=(0, "yymmdd"), checks=(-2, -1)),  # IBZ
+               check.be_nn, date=(0, "yymmdd"), checks=(-2, -1)),
     NationalId("BR", r"\bcpf\b", ("999.999.999-99",), ("99999999999", "999999999-99"), check.br_cpf, checks=(-2, -1)),
-    NationalId("BR", r"\bcnpj\b", ("99.999.999/9999-99",), ("99999999999999",), check.br_cnpj, checks=(-2, -1)),  # Receita
-    NationalId("IN", r"aadha?ar|\buid", ("9999 9999 9999",), ("999999999999", "9999-9999-9999"), check.in_aadhaar),  # UIDAI
-    NationalId("IN", r"\bpan\b|permanent.?account", ("AAAAA9999A",), (), check.in_pan, checks=()),  # Income Tax Department
+    NationalId("BR", r"\bcnpj\b", ("99.999.999/9999-99",), ("99999999999999",), check.br_cnpj, checks=(-2, -1)),
+    NationalId("IN", r"aadha?ar|\buid", ("9999 9999 9999",), ("999999999999", "9999-9999-9999"), check.in_aadhaar),
+    NationalId("IN", r"\bpan\b|permanent.?account", ("AAAAA9999A",), (), check.in_pan, checks=()),
     NationalId("SE", r"person.?n|\bpnr\b|samordn", ("999999-9999", "999999+9999", "99999999-9999"), ("9999999999",
-               "999999999999"), check.se_personnummer, date=(-10, "yymmdd")),  # Skatteverket SKV 704
+               "999999999999"), check.se_personnummer, date=(-10, "yymmdd")),
     NationalId("NO", r"fødsel|fodsel|person.?n|\bfnr\b", ("99999999999", "999999 99999"), (), check.no_fodselsnummer,
-               date=(0, "ddmmyy"), checks=(-2, -1)),  # Skatteetaten
+               date=(0, "ddmmyy"), checks=(-2, -1)),
     NationalId("DK", r"\bcpr\b|person.?n", ("999999-9999",), ("9999999999", "999999 9999"), check.ddmmyy,
-               date=(0, "ddmmyy"), checks=()),  # CPR-kontoret
-    NationalId("FI", r"hetu|henkil|personbet", ("999999-9999", "999999-999A", "999999A999A", "999999A9999", "999999+999A"),
-               (), check.fi_hetu, date=(0, "ddmmyy")),  # DVV
-    NationalId("CH", r"\bahv|\bavs\b|sozialvers", ("999.9999.9999.99", "9999999999999"), (), check.ch_ahv, keep=3),  # ZAS
+               date=(0, "ddmmyy"), checks=()),
+    NationalId("FI", r"hetu|henkil|personbet", ("999999-9999", "999999-999A", "999999A999A", "999999A9999",
+               "999999+999A"),
+               (), check.fi_hetu, date=(0, "ddmmyy")),
+    NationalId("CH", r"\bahv|\bavs\b|sozialvers", ("999.9999.9999.99", "9999999999999"), (), check.ch_ahv, keep=3),
     NationalId("CN", r"身份证|resident.?id|id.?card", ("999999999999999999", "99999999999999999A"), (), check.cn_ric,
-               date=(6, "yyyymmdd")),  # GB 11643-1999
+               date=(6, "yyyymmdd")),
     NationalId("JP", r"my.?number|マイナンバー|個人番号", (), ("999999999999", "9999 9999 9999", "9999-9999-9999"),
-               check.jp_my_number),  # Digital Agency, ordinance of 2014
+               check.jp_my_number),
     NationalId("KR", r"resident.?reg|\brrn\b|주민등록", ("999999-9999999",), ("9999999999999",), check.kr_rrn,
-               date=(0, "yymmdd"), checks=()),  # Ministry of the Interior; no check digit since October 2020
-    NationalId("AU", r"\btfn\b|tax.?file", (), ("999 999 999", "999999999"), check.au_tfn),  # ATO
-    NationalId("NZ", r"\bird\b", (), ("99-999-999", "999-999-999", "99999999", "999999999"), check.nz_ird),  # Inland Revenue
-    NationalId("SG", r"nric|\bfin\b", ("A9999999A",), (), check.sg_nric, keep=1),  # ICA
+               date=(0, "yymmdd"), checks=()),
+    NationalId("AU", r"\btfn\b|tax.?file", (), ("999 999 999", "999999999"), check.au_tfn),
+    NationalId("NZ", r"\bird\b", (), ("99-999-999", "999-999-999", "99999999", "999999999"), check.nz_ird),
+    NationalId("SG", r"nric|\bfin\b", ("A9999999A",), (), check.sg_nric, keep=1),
     NationalId("HK", r"hkid", ("A999999(9)", "A999999(A)", "AA999999(9)", "AA999999(A)"), ("A9999999",), check.hk_id),
-    NationalId("TW", r"身分證|national.?id", ("A999999999",), (), check.tw_id, keep=1),  # Ministry of the Interior
+    NationalId("TW", r"身分證|national.?id", ("A999999999",), (), check.tw_id, keep=1),
     NationalId("TH", r"thai|citizen", ("9-9999-99999-99-9", "9 9999 99999 99 9"), ("9999999999999",), check.th_id),
     NationalId("ZA", r"\bid.?n|\brsa\b|identity", ("999999 9999 999",), ("9999999999999",), check.za_id,
-               date=(0, "yymmdd")),  # Department of Home Affairs
-    NationalId("MX", r"curp", ("AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"), (), check.mx_curp, date=(4, "yymmdd")),  # RENAPO
+               date=(0, "yymmdd")),
+    NationalId("MX", r"curp", ("AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"), (), check.mx_curp, date=(4, "yymmdd")),
     NationalId("CL", r"\brut\b|\brun\b", ("99.999.999-9", "99.999.999-A", "9.999.999-9", "9.999.999-A"), ("99999999-9",
-               "99999999-A", "999999999"), check.cl_rut),  # Registro Civil
-    NationalId("TR", r"kimlik|tckn|\btc\b", (), ("99999999999",), check.tr_tckn, checks=(-2, -1)),  # NVİ
-    NationalId("IL", r"teudat|zehut|ת\.?ז", (), ("999999999", "99999999-9"), luhn_ok),  # Population Authority
-    NationalId("RO", r"\bcnp\b|cod.?numeric", ("9999999999999",), (), check.ro_cnp, date=(1, "yymmdd")),  # law 105/1996
-    NationalId("BG", r"\begn\b|егн", (), ("9999999999",), check.bg_egn, date=(0, "yymmdd")),  # GRAO
+               "99999999-A", "999999999"), check.cl_rut),
+    NationalId("TR", r"kimlik|tckn|\btc\b", (), ("99999999999",), check.tr_tckn, checks=(-2, -1)),
+    NationalId("IL", r"teudat|zehut|ת\.?ז", (), ("999999999", "99999999-9"), luhn_ok),
+    NationalId("RO", r"\bcnp\b|cod.?numeric", ("9999999999999",), (), check.ro_cnp, date=(1, "yymmdd")),
+    NationalId("BG", r"\begn\b|егн", (), ("9999999999",), check.bg_egn, date=(0, "yymmdd")),
     NationalId("CZ", r"rodné|rodne", ("999999/9999",), ("9999999999",), check.cz_rodne_cislo, date=(0, "yymmdd")),
-    NationalId("HR", r"\boib\b", (), ("99999999999",), mod_11_10_ok),  # Porezna uprava
-    NationalId("EE", r"isikukood|asmens", (), ("99999999999",), check.ee_isikukood, date=(1, "yymmdd")),  # EE and LT
-    NationalId("GR", r"\bamka\b|αμκα", (), ("99999999999",), check.gr_amka, date=(0, "ddmmyy")),  # IDIKA
+    NationalId("HR", r"\boib\b", (), ("99999999999",), mod_11_10_ok),
+    NationalId("EE", r"isikukood|asmens", (), ("99999999999",), check.ee_isikukood, date=(1, "yymmdd")),
+    NationalId("GR", r"\bamka\b|αμκα", (), ("99999999999",), check.gr_amka, date=(0, "ddmmyy")),
 )  # fmt: skip
 """All that are known, the narrowest form first where two share one."""
 
@@ -159,13 +160,17 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
         words: str | None = None
         for one, needs_name in forms[value.translate(_SHAPE)]:
             valid = one.valid is None or one.valid(canonical_id(value))
-            if valid and not needs_name:
+            if valid and not needs_name and not (value.isdigit() and _is_other(text, match.start(), label)):
                 yield Finding(Pii.NATIONAL_ID, *match.span())
                 break
             words = before(text, match.start(), label) if words is None else words
             if _named(words, one.names) or (valid and _named(words, _GENERIC)):
                 yield Finding(Pii.NATIONAL_ID, *match.span())
                 break
+
+
+def _is_other(text: str, start: int, label: str) -> bool:
+    return says_phone(before(text, start, label)) is False
 
 
 @lru_cache(maxsize=8192)
@@ -179,7 +184,7 @@ def canonical_id(text: str) -> str:
 
 
 def ids_of(value: str, text: str = "") -> list[NationalId]:
-    """Return the ids whose canonical form `value` has and whose check digits are right; first those written as `text`."""
+    """Return the ids of this canonical form whose check digits are right; first those that are written as `text`."""
     right = [one for one in _by_shape().get(value.translate(_SHAPE), ()) if one.valid is None or one.valid(value)]
     written = [one for one, _ in _forms(())[0].get(text.translate(_SHAPE), ())]
     return sorted(right, key=lambda one: one not in written)

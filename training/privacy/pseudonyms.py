@@ -60,7 +60,7 @@ class Pseudonyms:
         if kind is Pii.TERM and (fixed := replacement_of(text, self._config)) is not None:
             self._fakes.setdefault((kind, canonical(kind, text)), fixed)
             return fixed
-        value = canonical(kind, text)
+        value = self._value(kind, text)
         if (kind, value) not in self._fakes:
             fake = self._draw(kind, value, text)
             self._taken.add(fake)
@@ -78,6 +78,11 @@ class Pseudonyms:
             if (fake := self._fakes.get((kind, value))) is not None:
                 return fake.removeprefix("+")
         return None
+
+    def _value(self, kind: Pii, text: str) -> str:
+        """Return the canonical form; of bare digits that stand elsewhere after a `+`, that of the number abroad."""
+        value = canonical(kind, text)
+        return "+" + value if kind is Pii.PHONE and "+" + value in self._taken else value
 
     def _draw(self, kind: Pii, value: str, text: str) -> str:
         """Return the first draw that is free, valid and fits; without any that fits, the first that is free."""

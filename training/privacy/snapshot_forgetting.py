@@ -84,7 +84,8 @@ def forget_in_table(table: Path, ids: set[str], certificate: str, at: str) -> Ta
         rows, replaced_by = _commit_without(table, newest, ids)
     with exclusive(table / ".commit.lock"):
         for version, files in versions.items():
-            _remember(table, version, files, ids=ids, certificate=certificate, at=at, replaced_by=replaced_by)
+            instead = replaced_by if version == newest else None
+            _remember(table, version, files, ids=ids, certificate=certificate, at=at, replaced_by=instead)
         for one in forgotten_versions(table):
             left = other_ids(table, one.version)
             if left & ids:
@@ -235,9 +236,8 @@ def _remove_notes(table: Path, ids: set[str]) -> None:
             place.is_file()
             and inside[0] not in ("_delta_log", FOLDER)
             and place.suffix in (".json", ".jsonl", ".txt", ".md")
-        ):
-            if any(one in (text := place.read_text(errors="replace")) for one in ids):
-                atomic_write(place, _text_without(text, place.suffix, ids))
+        ) and any(one in (text := place.read_text(errors="replace")) for one in ids):
+            atomic_write(place, _text_without(text, place.suffix, ids))
 
 
 def _text_without(text: str, suffix: str, ids: set[str]) -> str:
