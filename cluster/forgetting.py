@@ -13,6 +13,7 @@ certificate names. To unlearn, train the named versions anew from a snapshot wit
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -57,6 +58,8 @@ class ForgetPlan(Record):
     example_ids: tuple[str, ...]
     saw: tuple[str, ...] = ()
     """Model versions whose snapshot held the rows, and those that were trained from them."""
+    ledger: dict[str, int] = Field(default_factory=dict)
+    """Rows that the ledger held when it was begun, by table."""
 
 
 class Certificate(Record):
@@ -142,19 +145,20 @@ class Forgetting:
             begun_at=begun.begun_at if begun else now,
             example_ids=tuple(sorted(ids)),
             saw=tuple(sorted(saw | set(begun.saw if begun else ()))),
+            ledger=begun.ledger if begun else self._ledger.rows_to_forget(sorted(ids), self._user_hash, self._needles),
         )
 
     def _carried_out(self, plan: ForgetPlan, by: str, *, dry_run: bool) -> Certificate:
         ids = set(plan.example_ids)
         sought = Sought(self._user_hash, frozenset(ids), self._user)
-        needles = [self._user_hash, *([f'"{self._user}"'] if self._user else [])]
         work = self._ledger.rows_to_forget if dry_run else self._ledger.forget_rows
-        rows = work(plan.example_ids, self._user_hash, needles)
+        rows = work(plan.example_ids, self._user_hash, self._needles)
+        rows = {name: max(count, plan.ledger.get(name, 0)) for name, count in rows.items()}
         left: list[str] = []
         spools = self._in_spools(sought, left, dry_run=dry_run)
         snapshots = self._in_snapshots(ids, plan, dry_run=dry_run)
         swept = sweep(self._home.root, sought, dry_run=dry_run)
-        if not dry_run and any(rows.values()) and not self._ledger.give_pages_back():
+        if not dry_run and (ids or any(rows.values())) and not self._ledger.give_pages_back():
             left.append("the ledger's file: another process kept its free pages in use; run this once more")
         return Certificate(
             id=plan.certificate,
@@ -173,6 +177,11 @@ class Forgetting:
             left=(*left, *swept.left),
             not_reached=(*UNREACHED, *([WEIGHTS] if plan.saw else [])),
         )
+
+    @property
+    def _needles(self) -> list[str]:
+        """What tells a dead letter of the person's."""
+        return [self._user_hash, *([json.dumps(self._user, ensure_ascii=False)] if self._user else [])]
 
     def _in_spools(self, sought: Sought, left: list[str], *, dry_run: bool) -> dict[str, dict[str, int]]:
         counts = {}

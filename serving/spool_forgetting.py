@@ -42,8 +42,13 @@ def spools_in(*roots: Path) -> Iterator[Path]:
     """Yield the SQLite files below the folders."""
     for root in roots:
         for place in sorted(root.rglob("*")) if root.is_dir() else []:
-            if place.is_file() and place.stat().st_size and place.open("rb").read(16) == _HEADER:
+            if place.is_file() and _is_database(place):
                 yield place
+
+
+def _is_database(place: Path) -> bool:
+    with place.open("rb") as file:
+        return file.read(len(_HEADER)) == _HEADER
 
 
 def ids_in_spool(path: Path, user_hash: str) -> set[str]:

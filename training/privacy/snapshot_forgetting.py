@@ -93,7 +93,7 @@ def forget_in_table(table: Path, ids: set[str], certificate: str, at: str) -> Ta
                 remember(table, one.model_copy(update={"certificates": certificates}), left - ids)
         for name in sorted(dirty):
             (table / name).unlink(missing_ok=True)
-        _clean_log(table, dirty, ids)
+        _clean_log(table, _gone_files(table), ids)
         _remove_notes(table, ids)
     return TableForgotten(rows, tuple(sorted(versions)), len(dirty), replaced_by)
 
@@ -145,6 +145,12 @@ def _dirty_files(table: Path, ids: set[str]) -> set[str]:
         for file in sorted(table.rglob("*.parquet"))
         if "_delta_log" not in file.parts and len(_rows_with(file, ids))
     }
+
+
+def _gone_files(table: Path) -> set[str]:
+    """Return the files that the log names and that are not on disk: deleted now, or before a kill."""
+    named = set().union(*_files_by_version(table).values())
+    return {name for name in named if not (table / name).is_file()}
 
 
 def _rows_with(file: Path, ids: set[str]) -> pa.Array:
@@ -204,22 +210,22 @@ def _ids_in_files(table: Path, files: set[str]) -> tuple[set[str], int]:
     return held, rows
 
 
-def _clean_log(table: Path, dirty: set[str], ids: set[str]) -> None:
+def _clean_log(table: Path, gone: set[str], ids: set[str]) -> None:
     """Take the statistics of deleted files, and the ids of forgotten rows, out of the log."""
     for place in sorted((table / "_delta_log").glob("*.json")):
         before = place.read_text()
         lines = [json.loads(line) for line in before.splitlines() if line.strip()]
-        after = "".join(json.dumps(_cleaned(line, dirty, ids), separators=(",", ":")) + "\n" for line in lines)
+        after = "".join(json.dumps(_cleaned(line, gone, ids), separators=(",", ":")) + "\n" for line in lines)
         if [json.loads(line) for line in after.splitlines()] != lines:
             atomic_write(place, after)
     for place in (*(table / "_delta_log").glob("*.checkpoint*.parquet"), table / "_delta_log" / "_last_checkpoint"):
         place.unlink(missing_ok=True)
 
 
-def _cleaned(line: dict[str, Any], dirty: set[str], ids: set[str]) -> dict[str, Any]:
+def _cleaned(line: dict[str, Any], gone: set[str], ids: set[str]) -> dict[str, Any]:
     for name in ("add", "remove"):
         action = line.get(name)
-        if action and action.get("path") in dirty:
+        if action and action.get("path") in gone:
             line = {**line, name: {key: value for key, value in action.items() if key not in ("stats", "stats_parsed")}}
     told = line.get("commitInfo", {}).get("ratchet")
     if isinstance(told, str) and any(one in told for one in ids):

@@ -34,4 +34,6 @@ def example(number: int = 0, user: str | None = None, *, days: int = 0, said: st
 
 def feedback(name: str, about: Example, by: str) -> Feedback:
     """Return what somebody said of an example."""
-    return Feedback(id=name, example_id=about.id, rating=4, rater=by, comment=f"{PLANTED} said", timestamp=NOW)
+    return Feedback(
+        id=name, example_id=about.id, rating=4, rater=by, comment=PLANTED if by == ANN else "fine", timestamp=NOW
+    )
