@@ -235,10 +235,10 @@ def main() -> None:
         for case in planted
     ]
     corpus = [case.text for case in random.Random(asked["seed"]).sample(planted, min(asked["speed"], len(planted)))]
-    started = time.perf_counter()
+    started = time.process_time()
     for text in corpus:
         engine.analyze(text, "en", wanted)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     version = (
         f"presidio-analyzer {metadata.version('presidio-analyzer')}, spaCy {spacy.__version__}, Faker {faker.VERSION}"
     )

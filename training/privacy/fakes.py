@@ -14,7 +14,7 @@ import hashlib
 import ipaddress
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from training.privacy.accounts import iban_of, is_card
@@ -97,6 +97,7 @@ PLACES = (
 _CLASSES = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = 24
 """Hexadecimal characters from which on a string stays one."""
+_NUMBERS = (Pii.CARD, Pii.NATIONAL_ID, Pii.PHONE)
 _MARK = 5
 """Most characters of a mark."""
 
@@ -173,6 +174,12 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
             free = _alnum(local)
             return is_reserved(kind, text) and (len(free) < 2 or has_mark(local, free, mark=mark))
     return has_mark(value, _free(kind, value), mark=mark)
+
+
+def is_of(keys: Iterable[str], kind: Pii, text: str) -> bool:
+    """Say whether one of the keys made this value; a number may look like one of another kind than it was made as."""
+    kinds = _NUMBERS if kind in _NUMBERS else (kind,)
+    return any(is_made_up(key, other, text) for key in keys for other in kinds)
 
 
 def is_reserved(kind: Pii, text: str) -> bool:
@@ -298,7 +305,7 @@ def _mail(value: str, seed: str, mark: str) -> str:
 def _ip(value: str, seed: str) -> str:
     stream = _stream(seed)
     if ":" in value:
-        return str(ipaddress.ip_address(f"2001:db8::{next(stream) + 1:x}:{next(stream) + 1:x}{next(stream):02x}"))
+        return str(ipaddress.ip_address(f"2001:db8::{next(stream) + 1:x}:1{next(stream):02x}{next(stream) % 16:x}"))
     return f"198.{18 + next(stream) % 2}.{next(stream)}.{1 + next(stream) % 254}"
 
 
@@ -357,6 +364,8 @@ def _class_of(char: str) -> str:
 def is_valid(kind: Pii, value: str, fake: str) -> bool:
     """Say whether a made-up value is as valid as the real one: issuer, North American exchange, no leading zero."""
     if kind is Pii.CARD and is_card(value) and not is_card(fake):
+        return False
+    if kind in (Pii.NATIONAL_ID, Pii.PHONE) and fake.isdigit() and is_card(fake):
         return False
     if kind is Pii.PHONE:
         national = value.removeprefix("+1") if value.startswith("+1") else value

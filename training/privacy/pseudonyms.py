@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from training.privacy.config import PrivacyConfig
-from training.privacy.fakes import canonical, is_made_up, is_valid, make
+from training.privacy.fakes import canonical, is_of, is_valid, make
 from training.privacy.kinds import Pii
 from training.privacy.phones import written_like
 from training.privacy.terms import replacement_of
@@ -53,7 +53,7 @@ class Pseudonyms:
 
     def made(self, kind: Pii, text: str) -> bool:
         """Say whether `text` is a replacement already: scrubbing what was scrubbed changes nothing."""
-        return is_made_up(self._key, kind, text)
+        return is_of((self._key,), kind, text)
 
     def of(self, kind: Pii, text: str) -> str:
         """Return the replacement of `text`, in the same shape. Raises `ScrubError` where every draw is taken."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from training.privacy.config import PrivacyConfig
 from training.privacy.errors import PrivacyError
-from training.privacy.fakes import is_made_up, is_reserved
+from training.privacy.fakes import is_of, is_reserved
 from training.privacy.fields import FieldText, values_of
 from training.privacy.find import DEFAULT, find
 from training.privacy.kinds import Pii
@@ -69,9 +69,7 @@ def check(rows: Iterable[SnapshotRow], config: PrivacyConfig = DEFAULT) -> Itera
                 for text in _texts(column, value):
                     for kind, start, end in find(text.text, config, text.label):
                         found = text.text[start:end]
-                        if not (
-                            _nobodys(kind, found, row.tools, config) or any(is_made_up(k, kind, found) for k in keys)
-                        ):
+                        if not (_nobodys(kind, found, row.tools, config) or is_of(keys, kind, found)):
                             yield Left(row.id, text.field, kind)
 
 

@@ -129,3 +129,10 @@ def test_terms_stay_one_word_and_may_have_a_fixed_replacement() -> None:
 def test_canonical_forms_join_spellings() -> None:
     assert canonical(Pii.PHONE, "+49 (0)171 2345678") == canonical(Pii.PHONE, "0049 171 2345678") == "+491712345678"
     assert canonical(Pii.IBAN, "de89-3704 0044 0532 0130 00") == "DE89370400440532013000"
+
+
+def test_every_address_that_is_drawn_is_one() -> None:
+    fakes = Pseudonyms("k")
+    for number in range(700):
+        fakes.of(Pii.IP, f"2606:4700::{number:x}")
+        fakes.of(Pii.IP, f"8.8.{number // 250}.{number % 250}")
