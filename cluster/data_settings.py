@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluation.records import Record
+from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
 from training.privacy.config import PrivacyConfig
 
@@ -14,3 +15,5 @@ class DataSettings(Record):
     """Weights of the reward's components."""
     privacy: PrivacyConfig = PrivacyConfig()
     """What counts as personal data, and how long examples are kept."""
+    review: ReviewConfig = ReviewConfig()
+    """How many reviewers have to agree, and what is worth a review."""

@@ -1,9 +1,9 @@
-"""Privacy beside Presidio: speed, recall and precision on the same planted texts, and what is left in a strict snapshot.
+"""Privacy beside Presidio: speed, recall, precision on the same planted texts, and what is left in a strict snapshot.
 
     python -m tests.bench_data_privacy          prints one line a figure
 
-`rows(seed, full)` is what the benchmark of data calls. Cases are planted by faker in ten locales, 5,000 of them; kinds in
-turn; a quarter more texts hold numbers that are nobody's. Presidio runs with a blank spaCy pipeline and its pattern
+`rows(seed, full)` is what the benchmark of data calls. Cases are planted by faker in ten locales, 5,000 of them; kinds
+in turn; a quarter more texts hold numbers that are nobody's. Presidio runs with a blank spaCy pipeline and its pattern
 recognisers (`tests/bench_data_privacy_peer.py`). Times are CPU seconds of one process each, since the machine may be
 shared. A finding counts where it overlaps with what was planted and is of its kind.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.ledger.errors import LedgerError, StaleRecord
+from evaluation.ledger.errors import LedgerAway, LedgerError, RowRefused, StaleRecord
 from evaluation.ledger.records import (
     DecisionRecord,
     DesiredState,
@@ -28,6 +28,7 @@ __all__ = [
     "DesiredState",
     "ExampleFilter",
     "Ledger",
+    "LedgerAway",
     "LedgerError",
     "LookRecord",
     "LoopRecord",
@@ -39,6 +40,7 @@ __all__ = [
     "RolloutEvent",
     "RolloutRecord",
     "RolloutStatus",
+    "RowRefused",
     "RunRecord",
     "StaleRecord",
     "Status",

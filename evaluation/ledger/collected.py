@@ -38,6 +38,14 @@ class LabelVerdict(StrEnum):
     """Nothing of the whole; only the figures below."""
 
 
+class RecoveryAnswer(Record):
+    """How an error should have been met, in a person's word."""
+
+    strategy: RecoveryStrategy | None = None
+    """None: there is nothing to learn here."""
+    correct_response: str = ""
+
+
 class LabelRecord(Record):
     """What a reviewer or a rule says of one example. Never without confidence and source."""
 
@@ -54,6 +62,8 @@ class LabelRecord(Record):
     messages: tuple[Message, ...] = ()
     """The whole conversation as it should have been; with verdict `correct` only."""
     note: str = ""
+    recovery: RecoveryAnswer | None = None
+    """The answer to a review of kind `recovery`; such a label says nothing of the example as a whole."""
     review_id: str | None = None
     """The review that it answers."""
     at: datetime
@@ -82,7 +92,7 @@ class ReviewStatus(StrEnum):
 
 
 class ReviewItem(Record):
-    """An example that waits for reviewers, or has had them."""
+    """An example that waits for reviewers, or has had them. One of kind `recovery` has the recovery's id."""
 
     id: str
     queue: str
@@ -153,6 +163,8 @@ class DeadLetter(Record):
     """`example` or `feedback`."""
     origin: str
     """Where it came in: `gateway`, `client`, `import:<file>`, `feedback add`."""
+    subject: str | None = None
+    """Id of the example that it is, or is about, as far as it can be told."""
     reason: str
     text: str
     """As it came."""

@@ -9,12 +9,13 @@ Not covered: PostgreSQL's own write-ahead log, replicas and backups; blocks that
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, or_, select, text
+from sqlalchemy import Connection, Text, delete, or_, select, text, type_coerce
 
 from evaluation.ledger.collected import LabelRecord, PrivacyEvent
 from evaluation.ledger.database import insert_new
@@ -145,7 +146,7 @@ class Privacy(Part):
                     counts[name] += _count(connection, select(row.example_id).where(row.example_id.in_(ids)))
             counts["feedback"] += len(_said_elsewhere(connection, user_hash, set(example_ids)))
             counts["pins"] = len(_pins_of(connection, set(example_ids)))
-            counts["dead_letters"] = len(_letters_of(connection, needles))
+            counts["dead_letters"] = len(_letters_of(connection, needles, example_ids))
         return counts
 
     def forget_rows(self, example_ids: Sequence[str], user_hash: str | None, needles: Sequence[str]) -> dict[str, int]:
@@ -166,7 +167,7 @@ class Privacy(Part):
         with self._database.write() as connection:
             _overwrite(connection)
             elsewhere = _said_elsewhere(connection, user_hash, set())
-            pins, letters = _pins_of(connection, set(example_ids)), _letters_of(connection, needles)
+            pins, letters = _pins_of(connection, set(example_ids)), _letters_of(connection, needles, example_ids)
             for name, key, ids in (
                 ("feedback", FeedbackRow.id, elsewhere),
                 ("pins", PinRow.id, pins),
@@ -250,10 +251,14 @@ def _pins_of(connection: Connection, example_ids: set[str]) -> list[str]:
     return [row.id for row in rows if str(row.body.get("origin", "")).removeprefix("example:") in example_ids]
 
 
-def _letters_of(connection: Connection, needles: Sequence[str]) -> list[str]:
+def _letters_of(connection: Connection, needles: Sequence[str], example_ids: Sequence[str]) -> list[str]:
+    """Return the ids of the dead letters that hold a needle or are about one of the examples."""
     found: set[str] = set()
+    for ids in _chunks(example_ids):
+        found.update(connection.scalars(select(DeadLetterRow.id).where(DeadLetterRow.subject.in_(ids))))
     for some in _chunks([needle for needle in needles if needle], 50):
-        holds = or_(*(DeadLetterRow.text.contains(needle, autoescape=True) for needle in some))
+        stored = type_coerce(DeadLetterRow.text, Text)  # as it is kept: a JSON string
+        holds = or_(*(stored.contains(json.dumps(needle)[1:-1], autoescape=True) for needle in some))
         found.update(connection.scalars(select(DeadLetterRow.id).where(holds)))
     return sorted(found)
 

@@ -1,8 +1,10 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
-and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`); what it holds of one person (`privacy.py`). Whatever a verb has returned from is on disk.
+Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs,
+loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned
+scenarios, figures over time and looks at held-out scenarios (`judgement.py`); labels (`labels.py`), review queues
+(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); what is held of one person
+(`privacy.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -16,11 +18,17 @@ from types import TracebackType
 from typing import Self
 
 from evaluation.ledger.database import open_database
+from evaluation.ledger.dead_letters import DeadLetters
 from evaluation.ledger.examples import Examples
+from evaluation.ledger.feedback import Feedbacks
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.labels import Labelling
 from evaluation.ledger.privacy import Privacy
+from evaluation.ledger.recoveries import Recoveries
+from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
+from evaluation.ledger.signals import Signals
 
 
 def utc_now() -> datetime:
@@ -28,7 +36,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement, Privacy):
+class Ledger(
+    Examples,
+    Feedbacks,
+    DeadLetters,
+    Labelling,
+    Reviews,
+    Recoveries,
+    Signals,
+    Runs,
+    Rollouts,
+    Decisions,
+    Judgement,
+    Privacy,
+):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod
