@@ -43,6 +43,7 @@ OURS = frozenset(
         "PolicyError",
         "PortTaken",
         "PrepareError",
+        "PrivacyError",
         "RecordingError",
         "RegistryError",
         "RolloutStuck",

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cluster.commands import data_agreement, data_propagate, data_queue, data_recoveries, data_review, data_reward
+from cluster.commands import (
+    data_agreement,
+    data_privacy,
+    data_propagate,
+    data_queue,
+    data_recoveries,
+    data_review,
+    data_reward,
+    data_user,
+)
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.data_clusters import clusters
 from cluster.commands.data_dedup import dedup
@@ -46,6 +55,10 @@ app.command("stats")(stats)
 app.command("search")(search)
 app.command("export")(export)
 app.command("import")(import_data)
+app.command()(data_privacy.privacy)
+app.command()(data_user.user)
+app.command()(data_user.forget)
+app.command()(data_user.retain)
 
 
 @app.command()
