@@ -17,6 +17,7 @@ from evaluation.records import Message
 from tests.evaluation.test_quality import CALLED, FOUND, RIGHT, made
 from tests.training.dedup.tables import edited, passage
 from training.dedup import CLUSTERS
+from training.snapshot import SnapshotMeta, SnapshotRow, beside_version, commit
 
 runner = CliRunner()
 SAID = passage(60, 1)
@@ -105,18 +106,21 @@ def test_clusters_of_a_file_are_shown(home: Path, tmp_path: Path) -> None:
 
 
 def test_clusters_stand_beside_a_snapshot(home: Path, tmp_path: Path) -> None:
+    row = SnapshotRow(id="r0", task_key="tools", messages="[]", tools="[]", source="test")
+    snapshot = commit([row], tmp_path / "agent", SnapshotMeta())
+    assert "that was deduplicated" in refused(home, "clusters", snapshot.ref)
     rows = [{"id": f"r{n}", "cluster": "r0", "step": None if n == 0 else "near", "kept": n == 0, "similarity": 0.9}
             for n in range(9)]  # fmt: skip
-    path = tmp_path / "agent" / "_clusters" / "3.parquet"
-    path.parent.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=CLUSTERS), path)
-    said = asked(home, "clusters", str(tmp_path / "agent@3"))
+    beside_version(snapshot.ref).mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=CLUSTERS), beside_version(snapshot.ref) / "clusters.parquet")
+    said = asked(home, "clusters", snapshot.ref)
     assert "… and 3 more" in said
     assert "(not in this ledger)" in said
 
 
 def test_what_holds_no_clusters_is_named(home: Path, tmp_path: Path) -> None:
-    assert "found no file" in refused(home, "clusters", "nowhere@1")
+    assert "nowhere" in refused(home, "clusters", "nowhere@1")
+    assert "found no file" in refused(home, "clusters", "nowhere.parquet")
     (tmp_path / "x.parquet").write_text("no", encoding="utf-8")
     assert "expected a Parquet file of clusters" in refused(home, "clusters", str(tmp_path / "x.parquet"))
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "y.parquet")
