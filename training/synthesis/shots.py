@@ -62,13 +62,13 @@ def seeds_of_file(path: Path, held_out: HeldOut) -> Seeds:
     for row in rows:
         item = _item(row)
         if isinstance(item, str):
-            mistakes.append(f"{path}:{row.line}: {item}")
+            mistakes.append(item)
         elif item is None:
             passed_over += 1
         elif held_out.overlap(None, None, (item.user, item.reply)):
             overlaps += 1
         else:
-            found.append(Seed(id=_id(item), item=item, quality=5.0, origin=f"{path.name}:{row.line}"))
+            found.append(Seed(id=_id(item), item=item, quality=5.0, origin=f"{path.name}:{row.at + 1}"))
     if mistakes:
         more = f"; and {len(mistakes) - 5} more" if len(mistakes) > 5 else ""
         raise SynthesisError("; ".join(mistakes[:5]) + more)
@@ -151,9 +151,11 @@ def _item(row: Row) -> Item | str | None:
         try:
             item = item_of(data)
         except NoItem as error:
-            return str(error)
-        wrong = item_mistakes(item, answered=True)
-        return "; ".join(wrong) if wrong else item
+            row.mistake((), str(error))
+            return "; ".join(row.mistakes)
+        for wrong in item_mistakes(item, answered=True):
+            row.mistake((), wrong)
+        return "; ".join(row.mistakes) or item
     conversation = read_openai(row)
     if row.mistakes or conversation is None:
         return "; ".join(row.mistakes) or "expected an item, or a conversation with messages, found neither"
