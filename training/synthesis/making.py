@@ -49,7 +49,7 @@ from evaluation.scenarios import (
 from evaluation.tools.execute import argument_mistakes
 from evaluation.validators import task_success, validate
 from training.synthesis.config import SynthesisConfig
-from training.synthesis.items import Item
+from training.synthesis.items import Item, ItemCall
 
 GROUNDING = "grounding"
 PENDING = "…"
@@ -100,10 +100,11 @@ def scenario_of(
     item: Item, tools: Sequence[ToolDef], config: SynthesisConfig, *, scenario_id: str, group: str
 ) -> Scenario:
     """Return the item as a scenario whose script is its own turns."""
+    kind = item.kind or Kind.ONE_CALL
     told: dict[str, list[dict[str, Any]]] = {}
     for call in item.calls:
-        if call.result is not None and item.kind != Kind.TOOL_ERROR or item.recovery == RecoveryStrategy.RETRY:
-            told.setdefault(call.name, []).append({"arguments": call.arguments, "result": call.result or {"status": "done"}})
+        if call.result is not None and _works(item, call):
+            told.setdefault(call.name, []).append({"arguments": call.arguments, "result": call.result})
     offered = tuple(_offered(tool, recorded=tool.name in told) for tool in tools)
     own = {tool.name for tool in tools if _is_own(tool)}
     recorded = {name: results for name, results in told.items() if name not in own}
@@ -112,7 +113,7 @@ def scenario_of(
         id=scenario_id,
         group=group,
         part=Part.TRAIN,
-        kind=item.kind,
+        kind=kind,
         task_key=config.task_key,
         messages=(Message(role="system", content=config.system), Message(role="user", content=item.user)),
         tools=offered,
@@ -127,7 +128,7 @@ def scenario_of(
             script=tuple(_script(item)),
         ),
         max_turns=6,
-        tags=("synthetic", item.kind.value),
+        tags=("synthetic", kind.value),
     )
 
 
@@ -206,6 +207,14 @@ def _grounded(scenario: Scenario, item: Item, episode: Episode, config: Synthesi
 def _is_own(tool: ToolDef) -> bool:
     """Whether the tool is a function of this process."""
     return tool.function is not None and not is_stub(tool)
+
+
+def _works(item: Item, call: ItemCall) -> bool:
+    """Whether the call's result is that of a call that worked: a teacher may repeat the injected error there."""
+    if item.kind != Kind.TOOL_ERROR:
+        return True
+    failed = isinstance(call.result, Mapping) and "error" in call.result
+    return item.recovery == RecoveryStrategy.RETRY and not failed
 
 
 def _offered(tool: ToolDef, *, recorded: bool) -> ToolDef:

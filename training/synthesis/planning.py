@@ -115,6 +115,7 @@ class Planner:
         for one in (one for one in requests if one.purpose == "items"):
             for assignment in one.assignments:
                 self._note(assignment)
+                self._asked.update(assignment.tools)
 
     def retry(self, request: Request, attempt: int, answer: str, mistakes: dict[int, str]) -> Request:
         """Return the request for what could not be used in `answer`, each with what was wrong."""
