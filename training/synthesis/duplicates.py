@@ -6,10 +6,15 @@ words of the user's request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from evaluation.generate.duplicates import Seen
+from evaluation.scenarios import Part, Scenario
 from evaluation.splits import normalised
+from training.guard import HeldOut
+from training.synthesis.items import Item
+from training.synthesis.yields import Outcome
 
 
 class Known:
@@ -42,4 +47,32 @@ class Known:
 def word_pairs(text: str) -> set[tuple[str, str]]:
     """Return the pairs of neighbouring words of a text; a text of one word is a pair with nothing."""
     words = normalised(text).split()
-    return set(zip(words, [*words[1:], ""], strict=True)) if len(words) == 1 else set(zip(words, words[1:], strict=False))
+    return {(words[0], "")} if len(words) == 1 else set(pairwise(words))
+
+
+class Standing:
+    """All that an item must not be like: the held-out part, the ledger, what was kept before it."""
+
+    def __init__(self, scenarios: Sequence[Scenario], texts: Iterable[str]) -> None:
+        """`scenarios`: the held-out ones count; `texts`: requests that are there already."""
+        self._guard = HeldOut.of(scenarios)
+        self._held_out = Known(one.query for one in scenarios if one.part == Part.HELD_OUT)
+        self._known = Known(texts)
+
+    def alike(self, item: Item) -> tuple[Outcome, str] | None:
+        """Return what an item is like, and how; None where it is new."""
+        if how := self._guard.overlap(None, None, [text for text in (item.user, item.reply) if text]):
+            return Outcome.HELD_OUT, how
+        if self._held_out.like(item.user):
+            return Outcome.HELD_OUT, "nearly a held-out request"
+        like = self._known.like(item.user)
+        return (_LIKE[like], "like an earlier request") if like else None
+
+    def add(self, item: Item) -> float:
+        """Take an item in, and return the share of its word pairs that was new."""
+        novelty = self._known.novelty(item.user)
+        self._known.add(item.user)
+        return novelty
+
+
+_LIKE = {"exact": Outcome.EXACT, "near": Outcome.NEAR}

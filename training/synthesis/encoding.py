@@ -28,9 +28,9 @@ them. Inside, each field between its tags, only the fields that its kind has:
 <reply>kind missing_argument only: what the user says to that</reply>
 <call>{"name": "tool_name", "arguments": {"parameter": "value"}, "result": {"field": "what the tool returns"}}</call>
 <error>kind tool_error only: the error that the tool reports</error>
-<recovery>kind tool_error only: retry (it works the second time) or graceful_fail (the assistant says that it failed)</recovery>
+<recovery>kind tool_error only: retry (it works when called again) or graceful_fail (the assistant gives up)</recovery>
 <answer>what the assistant says to the user in the end</answer>
-Write one <call> for each call, each a JSON object on one line. Kind parallel has two calls or more, no_tool has none."""
+One <call> for each call, each a JSON object on one line. Kind parallel has two calls or more, no_tool has none."""
 
 JSON_FORMAT = """\
 Answer with one JSON object {"items": [...]} and nothing else. Each item has the fields of its kind:
@@ -38,7 +38,7 @@ Answer with one JSON object {"items": [...]} and nothing else. Each item has the
  "question": "kind missing_argument only: what the assistant asks for", "reply": "and what the user says to that",
  "calls": [{"name": "tool_name", "arguments": {"parameter": "value"}, "result": {"field": "what the tool returns"}}],
  "error": "kind tool_error only: the error that the tool reports",
- "recovery": "kind tool_error only: retry (it works the second time) or graceful_fail (the assistant says it failed)",
+ "recovery": "kind tool_error only: retry (it works when called again) or graceful_fail (the assistant gives up)",
  "answer": "what the assistant says to the user in the end"}
 Kind parallel has two calls or more, no_tool has none."""
 
@@ -93,7 +93,9 @@ def written(item: Item, number: int, encoding: Encoding) -> str:
         return _json(told)
     lines = [f'<item n="{number}">']
     for name in _FIELDS:
-        values = [_json(call) for call in told.get("calls", ())] if name == "call" else [told[name]] if name in told else []
+        values = (
+            [_json(call) for call in told.get("calls", ())] if name == "call" else [told[name]] if name in told else []
+        )
         lines += [f"<{name}>{value}</{name}>" for value in values]
     return "\n".join([*lines, "</item>"])
 

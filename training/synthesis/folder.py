@@ -2,12 +2,13 @@
 
 <home>/syntheses/<id>/plan.json         `Plan`: config, teacher, tools, seeds; by it a synthesis is gone on with
 <home>/syntheses/<id>/requests.jsonl    every request, written before it is sent
-<home>/syntheses/<id>/answers.jsonl     every answer, on the disk itself before it is read (`evaluation/clients/journal.py`)
+<home>/syntheses/<id>/answers.jsonl     every answer, on the disk itself before it is read
 <home>/syntheses/<id>/judgements.jsonl  what the judge model said, the same way
 <home>/syntheses/<id>/outcomes.jsonl    what became of each item; made anew from the above, and replaced whole
 <home>/syntheses/<id>/end.json          how it ended last, with its yield; not there where it was killed
 
-Decisions: one process works on a synthesis; the system's lock ends with it. A line that a kill left torn is passed over.
+Decisions: one process works on a synthesis; the system's lock ends with it. A line that a kill left torn is passed
+over.
 """
 
 from __future__ import annotations

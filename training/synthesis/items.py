@@ -107,7 +107,7 @@ _CALLS = {
 
 
 def item_of_messages(messages: Sequence[Message]) -> Item | None:
-    """Return a conversation as an item; None where it is none of the kinds: several requests, calls in several turns."""
+    """Return a conversation as an item; None where it is of none of the kinds: calls in several turns, say."""
     said = [message for message in messages if message.role != "system"]
     users = [at for at, message in enumerate(said) if message.role == "user"]
     turns = [at for at, message in enumerate(said) if message.tool_calls]
@@ -123,7 +123,9 @@ def item_of_messages(messages: Sequence[Message]) -> Item | None:
         for call in said[at].tool_calls
     )
     question, reply = (said[1].content, said[2].content) if users == [0, 2] else ("", "")
-    if len(users) == 2 and (not question or not calls or any(isinstance(c.result, dict) and "error" in c.result for c in calls)):
+    if len(users) == 2 and (
+        not question or not calls or any(isinstance(c.result, dict) and "error" in c.result for c in calls)
+    ):
         return None
     kind = _kind_of(calls, bool(question))
     item = Item(kind=kind, user=said[0].content, question=question, reply=reply, calls=calls, answer=last.content)
@@ -150,7 +152,9 @@ def _decoded(text: str) -> JsonValue:
 
 def _told(place: tuple[int | str, ...], message: str, found: Any) -> str:
     shown = repr(found)
-    return f"{'.'.join(map(str, place)) or 'the item'}: {message}, found {shown if len(shown) < 60 else shown[:57] + '…'}"
+    return (
+        f"{'.'.join(map(str, place)) or 'the item'}: {message}, found {shown if len(shown) < 60 else shown[:57] + '…'}"
+    )
 
 
 ITEMS_SCHEMA: Mapping[str, Any] = {

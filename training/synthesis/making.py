@@ -150,7 +150,7 @@ async def play(scenario: Scenario, item: Item, config: SynthesisConfig) -> Playe
 
 def conversation_of(episode: Episode) -> str:
     """Return a played conversation as one line of JSON, for the teacher to answer."""
-    said = []
+    said: list[dict[str, Any]] = []
     for message in episode.messages[:-1]:
         if message.role == "user":
             said.append({"user": message.content})
@@ -166,9 +166,7 @@ def example_of(played: Played, made: Made, scales: Scales, judged: Validation | 
     """Return the example that a played item is."""
     validations = (*played.validations, judged) if judged is not None else played.validations
     origin = Origin(source=Source.SYNTHETIC, model_version=made.teacher)
-    example = to_example(
-        played.scenario, played.episode, validations, run_id=made.run_id, origin=origin, scales=scales
-    )
+    example = to_example(played.scenario, played.episode, validations, run_id=made.run_id, origin=origin, scales=scales)
     provenance = example.provenance.model_copy(
         update={"teacher": made.teacher, "prompt_variant": made.variant, "seed": made.seed}
     )
@@ -195,7 +193,9 @@ def _grounded(scenario: Scenario, item: Item, episode: Episode, config: Synthesi
             if not isinstance(properties.get(name), Mapping) or properties[name].get("default") != value
         }
         unsaid += [f"{call.name} {value!r}" for value in says_all(heard, given)]
-    known = content(" ".join(message.content for message in episode.messages[:-1]) + json.dumps([c.arguments for c in item.calls]))
+    known = content(
+        " ".join(message.content for message in episode.messages[:-1]) + json.dumps([c.arguments for c in item.calls])
+    )
     numbers = [one for one in content(episode.answer) if isinstance(one, float) and one not in known]
     reasons = ["the user does not say " + ", ".join(unsaid[:4])] if unsaid else []
     reasons += ["nobody says " + ", ".join(f"{one:g}" for one in sorted(numbers)[:4])] if numbers else []
@@ -225,7 +225,9 @@ def _offered(tool: ToolDef, *, recorded: bool) -> ToolDef:
 
 
 def _expected(name: str, arguments: Mapping[str, Any]) -> ExpectedCall:
-    return ExpectedCall(name=name, arguments={key: ExpectedArgument(any_of=(value,)) for key, value in arguments.items()})
+    return ExpectedCall(
+        name=name, arguments={key: ExpectedArgument(any_of=(value,)) for key, value in arguments.items()}
+    )
 
 
 def _faults(item: Item) -> dict[str, Fault]:

@@ -170,7 +170,7 @@ class Planner:
         shuffled = random.sample(list(self._seeds), len(self._seeds))
         chosen = min(shuffled, key=lambda one: self._rephrased[one.id])
         names = tuple(dict.fromkeys(call.name for call in chosen.item.calls))
-        return Assignment(number=number, kind=chosen.item.kind, tools=names, seed=chosen.id)
+        return Assignment(number=number, kind=chosen.item.kind or Kind.ONE_CALL, tools=names, seed=chosen.id)
 
     def _new(self, number: int, lacks: Counter[str], random: Random) -> Assignment:
         kinds, topics = self._config.coverage.kinds, self._config.coverage.topics

@@ -52,7 +52,9 @@ def place(reads: Sequence[Read], slots: Mapping[int, Slot]) -> tuple[list[tuple[
     """Return which item goes where, and how many nobody had asked for."""
     placed: dict[int, Read] = {}
     unasked = 0
-    for read in (one for one in reads if one.number is not None):
+    for read in reads:
+        if read.number is None:
+            continue
         if read.number in slots and read.number not in placed:
             placed[read.number] = read
         else:

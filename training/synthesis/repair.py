@@ -3,8 +3,8 @@
 Decisions: what is right by the book is read by the book. Else the text is written anew in one pass, which knows whether
 it is inside of a string: fences and what stands around the first value go, quotation marks of any kind become straight
 ones, a raw line break inside of a string is escaped, a quotation mark that cannot end its string is escaped, a comma
-before a bracket goes, Python's words become JSON's, and brackets that are left open at the end are closed. A string that
-is left open is not: half a value is none. Takes time linear in the text.
+before a bracket goes, Python's words become JSON's, and brackets that are left open at the end are closed. A string
+that is left open is not: half a value is none. Takes time linear in the text.
 Limits: values that no JSON holds (NaN), and texts longer than `LONGEST`, are not read.
 """
 

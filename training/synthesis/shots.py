@@ -1,7 +1,7 @@
 """Seeds: examples that a teacher is shown, or whose tasks it says in other words.
 
-A seed file holds one JSON object a line: an item (`{"kind": …, "user": …, "calls": […], "answer": …}`) or a conversation
-in the OpenAI form (`{"messages": […]}`). From the ledger come examples that were right.
+A seed file holds one JSON object a line: an item (`{"kind": …, "user": …, "calls": […], "answer": …}`) or a
+conversation in the OpenAI form (`{"messages": […]}`). From the ledger come examples that were right.
 
 Decisions: what overlaps with the held-out part is no seed, whatever it comes from, and is counted. `diversity` is
 farthest-first traversal (Gonzalez 1985, "Clustering to minimize the maximum intercluster distance", Theoretical
@@ -90,7 +90,9 @@ def seeds_of_examples(examples: Iterable[Example], held_out: HeldOut, tools: fro
             passed_over += 1
             continue
         quality = example.labels.response_quality or example.labels.user_satisfaction or 0.0
-        seed = Seed(id=_id(item), item=item, quality=quality, group=origin.scenario_group, origin=f"example:{example.id}")
+        seed = Seed(
+            id=_id(item), item=item, quality=quality, group=origin.scenario_group, origin=f"example:{example.id}"
+        )
         found.append(seed)
     return Seeds(_unique(found), overlaps, passed_over)
 

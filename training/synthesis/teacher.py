@@ -18,14 +18,14 @@ from typing import Any
 from evaluation.clients.chat_api import estimated_tokens
 from evaluation.generate import phrasing
 from evaluation.generate.draft import Draft, Unfit
-from evaluation.generate.kinds import Kind, Maker, Turn
+from evaluation.generate.kinds import Maker, Turn
 from evaluation.generate.saying import said
 from evaluation.generate.similar import content_words
 from evaluation.generate.sources import SourceTool
 from evaluation.generate.texts import BANK
 from evaluation.models import Completion, Sampling
 from evaluation.records import Message, RecoveryStrategy, ToolSpec
-from evaluation.scenarios import Part, ToolDef
+from evaluation.scenarios import Kind, Part, ToolDef
 from training.synthesis.config import Encoding
 from training.synthesis.encoding import all_written, written
 from training.synthesis.items import Item, ItemCall
@@ -149,7 +149,9 @@ def _without_tool(tools: Sequence[ToolDef], random: Random) -> Item | None:
     fit = [entry for entry in BANK if not entry.about & known]
     if not fit:
         return None
-    answer = random.choice(("I have no tool for that.", "Sorry, none of my tools can do that.", "I cannot do that here."))
+    answer = random.choice(
+        ("I have no tool for that.", "Sorry, none of my tools can do that.", "I cannot do that here.")
+    )
     return Item(kind=Kind.NO_TOOL, user=random.choice(fit).text(random), answer=answer)
 
 
@@ -165,7 +167,14 @@ def _rephrased(task: str, kind: Kind, tools: Sequence[ToolDef], random: Random) 
         tool = by_name[calls[0].name]
         spoken = phrasing.speak(tool, calls[0].arguments, random)
         user = phrasing.ask(spoken, random.choice(phrasing.fitting(spoken, phrasing.FRAMES)), random)
-    return Item(kind=kind, user=user, question=given.get("question", ""), reply=given.get("reply", ""), calls=calls, answer="Done.")
+    return Item(
+        kind=kind,
+        user=user,
+        question=given.get("question", ""),
+        reply=given.get("reply", ""),
+        calls=calls,
+        answer="Done.",
+    )
 
 
 def _told(results: Sequence[str], random: Random) -> str:
@@ -202,7 +211,7 @@ def _flawed(text: str, random: Random) -> str:
         case "comma":
             return re.sub(r"\}(?=</call>|$)", ",}", text)
         case "quotes":
-            return text.replace('"arguments": {"', "“arguments”: {\"")
+            return text.replace('"arguments": {"', '“arguments”: {"')
         case "tag":
             return text.replace("</user>", "")
         case "cut":
