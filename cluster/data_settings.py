@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluation.records import Record
 from evaluation.rewards import RewardConfig
+from training.synthesis.config import SynthesisConfig
 
 
 class DataSettings(Record):
@@ -11,3 +12,5 @@ class DataSettings(Record):
 
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
+    synthesis: SynthesisConfig = SynthesisConfig()
+    """What `ratchet data synthesize` asks a teacher for."""

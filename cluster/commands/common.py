@@ -51,6 +51,7 @@ OURS = frozenset(
         "SnapshotError",
         "SpoolFull",
         "SuiteError",
+        "SynthesisError",
         "TemplateError",
         "TrainingFailed",
         "TurnError",

@@ -12,6 +12,8 @@ import typer
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.data_lineage import lineage
+from cluster.commands.data_synthesize import synthesize
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -22,6 +24,8 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command()(synthesize)
+app.command()(lineage)
 
 
 @app.command("list")

@@ -25,9 +25,10 @@ from evaluation.scenarios import Scenario
 from training.synthesis.asking import Asker
 from training.synthesis.batches import Answered, Batches
 from training.synthesis.duplicates import Standing
+from training.synthesis.estimate import planner_of
 from training.synthesis.folder import End, Folder, OutcomeLine, Plan, read_requests
 from training.synthesis.making import Made, example_id, example_of
-from training.synthesis.planning import Planner, Request
+from training.synthesis.planning import Request
 from training.synthesis.reading import Slot
 from training.synthesis.shots import Shots
 from training.synthesis.yields import Line, Settled, Tally
@@ -79,16 +80,14 @@ class _Synthesis:
     def __init__(self, plan: Plan, folder: Folder, crew: Crew, ledger: Ledger) -> None:
         self._plan, self._config, self._folder, self._crew, self._ledger = plan, plan.config, folder, crew, ledger
         self._asker = Asker(crew.teacher, crew.scales.prices.price(plan.teacher_name), plan.config.spend, folder)
-        shots = Shots(plan.seeds, plan.config.shots, plan.seed)
-        specs = [tool.spec() for tool in plan.tools]
-        self._planner = Planner(plan.config, specs, plan.variants, shots, seeds=plan.seeds, seed=plan.seed)
+        self._planner = planner_of(plan)
         self._before = ledger.example_ids(plan.id)
         self._standing = Standing(crew.held_out, self._requests_of_ledger() if plan.config.against_ledger else ())
         self._batches = Batches(
             plan,
             self._asker,
             self._planner,
-            shots,
+            Shots(plan.seeds, plan.config.shots, plan.seed),
             standing=self._standing,
             judge=None if crew.judge is None else Recording(crew.judge, folder.judgements),
             before=self._before,

@@ -6,6 +6,7 @@ and tokens are counted beside them. Pure.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -246,5 +247,8 @@ class Tally:
 
 
 def _class_of(reason: str) -> str:
-    """Return a reason without what differs from item to item."""
-    return reason.split(", found")[0].split(": ")[0][:80]
+    """Return the first reason without what differs from item to item."""
+    return _OWN.sub("…", reason.split("; ")[0].split(", found")[0])[:100]
+
+
+_OWN = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*")

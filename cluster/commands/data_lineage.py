@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def lineage() -> None:
+    """x"""
