@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluation.records import Record
+from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
 from training.synthesis.config import SynthesisConfig
 
@@ -14,3 +15,5 @@ class DataSettings(Record):
     """Weights of the reward's components."""
     synthesis: SynthesisConfig = SynthesisConfig()
     """What `ratchet data synthesize` asks a teacher for."""
+    review: ReviewConfig = ReviewConfig()
+    """How many reviewers have to agree, and what is worth a review."""

@@ -309,8 +309,7 @@ class Provenance(Record):
     """`train`, `held_out` or `live`."""
     run_id: str | None = None
     model_version: str | None = None
-    variant: str | None = None
-    """The variant that answered, in production."""
+    variant: str | None = None  # that answered, in production
     stage: int | None = None  # of the rollout, in production
     seed: int | None = None
     template_hash: str = ""
@@ -329,6 +328,7 @@ class RewardSignal(Record):
     speed: float = Field(ge=-1, le=1)
     cost: float = Field(ge=-1, le=1)
     user_satisfaction: float = Field(ge=-1, le=1)
+    version: str = ""  # digest of the weights; empty in rows that were written before it was kept
 
 
 class RecoveryStrategy(StrEnum):

@@ -1,14 +1,15 @@
 """A reward for one example: correctness first, then speed, cost and what users said. Pure.
 
 Decisions: a wrong answer earns nothing for being fast or cheap: speed and cost count against it, never for it. Without
-a rating, user satisfaction is 0 and its weight goes to the other components.
+a rating, user satisfaction is 0 and its weight goes to the other components. A signal carries the version of the
+weights that it was reckoned by.
 """
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from evaluation.records import Labels, Metrics, Record, RewardSignal
+from evaluation.records import Labels, Metrics, Record, RewardSignal, stable_id
 
 
 class RewardConfig(Record):
@@ -22,6 +23,11 @@ class RewardConfig(Record):
     """Milliseconds at which speed is −1; half of it is 0."""
     dear: float = Field(default=0.01, gt=0)
     """Cost at which cost is −1, in the price table's currency; half of it is 0."""
+
+    @property
+    def version(self) -> str:
+        """Digest of the weights: equal weights have the same."""
+        return stable_id("reward", self.model_dump())[:12]
 
 
 def reward(labels: Labels, metrics: Metrics, config: RewardConfig | None = None) -> RewardSignal | None:
@@ -45,6 +51,7 @@ def reward(labels: Labels, metrics: Metrics, config: RewardConfig | None = None)
         speed=speed,
         cost=thrift,
         user_satisfaction=satisfaction,
+        version=config.version,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cluster.commands import data_agreement, data_queue, data_recoveries, data_review, data_reward
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.data_lineage import lineage
 from cluster.commands.data_synthesize import synthesize
@@ -26,6 +27,11 @@ BATCH = 500
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
 app.command()(synthesize)
 app.command()(lineage)
+app.command("review")(data_review.review)
+app.command("queue")(data_queue.queue_data)
+app.command("agreement")(data_agreement.agreement)
+app.command("reward")(data_reward.reward)
+app.command("recoveries")(data_recoveries.recoveries)
 
 
 @app.command("list")

@@ -38,6 +38,14 @@ class LabelVerdict(StrEnum):
     """Nothing of the whole; only the figures below."""
 
 
+class RecoveryAnswer(Record):
+    """How an error should have been met, in a person's word."""
+
+    strategy: RecoveryStrategy | None = None
+    """None: there is nothing to learn here."""
+    correct_response: str = ""
+
+
 class LabelRecord(Record):
     """What a reviewer or a rule says of one example. Never without confidence and source."""
 
@@ -54,6 +62,8 @@ class LabelRecord(Record):
     messages: tuple[Message, ...] = ()
     """The whole conversation as it should have been; with verdict `correct` only."""
     note: str = ""
+    recovery: RecoveryAnswer | None = None
+    """The answer to a review of kind `recovery`; such a label says nothing of the example as a whole."""
     review_id: str | None = None
     """The review that it answers."""
     at: datetime
@@ -82,7 +92,7 @@ class ReviewStatus(StrEnum):
 
 
 class ReviewItem(Record):
-    """An example that waits for reviewers, or has had them."""
+    """An example that waits for reviewers, or has had them. One of kind `recovery` has the recovery's id."""
 
     id: str
     queue: str

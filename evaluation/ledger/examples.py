@@ -19,6 +19,7 @@ from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow, FeedbackRow, TombstoneRow
+from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example, Feedback
 
 _ANY = ExampleFilter()
@@ -36,7 +37,9 @@ class Examples(Part):
         with self._database.write() as connection:
             for example_id in _forgotten(connection, list(rows)):
                 del rows[example_id]
-            return insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+            new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+            add_rewards(connection, [example for example in examples if example.id in rows], self._clock())
+            return new
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""

@@ -2,7 +2,8 @@
 
 Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
 and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`). Whatever a verb has returned from is on disk.
+(`judgement.py`); labels (`labels.py`), review queues (`reviews.py`), error recoveries (`recoveries.py`) and rewards
+(`signals.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -18,8 +19,12 @@ from typing import Self
 from evaluation.ledger.database import open_database
 from evaluation.ledger.examples import Examples
 from evaluation.ledger.judgement import Judgement
+from evaluation.ledger.labels import Labelling
+from evaluation.ledger.recoveries import Recoveries
+from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
+from evaluation.ledger.signals import Signals
 
 
 def utc_now() -> datetime:
@@ -27,7 +32,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement):
+class Ledger(Examples, Runs, Rollouts, Decisions, Judgement, Labelling, Reviews, Recoveries, Signals):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

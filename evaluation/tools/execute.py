@@ -26,7 +26,7 @@ from typing import Any
 
 import jsonschema
 
-from evaluation.records import FailureKind, ToolCall
+from evaluation.records import FailureKind, ToolCall, ToolSpec
 from evaluation.scenarios import Fault, ToolDef
 from evaluation.tools.functions import ToolFunction, invoke, resolve
 from evaluation.tools.outside import NOWHERE, Reach
@@ -36,6 +36,8 @@ __all__ = ["Reach", "ToolBox", "ToolFunction", "ToolOutcome", "argument_mistakes
 
 MOST_OF_A_MISTAKE = 300
 """Most characters that one mistake in the arguments is told in."""
+UNUSABLE = "the tool's own schema cannot be used"
+"""How a mistake begins that is not the arguments'."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def _execute_outside(tool: ToolDef, arguments: dict[str, Any], bounds: Bounds, s
         return _Executed(raised(error), None)
 
 
-def argument_mistakes(tool: ToolDef, arguments: Mapping[str, Any]) -> list[str]:
+def argument_mistakes(tool: ToolSpec, arguments: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with `arguments` by the tool's JSON Schema, one short text each."""
     try:
         as_json(arguments)
@@ -205,7 +207,7 @@ def argument_mistakes(tool: ToolDef, arguments: Mapping[str, Any]) -> list[str]:
         validator = _validator(json.dumps(tool.parameters, sort_keys=True))
         found = sorted(validator.iter_errors(dict(arguments)), key=lambda error: [str(p) for p in error.absolute_path])
     except (jsonschema.exceptions.SchemaError, RecursionError, TypeError, ValueError) as error:
-        return [f"the tool's own schema cannot be used: {str(error).splitlines()[0]}"]
+        return [f"{UNUSABLE}: {str(error).splitlines()[0]}"]
     return [": ".join([*(str(p) for p in error.absolute_path), _short(error.message)]) for error in found]
 
 
