@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from training.synthesis.folder import End, Plan
 
 _REASONS = 4
+_TOOLS = 12
 
 
 def print_synthesis(out: Console, plan: Plan, end: End | None, currency: str) -> None:
@@ -36,13 +37,18 @@ def print_synthesis(out: Console, plan: Plan, end: End | None, currency: str) ->
         columns |= table.by_variant
     out.print(_table(columns, currency))
     if len(table.by_temperature) > 1:
-        shown = {f"at {name}": line for name, line in table.by_temperature.items()}
-        out.print(_table({"all": table.total, **shown}, currency))
+        out.print(_by_temperature(table, currency))
     kinds = ", ".join(
         f"{kind} {found.get(Outcome.KEPT, 0)}/{sum(found.values())}" for kind, found in table.by_kind.items()
     )
     tell(f"Kept by kind: {kinds or 'none'}")
-    tell(f"Kept by tool: {', '.join(f'{name} {n}' for name, n in table.by_tool.items()) or 'none'}")
+    by_tool = sorted(table.by_tool.items(), key=lambda one: -one[1])
+    more = f" and {len(by_tool) - _TOOLS} more tools" if len(by_tool) > _TOOLS else ""
+    tell(f"Kept by tool: {', '.join(f'{name} {n}' for name, n in by_tool[:_TOOLS]) or 'none'}{more}")
+    never = [tool.name for tool in plan.tools if tool.name not in table.by_tool]
+    if never:
+        more = f" and {len(never) - _TOOLS} more" if len(never) > _TOOLS else ""
+        tell(f"In no example: {', '.join(never[:_TOOLS])}{more}")
     if table.total.repairs:
         tell("Repairs: " + ", ".join(f"{number} {name}" for name, number in table.total.repairs.items()))
     if table.failed_requests:
@@ -69,9 +75,7 @@ def print_estimate(out: Console, plan: Plan, found: Estimate) -> None:
         f"Would ask {plan.teacher_name} for {found.examples} examples in {found.requests} requests; prompts: {variants}"
     )
     tell(f"Tokens, about: {found.tokens_in} in, {found.tokens_out} out")
-    tell(
-        f"Cost, about: {found.cost:.4g} {found.currency}, at most {found.most_cost:.4g}, if all is kept"
-    )
+    tell(f"Cost, about: {found.cost:.4g} {found.currency}, at most {found.most_cost:.4g}, if all is kept")
     tell("Items of each kind: " + ", ".join(f"{kind} {number}" for kind, number in found.kinds.items()))
     tell("Nothing was sent.")
 
@@ -107,12 +111,26 @@ def _table(columns: dict[str, Line], currency: str) -> Table:
         **{one.value: _counted(one) for one in Outcome if one not in (Outcome.KEPT, Outcome.MISSING)},
         "kept": lambda line: line.kept,
         "yield": lambda line: f"{line.kept / line.requested:.0%}" if line.requested else "–",
+        "new word pairs": lambda line: "–" if line.novelty is None else f"{line.novelty:.0%}",
         "tokens per kept": lambda line: _figure(line.per_kept()[0], 0),
         f"{currency} per kept": lambda line: _figure(line.per_kept()[1], 6),
     }
     for name, value in rows.items():
         table.add_row(name, *(str(value(line)) for line in columns.values()))
     return table
+
+
+def _by_temperature(table: YieldTable, currency: str) -> Table:
+    shown = Table(
+        "temperature", "requested", "kept", "yield", "new pairs", f"{currency} per kept", box=None, pad_edge=False
+    )
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, line in table.by_temperature.items():
+        kept = f"{line.kept / line.requested:.0%}" if line.requested else "–"
+        novelty = "–" if line.novelty is None else f"{line.novelty:.0%}"
+        shown.add_row(name, str(line.requested), str(line.kept), kept, novelty, _figure(line.per_kept()[1], 6))
+    return shown
 
 
 def _counted(outcome: Outcome) -> Any:

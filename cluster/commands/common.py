@@ -34,6 +34,7 @@ OURS = frozenset(
         "HomeError",
         "LeaseHeld",
         "LedgerError",
+        "LineageError",
         "ModelError",
         "ModelFolderError",
         "OverrideError",

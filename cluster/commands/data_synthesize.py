@@ -40,11 +40,15 @@ _SETTINGS = {
     "batch": "ask.batch", "max_tokens": "ask.max_tokens", "retries": "ask.retries", "answers": "ask.answers",
     "concurrency": "ask.concurrency", "budget": "spend.money", "budget_tokens": "spend.tokens",
     "budget_requests": "spend.requests", "window": "stop.window", "min_yield": "stop.min_yield",
-    "min_diversity": "stop.min_diversity", "rubric": "trust.rubric",
+    "semantic": "duplicates.semantic.on", "min_diversity": "stop.min_diversity", "rubric": "trust.rubric",
 }  # fmt: skip
 """Flags by the setting under `data.synthesis` that each overrides."""
 _CLIENT = {"base_url": "base_url", "stream": "stream", "request_seconds": "time_limit_s", "price_in": "price_in",
            "price_out": "price_out"}  # fmt: skip
+
+_OTHERS = ("home", "config", "as_json", "plan", "list_runs", "show", "resume")
+_SWITCHES = ("fixed_shots", "against_ledger", "semantic")
+"""Flags that can be given as no."""
 
 
 def synthesize(
@@ -80,6 +84,7 @@ def synthesize(
     rubric: Annotated[str | None, typer.Option(help="What the judge is asked, as one statement.")] = None,
     task_key: Annotated[str | None, typer.Option(help="Task key of the examples. [tools]")] = None,
     against_ledger: Annotated[bool | None, typer.Option(help="Drop what the ledger holds. [yes]")] = None,
+    semantic: Annotated[bool | None, typer.Option(help="Drop what means the same as another, too.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws lines, examples shown, tools on offer.")] = None,
     suite: Annotated[str | None, typer.Option(help="Whose tools, and whose held-out part is kept out.")] = None,
     base_url: BaseUrlFlag = None,
@@ -102,13 +107,7 @@ def synthesize(
 
     Example: ratchet data synthesize --count 40 --teacher openai:gpt-4o-mini --budget 1.50
     """
-    given = {name: value for name, value in locals().items() if value not in (None, False, [])}
-    for name in ("home", "config", "as_json", "plan", "list_runs", "show", "resume"):
-        given.pop(name, None)
-    if fixed_shots is False or against_ledger is False:
-        given |= {
-            name: False for name, v in (("fixed_shots", fixed_shots), ("against_ledger", against_ledger)) if v is False
-        }
+    given = {name: value for name, value in locals().items() if name not in _OTHERS and _is_given(name, value)}
     with said():
         if list_runs or show is not None:
             _look(show, home, config, as_json=as_json)
@@ -119,6 +118,10 @@ def synthesize(
                 _estimate(at, one, as_json=as_json)
                 return
             _carry_out(at, one, scenarios, home=home, config=config, as_json=as_json)
+
+
+def _is_given(name: str, value: Any) -> bool:
+    return value is not None and value != [] and (value is not False or name in _SWITCHES)
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

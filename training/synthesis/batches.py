@@ -106,7 +106,7 @@ class Batches:
         for number, slot in slots.items():
             if slot.item is None or example_id(self._plan.id, request.id, number) in self._before:
                 continue
-            if known := self._standing.alike(slot.item):
+            if known := self._standing.known(slot.item):
                 slot.drop(*known)
 
     async def _play(self, request: Request, slots: dict[int, Slot]) -> list[tuple[Request, Recorded]]:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evaluation.records import Record
 from evaluation.scenarios import Kind
+from training.dedup.config import DedupConfig, NearConfig
 
 ITEM_KINDS = (Kind.ONE_CALL, Kind.PARALLEL, Kind.MISSING_ARGUMENT, Kind.TOOL_ERROR, Kind.NO_TOOL)
 """Kinds of items that a teacher can be asked for."""
@@ -167,6 +168,8 @@ class SynthesisConfig(Record):
     the teacher's family. Flag: `--prompt`."""
     variation: Variation = Variation.SEMANTIC
     """Flag: `--variation`."""
+    duplicates: DedupConfig = DedupConfig(of="query", near=NearConfig(linkage="kept"))
+    """What counts as said before. Flag: `--semantic` for `duplicates.semantic.on`."""
     against_ledger: bool = True
     """Drop what the ledger holds already, too. Flag: `--against-ledger`."""
     shots: ShotConfig = ShotConfig()

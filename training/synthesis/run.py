@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -82,7 +82,8 @@ class _Synthesis:
         self._asker = Asker(crew.teacher, crew.scales.prices.price(plan.teacher_name), plan.config.spend, folder)
         self._planner = planner_of(plan)
         self._before = ledger.example_ids(plan.id)
-        self._standing = Standing(crew.held_out, self._requests_of_ledger() if plan.config.against_ledger else ())
+        there = self._requests_of_ledger() if plan.config.against_ledger else ()
+        self._standing = Standing(crew.held_out, there, plan.config.duplicates)
         self._batches = Batches(
             plan,
             self._asker,
@@ -167,12 +168,20 @@ class _Synthesis:
     def _settle(self, answered: Sequence[Answered]) -> None:
         """Count every item of a wave, and write those that are kept into the ledger."""
         examples: list[Example] = []
+        items = {
+            self._id(one.request, number): (one, number, slot) for one in answered for number, slot in one.slots.items()
+        }
         # What was kept by an earlier process stays kept: it goes first.
-        for earlier in (True, False):
-            for one in answered:
-                for number, slot in one.slots.items():
-                    if (self._id(one.request, number) in self._before) is earlier:
-                        examples += self._settle_one(one, number, slot)
+        for name, found in items.items():
+            if name in self._before:
+                examples += self._settle_one(*found)
+        left = {name: found for name, found in items.items() if name not in self._before}
+        fresh = {name: slot.item for name, (_, _, slot) in left.items() if slot.open and slot.item is not None}
+        alike = self._standing.alike(fresh)
+        for name, (one, number, slot) in left.items():
+            if name in alike:
+                slot.drop(*alike[name])
+            examples += self._settle_one(one, number, slot)
         for one in answered:
             self._tally.unasked += one.unasked
             for paid in one.paid:
@@ -182,8 +191,6 @@ class _Synthesis:
     def _settle_one(self, one: Answered, number: int, slot: Slot) -> list[Example]:
         """Count one item; return its example where it is kept."""
         request, name = one.request, self._id(one.request, number)
-        if slot.open and slot.item and name not in self._before and (known := self._standing.alike(slot.item)):
-            slot.drop(*known)
         novelty = self._standing.add(slot.item) if slot.open and slot.item is not None else None
         self._tally.settle(
             Settled(
@@ -225,6 +232,8 @@ class _Synthesis:
     def _id(self, request: Request, number: int) -> str:
         return example_id(self._plan.id, request.id, number)
 
-    def _requests_of_ledger(self) -> Iterable[str]:
+    def _requests_of_ledger(self) -> Iterator[str]:
         wanted = ExampleFilter(task_key=self._config.task_key)
-        return (one.query for one in self._ledger.examples(wanted) if one.provenance.run_id != self._plan.id)
+        for one in self._ledger.examples(wanted):
+            if one.provenance.run_id != self._plan.id:
+                yield "\n".join(message.content for message in one.messages if message.role == "user")

@@ -62,6 +62,8 @@ class Line(Record):
     tokens_out: int
     cost: float
     """In the currency of the price table."""
+    novelty: float | None = None
+    """Share of word pairs that were new, of its examples, 0…1."""
 
     @property
     def kept(self) -> int:
@@ -106,6 +108,7 @@ class _Counts:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    novelty: float = 0.0
 
     def line(self) -> Line:
         requested = self.outcomes.total()
@@ -122,6 +125,7 @@ class _Counts:
             tokens_in=self.tokens_in,
             tokens_out=self.tokens_out,
             cost=self.cost,
+            novelty=self.novelty / kept if (kept := self.outcomes[Outcome.KEPT]) else None,
         )
 
 
@@ -185,6 +189,7 @@ class Tally:
             counts.repairs.update(one.repairs)
             counts.repaired += bool(one.repairs)
             counts.mended += one.mended
+            counts.novelty += one.novelty or 0.0
         self._kinds.setdefault(one.kind, Counter())[one.outcome] += 1
         if one.outcome is Outcome.KEPT:
             self.kept_by_tool.update(one.tools)
@@ -242,7 +247,7 @@ class Tally:
         return (
             self._total,
             self._variants.setdefault(variant, _Counts()),
-            self._temperatures.setdefault(f"{temperature:g}", _Counts()),
+            self._temperatures.setdefault(f"{temperature:.1f}", _Counts()),
         )
 
 
