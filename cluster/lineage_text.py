@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -15,15 +15,14 @@ _MOST = 4000
 
 def print_lineage(out: Console, found: Lineage) -> None:
     """Print where something comes from, and what became of it."""
-    lines: Callable[..., Iterator[str]]
     match found:
         case ExampleLineage():
-            lines = _example
+            lines = _example(found)
         case SynthesisLineage():
-            lines = _synthesis
+            lines = _synthesis(found)
         case SnapshotLineage():
-            lines = _snapshot
-    for line in lines(found):
+            lines = _snapshot(found)
+    for line in lines:
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -48,12 +47,14 @@ def _example(found: ExampleLineage) -> Iterator[str]:
     yield ""
     yield "Judged"
     labels = example.labels
-    yield f"  success {labels.success}, quality {_figure(labels.response_quality)}, confidence {labels.validation_confidence:.2f}"
+    quality = "–" if labels.response_quality is None else f"{labels.response_quality:.2f}"
+    yield f"  success {labels.success}, quality {quality}, confidence {labels.validation_confidence:.2f}"
     yield from (f"  {one.name}: {one.verdict} ({one.confidence:.2f}): {one.reason}" for one in example.validations
                 if one.verdict != "not_applicable")  # fmt: skip
     for label in found.labels:
         undone = ", taken back" if label.undone_at is not None else ""
-        yield f"  label by {label.by} ({label.source}, {label.confidence:.2f}): {label.verdict}{undone} {label.note}".rstrip()
+        who = f"{label.by} ({label.source}, {label.confidence:.2f})"
+        yield f"  label by {who}: {label.verdict}{undone} {label.note}".rstrip()
     for one in found.feedback:
         yield f"  feedback by {one.rater[:12]}: {one.rating} of 5 {one.comment}".rstrip()
     yield ""
@@ -94,7 +95,8 @@ def _asking(asked: Asking) -> Iterator[str]:
 def _synthesis(found: SynthesisLineage) -> Iterator[str]:
     plan = found.plan
     yield f"Synthesis {found.id}: {found.state}, {found.examples} examples by {plan['teacher_name']}"
-    yield f"  begun {plan['started_at'][:16]}, seed {plan['seed']}, tools from {plan['tools_from']}: {', '.join(plan['tools'])}"
+    yield f"  begun {plan['started_at'][:16]}, seed {plan['seed']}"
+    yield f"  tools from {plan['tools_from']}: {', '.join(plan['tools'])}"
     yield f"  outcomes: {', '.join(f'{number} {name}' for name, number in found.outcomes.items()) or 'not settled yet'}"
     if plan["seeds"]:
         yield f"  seeds: {', '.join(plan['seeds'][:8])}{' …' if len(plan['seeds']) > 8 else ''}"
@@ -143,7 +145,3 @@ def _indented(text: str) -> str:
 def _short(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= 300 else flat[:299] + "…"
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

@@ -8,7 +8,7 @@ config can be given to several.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -91,12 +91,13 @@ class CoverageConfig(Record):
     per_tool: dict[str, int] = Field(default_factory=dict)
     """The same for single tools, by name."""
 
-    @field_validator("kinds")
+    @field_validator("kinds", mode="before")
     @classmethod
-    def _known_kinds(cls, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-        if not kinds or set(kinds) - set(ITEM_KINDS):
-            raise ValueError(f"expected some of {', '.join(ITEM_KINDS)}, found {', '.join(kinds) or 'none'}")
-        return kinds
+    def _known_kinds(cls, kinds: Any) -> Any:
+        named = kinds if isinstance(kinds, list | tuple) else [kinds]
+        if not named or set(map(str, named)) - set(ITEM_KINDS):
+            raise ValueError(f"expected some of {', '.join(ITEM_KINDS)}, found {', '.join(map(str, named)) or 'none'}")
+        return tuple(named)
 
 
 class AskConfig(Record):

@@ -4,7 +4,7 @@ Decisions: every item is found and read by itself, in either encoding, so that a
 are cut at their tags, and a JSON document that cannot be read whole is cut at the brackets of its items. A teacher who
 writes in the other encoding than it was asked to is read all the same, and that is counted as a repair. What an item
 says is kept as the teacher wrote it (`Read.text`). The text of a block's field is taken literally: no entities.
-Limits: the last block of an answer that was cut off is used only where all its fields are closed; a tag of ours inside
+Limits: the last block of an answer that was cut off is used only where its answer is closed; a tag of ours inside
 of a field's text ends that field.
 """
 
@@ -138,6 +138,8 @@ def _of_block(body: str, repairs: list[str], *, cut: bool) -> Item:
             raise NoItem(f"expected <{name}> once, found it twice")
         elif text:
             fields[name] = text.lower().replace(" ", "_") if name in ("kind", "recovery") else text
+    if cut and "answer" not in fields:
+        raise NoItem("expected </item>, found that the answer was cut off")
     if not fields:
         raise NoItem("expected fields between tags such as <user> and </user>, found none")
     return item_of(fields | {"calls": calls})
