@@ -8,6 +8,7 @@ asked in blocks from then on.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ class Asker:
         self.budget_spent = False
         self._folder, self._spend, self._price = folder, spend, price
         self._asked = 0
+        self.interrupted = False
+        self._under_way: set[asyncio.Task[Recorded]] = set()
         self._client = self._paid(teacher)
 
     def cost(self, answer: Recorded) -> float:
@@ -39,6 +42,13 @@ class Asker:
         if one is None:
             return 0.0
         return self._price.of(one.tokens_in, one.tokens_out, cached=one.tokens_cached, latency_ms=one.latency_ms)
+
+    def interrupt(self) -> None:
+        """Ask nothing more, and wait for no answer any more."""
+        self.interrupted = True
+        self.ended = ModelError("it was interrupted")
+        for task in self._under_way:
+            task.cancel()
 
     async def ask(self, request: Request, in_blocks: Callable[[Request], Request]) -> tuple[Request, Recorded | None]:
         """Return the request as it was answered, and the answer; None where none came. Raises nothing but
@@ -52,16 +62,28 @@ class Asker:
         self._folder.put(request)
         self._asked += 1
         try:
-            return request, await self._answer(request)
+            return request, await self._answered(request)
+        except asyncio.CancelledError:
+            if not self.interrupted:
+                raise
+            return request, None
         except ModelError as error:
             if error.kind is ModelErrorKind.BAD_REQUEST and request.sampling().response_schema is not None:
                 request = in_blocks(request)
                 try:
-                    return request, await self._answer(request)
+                    return request, await self._answered(request)
                 except ModelError as again:
                     error = again
             self._note(error)
             return request, None
+
+    async def _answered(self, request: Request) -> Recorded:
+        task = asyncio.create_task(self._answer(request))
+        self._under_way.add(task)
+        try:
+            return await task
+        finally:
+            self._under_way.discard(task)
 
     async def _answer(self, request: Request) -> Recorded:
         sampling = request.sampling()

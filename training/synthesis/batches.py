@@ -147,7 +147,9 @@ class Batches:
             return
         rubric = Rubric(criterion=self._config.trust.rubric, trust=self._config.trust.judge)
         for slot in slots.values():
-            if slot.open and slot.played is not None:
+            if slot.open and self._asker.interrupted:
+                slot.drop(Outcome.UNANSWERED, "it was not judged")
+            elif slot.open and slot.played is not None:
                 async with self._places:
                     slot.judged = await judged_by_model(rubric, slot.played.scenario, slot.played.episode, self._judge)
                 if slot.judged.verdict == Verdict.FAILED:

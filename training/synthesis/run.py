@@ -153,16 +153,18 @@ class _Synthesis:
         kept = self._tally.kept
         tasks = [asyncio.create_task(self._batches.made(request)) for request in requests]
         try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            # What was answered is played and kept; nothing more is asked.
+            self._asker.interrupt()
+            await asyncio.wait(tasks)
             raise
         finally:
             whole = [task.result() for task in tasks if task.done() and not task.cancelled() and not task.exception()]
             self._settle(whole)
             self._idle = 0 if self._tally.kept > kept else self._idle + 1
+        for task in tasks:
+            task.result()
         on_wave(self._tally.total)
 
     def _settle(self, answered: Sequence[Answered]) -> None:

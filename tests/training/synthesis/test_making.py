@@ -93,12 +93,9 @@ def test_a_call_that_fails_makes_the_item_invalid() -> None:
 
 
 def test_nothing_leaves_the_process() -> None:
-    tool = ToolDef(
-        name="read_page",
-        description="",
-        parameters=READ.parameters,
-        http=HttpTool(method="GET", url="http://x.invalid/{page}/{title}"),
-    )
+    parameters = {"type": "object", "properties": {"page": {"type": "integer"}}, "required": ["page"]}
+    http = HttpTool(method="GET", url="http://x.invalid/{page}")
+    tool = ToolDef(name="read_page", description="", parameters=parameters, http=http)
     found = played(item(), (tool,))
     assert found.problem == ""
     assert not found.scenario.tools[0].outside
