@@ -57,9 +57,7 @@ class Batches:
         answers: list[tuple[Request, Recorded]] = []
         request, answer = await self._ask(request)
         if answer is None:
-            for slot in slots.values():
-                slot.drop(Outcome.UNANSWERED, "its request got no answer")
-            return Answered(request, slots, [], _NOTHING, 0)
+            return self.unanswered(request)
         answers.append((request, answer))
         unasked = self._read(request, answer, slots)
         for attempt in range(1, self._config.ask.retries + 1):
@@ -81,6 +79,13 @@ class Batches:
         answers += further
         await self._judge_all(slots)
         return self._answered(request, slots, answers, unasked)
+
+    def unanswered(self, request: Request) -> Answered:
+        """Return a request of which nothing came."""
+        slots = {one.number: Slot(one) for one in request.assignments}
+        for slot in slots.values():
+            slot.drop(Outcome.UNANSWERED, "its request got no answer")
+        return Answered(request, slots, [], _NOTHING, 0)
 
     async def _ask(self, request: Request) -> tuple[Request, Recorded | None]:
         async with self._places:

@@ -101,8 +101,14 @@ class _Synthesis:
         """Ask until there is no more to ask for; return how and why it ended."""
         planned = [one for one in read_requests(self._folder.path) if one.purpose == "items"]
         self._planner.replanned(planned)
-        if planned:
-            await self._wave(planned, on_wave)
+        answered = [one for one in planned if self._folder.answers.get(one.id) is not None]
+        if answered:
+            await self._wave(answered, on_wave)
+        if left := [one for one in planned if one not in answered]:
+            if self._wanted() > 0:
+                await self._wave(left, on_wave)
+            else:
+                self._settle([self._batches.unanswered(one) for one in left])
         following = 1 + max((int(one.id[1:]) for one in planned), default=-1)
         while (wanted := self._wanted()) > 0:
             if over := self._over():
