@@ -153,8 +153,10 @@ class LineageError(Exception):
 class Places:
     """Where a home keeps what is looked for."""
 
-    def __init__(self, ledger: Ledger, snapshots: Path, syntheses: Path, registry: Callable[[], Registry]) -> None:
-        """`registry` is opened only where a snapshot is found."""
+    def __init__(
+        self, ledger: Ledger, snapshots: Path, syntheses: Path, registry: Callable[[], Registry] | None
+    ) -> None:
+        """`registry` is opened only where a snapshot is found; None: there is none."""
         self.ledger, self.syntheses = ledger, syntheses
         self._snapshots, self._registry = snapshots, registry
         self._versions: dict[str, list[str]] | None = None
@@ -163,10 +165,10 @@ class Places:
     def trained_on(self, ref: str) -> tuple[str, ...]:
         """Return the model versions that were trained on a snapshot."""
         if self._versions is None:
-            registry = self._registry()
             self._versions = {}
-            for name in registry.names():
-                for version in registry.versions(name):
+            registry = self._registry() if self._registry is not None else None
+            for name in registry.names() if registry is not None else ():
+                for version in registry.versions(name) if registry is not None else ():
                     self._versions.setdefault(version.meta.snapshot, []).append(version.ref)
         return tuple(self._versions.get(ref, ()))
 

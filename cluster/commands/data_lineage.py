@@ -24,7 +24,9 @@ def lineage(
         from training.lineage import Places
         from training.lineage import lineage as find
 
-        places = Places(at.ledger, at.home.snapshots, at.home.syntheses, at.registry)
+        # Opening a registry takes MLflow seconds: none where nothing was ever registered.
+        registry = at.registry if (at.home.registry / "models").is_dir() else None
+        places = Places(at.ledger, at.home.snapshots, at.home.syntheses, registry)
         found = find(ref, places)
     if as_json:
         print_json(found.model_dump(mode="json"))

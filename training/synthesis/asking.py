@@ -20,6 +20,9 @@ from training.synthesis.config import Encoding, SpendConfig
 from training.synthesis.folder import Folder, read_requests
 from training.synthesis.planning import Request
 
+_FIRST = 5
+"""Requests of which none was answered, until a teacher who never answered is given up."""
+
 
 class Asker:
     """The teacher, as one synthesis asks it."""
@@ -32,6 +35,7 @@ class Asker:
         self.budget_spent = False
         self._folder, self._spend, self._price = folder, spend, price
         self._asked = 0
+        self._answers = 0
         self.interrupted = False
         self._under_way: set[asyncio.Task[Recorded]] = set()
         self._client = self._paid(teacher)
@@ -97,6 +101,7 @@ class Asker:
             completion=completion,
         )
         self._folder.answers.add(answer)
+        self._answers += 1
         return answer
 
     def _as_answered(self, request: Request, known: Recorded, in_blocks: Callable[[Request], Request]) -> Request:
@@ -114,7 +119,7 @@ class Asker:
 
     def _note(self, error: ModelError) -> None:
         self.failed[error.kind.value] += 1
-        if error.kind.ends_run:
+        if error.kind.ends_run or (not self._answers and self.failed.total() >= _FIRST):
             self.ended = error
         self.budget_spent = self.budget_spent or error.kind is ModelErrorKind.OUT_OF_BUDGET
 
@@ -125,6 +130,7 @@ class Asker:
             answer = self._folder.answers.get(request.id)
             if answer is not None and answer.completion is not None:
                 self._asked += 1
+                self._answers += 1
                 money += self.cost(answer)
                 tokens += answer.completion.tokens_in + answer.completion.tokens_out
         left_money = None if self._spend.money is None else self._spend.money - money

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from evaluation.scenarios import Part
 from evaluation.suite import load
+from tests.training.synthesis.making import item
 from training.dedup import NearConfig
 from training.synthesis.config import SynthesisConfig
 from training.synthesis.duplicates import Standing
 from training.synthesis.yields import Outcome
-from tests.training.synthesis.making import item
 
 CONFIG = SynthesisConfig().duplicates
 LONG = "Please open page twelve of the handbook and read the part about holidays and sick leave to me slowly"

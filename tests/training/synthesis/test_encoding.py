@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.training.synthesis.making import item
 from training.synthesis.config import Encoding
 from training.synthesis.encoding import all_written, read_answers, read_items, written
-from tests.training.synthesis.making import item
 
 THREE = [item(user=f"Open page {number}, please") for number in (1, 2, 3)]
 

@@ -16,13 +16,13 @@ from evaluation.clients.openai import OpenAIModel
 from evaluation.clients.retry import RetryPolicy
 from evaluation.models import Sampling
 from evaluation.records import Message
+from tests.cluster.test_run_endpoint import Running
+from tests.evaluation.clients.endpoint import CUT, Asked, completion, delta, events, response
+from tests.training.synthesis.making import carried_out, ledger_in, plan
 from training.synthesis.config import AskConfig, Encoding, StopConfig, SynthesisConfig
 from training.synthesis.folder import read_outcomes, read_requests
 from training.synthesis.teacher import TemplateTeacher
 from training.synthesis.yields import Outcome, YieldTable
-from tests.cluster.test_run_endpoint import Running
-from tests.evaluation.clients.endpoint import CUT, Asked, completion, delta, events, response
-from tests.training.synthesis.making import carried_out, ledger_in, plan
 
 CONFIG = SynthesisConfig(
     count=60, ask=AskConfig(batch=4, concurrency=4, max_tokens=4000), stop=StopConfig(min_yield=0, min_diversity=0)

@@ -12,10 +12,10 @@ from evaluation.examples import Scales
 from evaluation.records import Metrics, Source
 from evaluation.scenarios import ToolDef
 from evaluation.tools.outside import HttpTool
+from tests.training.synthesis.making import AT, READ, SEND, TOOLS, WEATHER, item
 from training.synthesis.config import SynthesisConfig
 from training.synthesis.items import Item, item_mistakes, item_of_messages
 from training.synthesis.making import Made, Played, call_mistakes, example_of, is_executed, play, scenario_of
-from tests.training.synthesis.making import AT, READ, SEND, TOOLS, WEATHER, item
 
 CONFIG = SynthesisConfig()
 NOTE = {"name": "send_note", "arguments": {"person": "Ann", "text": "hello"}, "result": {"sent": True}}

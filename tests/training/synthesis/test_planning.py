@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
+from evaluation.pricing import load_prices
 from evaluation.scenarios import Kind
+from tests.training.synthesis.making import READ, SEND, item, plan
 from training.synthesis.config import (
     ITEM_KINDS,
     AskConfig,
@@ -21,8 +23,6 @@ from training.synthesis.config import (
 from training.synthesis.estimate import estimate, planner_of
 from training.synthesis.planning import Request
 from training.synthesis.shots import Seed
-from evaluation.pricing import load_prices
-from tests.training.synthesis.making import READ, SEND, item, plan
 
 
 def planned(config: SynthesisConfig, wanted: int, *, seeds: tuple[Seed, ...] = (), seed: int = 0) -> list[Request]:

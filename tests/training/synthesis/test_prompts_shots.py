@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import Labels, Metrics, Provenance, Source
-from evaluation.suite import load
 from evaluation.scenarios import Part
+from evaluation.suite import load
+from tests.training.synthesis.making import AT, item
 from training.guard import HeldOut
 from training.synthesis.config import SynthesisError
 from training.synthesis.prompts import NEEDED, shipped, variants_for
 from training.synthesis.shots import seeds_of_examples, seeds_of_file
-from tests.training.synthesis.making import AT, item
 
 SUITE = load("tools", seed=0, split_seed=0)
 GUARD = HeldOut.of(SUITE.scenarios)

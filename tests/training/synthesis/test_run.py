@@ -16,6 +16,7 @@ from evaluation.models import Completion, ModelError, ModelErrorKind, Sampling, 
 from evaluation.records import Example, Message, ToolSpec, Verdict
 from evaluation.scenarios import Kind, Part
 from evaluation.suite import load
+from tests.training.synthesis.making import TOOLS, WEATHER, carried_out, item, ledger_in, plan
 from training.synthesis.config import (
     AskConfig,
     CoverageConfig,
@@ -29,7 +30,6 @@ from training.synthesis.folder import End, Folder, find, read_end, read_outcomes
 from training.synthesis.shots import Seed
 from training.synthesis.teacher import TemplateTeacher
 from training.synthesis.yields import Outcome, YieldTable
-from tests.training.synthesis.making import TOOLS, WEATHER, carried_out, item, ledger_in, plan
 
 SUITE = load("tools", seed=0, split_seed=0)
 SUITE_TOOLS = tuple({tool.name: tool for one in SUITE.part(Part.TRAIN) for tool in one.tools}.values())
