@@ -153,7 +153,7 @@ def carried_out(
             judge = stack.enter_context(teacher_source(at, plan.judge, plan.judge_client).client())
         folder = stack.enter_context(Folder(at.home.syntheses / plan.id))
         priced = Scales(prices=source.prices, rewards=scales.rewards, quality=scales.quality)
-        return synthesise(plan, folder, Crew(teacher, judge, priced, scenarios), at.ledger, on_wave)
+        return synthesise(plan, folder, Crew(teacher, judge, priced, scenarios), at.ledger, on_wave=on_wave)
 
 
 def _judge_options(judge: str, options: ClientOptions) -> ClientOptions:

@@ -151,7 +151,9 @@ class Planner:
         """Return the request in the other encoding, for an endpoint that does not constrain what it writes."""
         self.constrained = False
         seeds = self._shots.named(request.shots)
-        messages = self._messages(self._variant(request), request.assignments, request.tools, seeds, Encoding.BLOCKS)
+        messages = self._messages(
+            self._variant(request), request.assignments, request.tools, shown=seeds, encoding=Encoding.BLOCKS
+        )
         return request.model_copy(update={"encoding": Encoding.BLOCKS, "messages": messages})
 
     def _wave_size(self) -> int:
@@ -208,7 +210,7 @@ class Planner:
             assignments=assignments,
             shots=tuple(one.id for one in shown),
             tools=tools,
-            messages=self._messages(variant, assignments, tools, shown, encoding),
+            messages=self._messages(variant, assignments, tools, shown=shown, encoding=encoding),
             max_tokens=self._config.ask.max_tokens,
         )
 
@@ -219,7 +221,7 @@ class Planner:
         return tuple(random.sample([*needed, *more], len(needed) + len(more)))
 
     def _messages(
-        self, variant: Variant, assignments: Sequence[Assignment], tools: Sequence[str], shown: Sequence[Seed],
+        self, variant: Variant, assignments: Sequence[Assignment], tools: Sequence[str], *, shown: Sequence[Seed],
         encoding: Encoding,
     ) -> tuple[Message, ...]:  # fmt: skip
         # A batch of both kinds is worded as new tasks; its lines say which tasks are to be said in other words.

@@ -52,7 +52,7 @@ class Crew:
 
 
 def synthesise(
-    plan: Plan, folder: Folder, crew: Crew, ledger: Ledger, on_wave: Callable[[Line], None] = lambda _: None
+    plan: Plan, folder: Folder, crew: Crew, ledger: Ledger, *, on_wave: Callable[[Line], None] = lambda _: None
 ) -> End:
     """Carry a synthesis out, or go on with it, and return how it ended. What is kept is in the ledger then.
 
