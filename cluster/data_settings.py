@@ -6,11 +6,14 @@ from evaluation.records import Record
 from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
 from training.synthesis.config import SynthesisConfig
+from training.dedup import DedupConfig
 
 
 class DataSettings(Record):
     """How examples are collected, judged, kept and prepared."""
 
+    dedup: DedupConfig = DedupConfig()
+    """Which examples are duplicates, and which of them stays (docs/dedup.md)."""
     reward: RewardConfig = RewardConfig()
     """Weights of the reward's components."""
     synthesis: SynthesisConfig = SynthesisConfig()

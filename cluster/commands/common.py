@@ -27,6 +27,7 @@ OURS = frozenset(
         "ABError",
         "CheckpointError",
         "ClientError",
+        "DedupError",
         "DiskError",
         "EngineClosed",
         "FoldError",

@@ -15,6 +15,8 @@ from cluster.commands import data_agreement, data_queue, data_recoveries, data_r
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.data_lineage import lineage
 from cluster.commands.data_synthesize import synthesize
+from cluster.commands.data_clusters import clusters
+from cluster.commands.data_dedup import dedup
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -32,6 +34,8 @@ app.command("queue")(data_queue.queue_data)
 app.command("agreement")(data_agreement.agreement)
 app.command("reward")(data_reward.reward)
 app.command("recoveries")(data_recoveries.recoveries)
+app.command()(clusters)
+app.command()(dedup)
 
 
 @app.command("list")

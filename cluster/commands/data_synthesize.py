@@ -40,7 +40,7 @@ _SETTINGS = {
     "batch": "ask.batch", "max_tokens": "ask.max_tokens", "retries": "ask.retries", "answers": "ask.answers",
     "concurrency": "ask.concurrency", "budget": "spend.money", "budget_tokens": "spend.tokens",
     "budget_requests": "spend.requests", "window": "stop.window", "min_yield": "stop.min_yield",
-    "semantic": "duplicates.semantic.on", "min_diversity": "stop.min_diversity", "rubric": "trust.rubric",
+    "semantic": "duplicates.semantic.enabled", "min_diversity": "stop.min_diversity", "rubric": "trust.rubric",
 }  # fmt: skip
 """Flags by the setting under `data.synthesis` that each overrides."""
 _CLIENT = {"base_url": "base_url", "stream": "stream", "request_seconds": "time_limit_s", "price_in": "price_in",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.ledger.errors import LedgerError, StaleRecord
+from evaluation.ledger.errors import LedgerAway, LedgerError, RowRefused, StaleRecord
 from evaluation.ledger.records import (
     DecisionRecord,
     DesiredState,
@@ -28,6 +28,7 @@ __all__ = [
     "DesiredState",
     "ExampleFilter",
     "Ledger",
+    "LedgerAway",
     "LedgerError",
     "LookRecord",
     "LoopRecord",
@@ -40,6 +41,7 @@ __all__ = [
     "RolloutRecord",
     "RolloutStatus",
     "RunRecord",
+    "RowRefused",
     "StaleRecord",
     "Status",
     "aborted",

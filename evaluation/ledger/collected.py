@@ -163,6 +163,8 @@ class DeadLetter(Record):
     """`example` or `feedback`."""
     origin: str
     """Where it came in: `gateway`, `client`, `import:<file>`, `feedback add`."""
+    subject: str | None = None
+    """Id of the example that it is, or is about, as far as it can be told."""
     reason: str
     text: str
     """As it came."""

@@ -18,12 +18,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from evaluation.ledger.errors import LedgerError, translated
+from evaluation.ledger.errors import LedgerError, translated, without_password
 from evaluation.ledger.schema import Base
 
 VERSION_TABLE = "ratchet_alembic_version"
@@ -37,13 +37,17 @@ class Database:
     def __init__(self, engine: Engine, busy_s: float) -> None:
         self.engine = engine
         self.busy_s = busy_s
-        self.name = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+        self.sqlite = engine.dialect.name == "sqlite"
+        self.name = str(engine.url.database) if self.sqlite else without_password(engine.url.render_as_string())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the database throughout."""
-        with translated(str(self.name), self.busy_s), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(self.name, self.busy_s), self.engine.connect() as plain:
+            options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -51,7 +55,7 @@ class Database:
 
         Raises `LedgerError` where another writer holds a SQLite file for longer than `busy_s`.
         """
-        with translated(str(self.name), self.busy_s), self.engine.connect() as plain:
+        with translated(self.name, self.busy_s), self.engine.connect() as plain:
             connection = plain.execution_options(ratchet_writes=True)
             with connection.begin():
                 yield connection
@@ -61,8 +65,10 @@ def open_database(url: str, busy_s: float) -> Database:
     """Open the database at `url` (a SQLAlchemy URL) and bring its schema up to date."""
     database = Database(_engine(url, busy_s), busy_s)
     try:
-        if database.engine.dialect.name == "sqlite":
+        if database.sqlite:
             _enter_wal(database)
+        else:
+            _require_utf8(database)
         migrate(database)
     except BaseException:
         database.engine.dispose()
@@ -121,11 +127,17 @@ def _revision(connection: Connection) -> str | None:
 def _engine(url: str, busy_s: float) -> Engine:
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise LedgerError(f"Expected a database URL such as sqlite:////home/me/ledger.db, found {url!r}.") from error
+        options = {} if parsed.drivername.startswith("sqlite") else _postgres_options(parsed, busy_s)
+        engine = create_engine(parsed, **options)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise LedgerError(
+            "Expected a database URL such as sqlite:////home/me/ledger.db or postgresql://user@host/database, found"
+            f" {without_password(url)!r}."
+        ) from None if "***" in without_password(url) else error
     except ModuleNotFoundError as error:
-        raise LedgerError(f"The driver for {parsed.drivername} is missing ({error}). Install it.") from error
+        raise LedgerError(
+            f"The driver for {parsed.drivername} is missing ({error}). Install it: pip install 'ratchet[postgres]'."
+        ) from error
     if engine.dialect.name not in {"sqlite", "postgresql"}:
         raise LedgerError(f"Expected a SQLite or PostgreSQL URL, found one for {engine.dialect.name}.")
     if engine.dialect.name == "sqlite":
@@ -133,6 +145,26 @@ def _engine(url: str, busy_s: float) -> Engine:
             raise LedgerError("Expected the URL of a file, found a SQLite database in memory, which nothing can share.")
         _prepare_sqlite(engine, busy_s)
     return engine
+
+
+def _postgres_options(url: URL, busy_s: float) -> dict[str, Any]:
+    """Return how PostgreSQL is connected to: what is broken is seen at once, and nothing is waited for without end."""
+    wait = {
+        "connect_timeout": max(2, round(min(busy_s, 30))),
+        "options": f"-c lock_timeout={max(1, round(busy_s * 1000))} -c client_min_messages=warning",
+    }
+    told = {name: value for name, value in wait.items() if name not in url.query}
+    return {"pool_pre_ping": True, "connect_args": told}
+
+
+def _require_utf8(database: Database) -> None:
+    with database.read() as connection:
+        found = connection.scalar(text("SHOW server_encoding"))
+    if found != "UTF8":
+        raise LedgerError(
+            f"Expected the ledger {database.name} to be encoded in UTF8, found {found}. Make another database:"
+            " createdb --encoding UTF8 --template template0 NAME."
+        )
 
 
 def _prepare_sqlite(engine: Engine, busy_s: float) -> None:
@@ -152,7 +184,7 @@ def _prepare_sqlite(engine: Engine, busy_s: float) -> None:
 def _enter_wal(database: Database) -> None:
     """Switch the file to its write-ahead log, for good. SQLite does not wait for a lock here, so this does."""
     deadline = time.monotonic() + database.busy_s
-    with translated(str(database.name), database.busy_s):
+    with translated(database.name, database.busy_s):
         while True:
             try:
                 with database.engine.connect() as connection:

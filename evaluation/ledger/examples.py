@@ -1,53 +1,83 @@
-"""Examples and what people said of them.
+"""Examples: what was collected, from tests and from real usage.
 
 An example's body is written once and never changed; the labels in force stand in columns of their own, which a label
-moves in its own transaction. An example that was forgotten is gone, and its id is never written again.
+moves in its own transaction. The id is the row's key, so that what is delivered twice is written once. An example that
+was forgotten is gone, and its id is never written again.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import Row, func, select
 
+from evaluation.ledger.bodies import first_mistake, read, written
 from evaluation.ledger.database import insert_new
-from evaluation.ledger.errors import LedgerError
+from evaluation.ledger.dead_letters import forgotten
+from evaluation.ledger.errors import LedgerError, RowRefused
+from evaluation.ledger.feedback import AHEAD, ratings, take_over
+from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, few_match
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
-from evaluation.ledger.schema import ExampleRow, FeedbackRow, TombstoneRow
+from evaluation.ledger.schema import ExampleRow
 from evaluation.ledger.signals import add_rewards
-from evaluation.records import Example, Feedback
+from evaluation.records import Example
 
 _ANY = ExampleFilter()
-_CHUNK = 500  # ids in one statement; drivers limit the number of parameters
-_LABELS = ("success", "correct_tool_selection", "response_quality", "validation_confidence")
-_READ = (ExampleRow.id, ExampleRow.timestamp, ExampleRow.body, *(getattr(ExampleRow, name) for name in _LABELS))
+
+
+class Written(NamedTuple):
+    """What became of a batch of examples."""
+
+    new: int
+    known: int
+    """Ids that the ledger had already, or that came twice in the batch."""
+    forgotten: int
+    """Ids that may not be written again."""
+    differing: tuple[str, ...]
+    """Ids that came more than once in the batch with different content; the first of each was taken."""
+    taken_over: int
+    """Feedback that had come before its example and waited for it."""
 
 
 class Examples(Part):
     """The ledger's verbs for examples and feedback."""
 
     def add_examples(self, examples: Sequence[Example]) -> int:
-        """Write the examples whose id is new, all or none; return how many those were. On disk when this returns."""
-        rows = {example.id: _row(example) for example in reversed(examples)}
+        """Write the examples whose id is new, all or none; return how many those were. On disk when this returns.
+
+        Raises what `write_examples` raises.
+        """
+        return self.write_examples(examples).new
+
+    def write_examples(self, examples: Sequence[Example]) -> Written:
+        """Write the examples whose id is new, all or none; on disk when this returns.
+
+        Of several with one id the first is taken. Feedback that waits for one of them among the dead letters is
+        written with it. Raises `RowRefused` for an example that no ledger takes, `LedgerAway` where the database is.
+        """
+        rows, differing = _distinct(examples, self._clock() + AHEAD)
+        ids = list(rows)
         with self._database.write() as connection:
-            for example_id in _forgotten(connection, list(rows)):
+            for example_id in forgotten(connection, ids):
                 del rows[example_id]
+            gone = len(ids) - len(rows)
             new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+            taken = take_over(connection, list(rows), self._clock()) if new else 0
             add_rewards(connection, [example for example in examples if example.id in rows], self._clock())
-            return new
+        return Written(new, len(examples) - gone - new, gone, differing, taken)
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""
         with self._database.read() as connection:
-            row = connection.execute(select(*_READ).where(ExampleRow.id == example_id)).one_or_none()
+            row = connection.execute(by_id(example_id)).one_or_none()
             if row is None:
                 raise LedgerError(f"No example {example_id} in the ledger {self._database.name}.")
-            return _in_force(row, _ratings(connection, [example_id]))
+            return _in_force(row, ratings(connection, [example_id]))
 
     def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000) -> Iterator[Example]:
         """Yield the examples that match, by time and then id, with their mean ratings.
@@ -56,10 +86,12 @@ class Examples(Part):
         that are written meanwhile appear if their time lies after what was already yielded.
         """
         left = wanted.limit
+        with self._database.read() as connection:
+            few = few_match(connection, wanted)
         last: tuple[datetime, str] | None = None
         while left is None or left > 0:
             size = batch if left is None else min(batch, left)
-            found, last = self._batch(wanted, last, size)
+            found, last = self._batch(wanted, last, size, few=few)
             yield from found
             if len(found) < size:
                 return
@@ -68,7 +100,7 @@ class Examples(Part):
     def count(self, wanted: ExampleFilter = _ANY) -> int:
         """Return how many examples match (never more than the filter's limit)."""
         with self._database.read() as connection:
-            total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*_conditions(wanted))) or 0
+            total = connection.scalar(select(func.count()).select_from(ExampleRow).where(*conditions(wanted))) or 0
         return total if wanted.limit is None else min(total, wanted.limit)
 
     def example_ids(self, run_id: str) -> set[str]:
@@ -88,81 +120,38 @@ class Examples(Part):
         with self._database.read() as connection:
             return tuple(sorted(version for version in connection.scalars(query) if version is not None))
 
-    def add_feedback(self, feedback: Feedback) -> bool:
-        """Write the feedback; return False where its id is known already.
-
-        Raises `LedgerError` where the ledger does not hold the example that it is about.
-        """
-        row = {
-            "id": feedback.id,
-            "example_id": feedback.example_id,
-            "rater": feedback.rater,
-            "rating": feedback.rating,
-            "timestamp": feedback.timestamp,
-            "body": feedback.model_dump(mode="json"),
-        }
-        with self._database.write() as connection:
-            if connection.scalar(select(ExampleRow.id).where(ExampleRow.id == feedback.example_id)) is None:
-                raise LedgerError(
-                    f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "
-                    "Give the id of a captured example."
-                )
-            return insert_new(connection, FeedbackRow, FeedbackRow.id, [row]) == 1
-
-    def feedback_for(self, example_id: str) -> tuple[Feedback, ...]:
-        """Return what was said of one example, the earliest first."""
-        return self.feedback_by_example([example_id]).get(example_id, ())
-
-    def feedback_by_example(self, example_ids: Sequence[str]) -> dict[str, tuple[Feedback, ...]]:
-        """Return what was said of several examples, the earliest first; examples without feedback are left out."""
-        found: dict[str, list[Feedback]] = defaultdict(list)
-        with self._database.read() as connection:
-            for ids in _chunks(example_ids):
-                query = select(FeedbackRow.body).where(FeedbackRow.example_id.in_(ids))
-                for body in connection.scalars(query.order_by(FeedbackRow.timestamp, FeedbackRow.id)):
-                    feedback = Feedback.model_validate(body)
-                    found[feedback.example_id].append(feedback)
-        return {example_id: tuple(said) for example_id, said in found.items()}
-
     def _batch(
-        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int
+        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool
     ) -> tuple[list[Example], tuple[datetime, str] | None]:
         with self._database.read() as connection:
-            rows = connection.execute(batch_query(wanted, after, size)).all()
-            ratings = _ratings(connection, [row.id for row in rows])
-        return [_in_force(row, ratings) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
+            rows = connection.execute(batch_query(wanted, after, size, few=few)).all()
+            rated = ratings(connection, [row.id for row in rows])
+        return [_in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
 
 
-def batch_query(wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int) -> Select[Any]:
-    """Return the query for the next `size` matching rows after that time and id."""
-    query = select(*_READ).where(*_conditions(wanted))
-    if after is not None:
-        query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
-    return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
-
-
-def _conditions(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
-    equal = {
-        ExampleRow.task_key: wanted.task_key,
-        ExampleRow.model_version: wanted.model_version,
-        ExampleRow.variant: wanted.variant,
-        ExampleRow.stage: wanted.stage,
-    }
-    yield from (column == value for column, value in equal.items() if value is not None)
-    among = {ExampleRow.source: wanted.sources, ExampleRow.run_id: wanted.run_ids, ExampleRow.part: wanted.parts}
-    yield from (column.in_(values) for column, values in among.items() if values is not None)
-    least = {
-        ExampleRow.timestamp: wanted.since,
-        ExampleRow.validation_confidence: wanted.min_confidence,
-        ExampleRow.response_quality: wanted.min_quality,
-    }
-    yield from (column >= value for column, value in least.items() if value is not None)
-    if wanted.success is not None:
-        yield ExampleRow.success.is_(wanted.success)
+def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """Return the first row of each id, and the ids that came again with other content."""
+    rows: dict[str, dict[str, Any]] = {}
+    differing = []
+    for example in examples:
+        row = _row(example)
+        if example.timestamp.astimezone(UTC) > latest:
+            raise RowRefused(
+                f"expected example {example.id} to be of a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now),"
+                f" found {example.timestamp.isoformat()}; mend its timestamp, or this machine's clock"
+            )
+        if rows.setdefault(example.id, row) is not row and rows[example.id]["body"] != row["body"]:
+            differing.append(example.id)
+    return rows, tuple(dict.fromkeys(differing))
 
 
 def _row(example: Example) -> dict[str, Any]:
-    labels, origin, body = example.labels, example.provenance, example.model_dump(mode="json")
+    labels, origin, metrics, body = example.labels, example.provenance, example.metrics, written(example)
+    if not (math.isfinite(metrics.latency_ms) and math.isfinite(metrics.cost)):
+        raise RowRefused(
+            f"expected finite metrics of example {example.id}, found a latency of {metrics.latency_ms} ms and a cost of"
+            f" {metrics.cost}; JSON has no such number"
+        )
     return {
         "id": example.id,
         "task_key": example.task_key,
@@ -182,52 +171,27 @@ def _row(example: Example) -> dict[str, Any]:
         "response_quality": labels.response_quality,
         "validation_confidence": labels.validation_confidence,
         "reward": None if example.reward is None else example.reward.value,
-        "bytes": bytes_of(body),
+        "bytes": len(body) if body.isascii() else len(body.encode()),
+        "tools_used": json.dumps(example.tools_used),
+        "error_kind": example.error.partition(":")[0] if example.error else None,
+        "latency_ms": example.metrics.latency_ms,
+        "tokens_in": example.metrics.tokens_in,
+        "tokens_out": example.metrics.tokens_out,
+        "cost": example.metrics.cost,
         "body": body,
     }
 
 
-def bytes_of(body: Mapping[str, Any]) -> int:
-    """Return the size of a body as JSON in UTF-8."""
-    return len(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
-
-
-def _in_force(row: Row[Any], ratings: dict[str, float]) -> Example:
+def _in_force(row: Row[Any], rated: dict[str, float]) -> Example:
     """Return the example that a row holds, with the labels in force and its mean rating."""
-    example = Example.model_validate(row.body)
-    update = {name: getattr(row, name) for name in _LABELS}
-    if row.id in ratings:
-        update["user_satisfaction"] = ratings[row.id]
+    try:
+        example = read(Example, row.body)
+    except ValueError as error:
+        raise LedgerError(
+            f"Example {row.id} cannot be read as this version of ratchet writes them ({first_mistake(error)}). It was"
+            " written by another version, or its row was changed by hand."
+        ) from error
+    update = {name: getattr(row, name) for name in LABELS}
+    if row.id in rated:
+        update["user_satisfaction"] = rated[row.id]
     return example.model_copy(update={"labels": example.labels.model_copy(update=update)})
-
-
-def _ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, float]:
-    """Return the mean rating of examples that have one; each rater's latest counts."""
-    means: dict[str, float] = {}
-    for ids in _chunks(example_ids):
-        latest = (
-            func.row_number()
-            .over(
-                partition_by=(FeedbackRow.example_id, FeedbackRow.rater),
-                order_by=(FeedbackRow.timestamp.desc(), FeedbackRow.id.desc()),
-            )
-            .label("latest")
-        )
-        said = select(FeedbackRow.example_id, FeedbackRow.rating, latest).where(FeedbackRow.example_id.in_(ids))
-        each = said.subquery()
-        query = select(each.c.example_id, func.avg(each.c.rating)).where(each.c.latest == 1)
-        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(each.c.example_id)))
-    return means
-
-
-def _forgotten(connection: Connection, example_ids: Sequence[str]) -> list[str]:
-    """Return those of the ids that may not be written again."""
-    return [
-        found
-        for ids in _chunks(example_ids)
-        for found in connection.scalars(select(TombstoneRow.id).where(TombstoneRow.id.in_(ids)))
-    ]
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

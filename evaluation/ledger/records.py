@@ -14,22 +14,44 @@ from evaluation.scenarios import Scenario
 class ExampleFilter(Record):
     """Which examples to take. None means any; an empty tuple matches nothing."""
 
+    ids: tuple[str, ...] | None = None
     task_key: str | None = None
     sources: tuple[Source, ...] | None = None
     run_ids: tuple[str, ...] | None = None
     parts: tuple[str, ...] | None = None
     """Of `train`, `held_out`, `live`."""
+    scenario_id: str | None = None
     model_version: str | None = None
+    model_versions: tuple[str, ...] | None = None
     variant: str | None = None
     stage: int | None = None
     """The rollout stage."""
+    user_hash: str | None = None
+    conversation: str | None = None
     since: datetime | None = None
     """At this time or later."""
+    until: datetime | None = None
+    """Before this time."""
     success: bool | None = None
+    correct_tool_selection: bool | None = None
     min_confidence: float | None = None
     """At least this validation confidence, 0…1."""
+    max_confidence: float | None = None
+    """At most this validation confidence, 0…1."""
     min_quality: float | None = None
     """At least this response quality, 0…5. Examples without a quality never match."""
+    max_quality: float | None = None
+    """At most this response quality, 0…5. Examples without a quality never match."""
+    min_reward: float | None = None
+    """At least this reward, −1…1. Examples without a reward never match."""
+    max_reward: float | None = None
+    """At most this reward. Examples without a reward never match."""
+    min_rating: float | None = None
+    """At least this mean rating, 1…5; each rater's latest counts. Examples that nobody rated never match."""
+    tool: str | None = None
+    """A tool of this name was called."""
+    error_kind: str | None = None
+    """The first failure is of this kind (`FailureKind`)."""
     limit: int | None = Field(default=None, ge=0)
     """At most so many, the earliest first."""
 

@@ -1,13 +1,24 @@
-"""The tables. A change here needs a migration in `migrations/versions/`; a test compares the two."""
+"""The tables. A change here needs a migration in `migrations/versions/`; a test compares the two.
+
+Texts in columns of their own may hold no NUL and no half of a surrogate pair, on either database: PostgreSQL has no
+room for them, and what one database takes and the other refuses could not be moved. Bodies are JSON with escapes and
+hold both; what was kept aside as it came is kept in escapes too (`AnyText`).
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from evaluation.ledger.errors import RowRefused
+
+_LONGEST_SHOWN = 60
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -27,10 +38,84 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """A text that both databases can hold."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text. Raises `RowRefused` where it holds a NUL or half of a surrogate pair."""
+        if value is None or (value.isascii() and "\x00" not in value):
+            return value
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise RowRefused(_unfit(value, "half of a surrogate pair")) from None
+        if "\x00" in value:
+            raise RowRefused(_unfit(value, "a NUL character"))
+        return value
+
+
+def _unfit(value: str, found: str) -> str:
+    shown = ascii(value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…")
+    return (
+        f"expected text that a database can hold in ids, keys and names, found {found} in {shown}; take it out"
+        " (messages, queries and comments may hold it)"
+    )
+
+
+class AnyText(TypeDecorator[str]):
+    """Any text at all, kept as a JSON string in ASCII."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text in escapes."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it came."""
+        return None if value is None else str(json.loads(value))
+
+
+class Body(TypeDecorator[Any]):
+    """JSON that may come written already: a text is taken for JSON and not written a second time."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
+        """Return what writes a value, where it is not a text already."""
+        return lambda value: value if isinstance(value, str) else json.dumps(value)
+
+
 class Base(DeclarativeBase):
     """All tables of the ledger."""
 
-    type_annotation_map = {str: Text, datetime: UtcTime, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {str: PlainText, datetime: UtcTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+FIGURES = (
+    "timestamp",
+    "task_key",
+    "source",
+    "model_version",
+    "success",
+    "correct_tool_selection",
+    "response_quality",
+    "validation_confidence",
+    "tools_used",
+    "error_kind",
+    "latency_ms",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+    "bytes",
+)
+"""What statistics are made of. SQLite reads them from one index, past the bodies; PostgreSQL keeps large bodies apart
+anyway, and there the index is empty."""
 
 
 class ExampleRow(Base):
@@ -54,6 +139,7 @@ class ExampleRow(Base):
         Index("ix_examples_quality", "response_quality", "timestamp", "id"),
         Index("ix_examples_confidence", "validation_confidence", "timestamp", "id"),
         Index("ix_examples_conversation", "conversation"),
+        Index("ix_examples_figures", *FIGURES, postgresql_where=text("false")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -76,7 +162,15 @@ class ExampleRow(Base):
     reward: Mapped[float | None]
     bytes: Mapped[int] = mapped_column(server_default="0")
     """Of the body as JSON in UTF-8."""
-    body: Mapped[dict[str, Any]]
+    tools_used: Mapped[str] = mapped_column(server_default="[]")
+    """Names of the tools that were called, as a JSON list."""
+    error_kind: Mapped[str | None]
+    """Kind of the first failure."""
+    latency_ms: Mapped[float] = mapped_column(server_default="0")
+    tokens_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tokens_out: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cost: Mapped[float] = mapped_column(server_default="0")
+    body: Mapped[dict[str, Any]] = mapped_column(Body)
 
 
 class FeedbackRow(Base):
@@ -94,7 +188,7 @@ class FeedbackRow(Base):
     rater: Mapped[str] = mapped_column(server_default="")
     rating: Mapped[int]
     timestamp: Mapped[datetime]
-    body: Mapped[dict[str, Any]]
+    body: Mapped[dict[str, Any]] = mapped_column(Body)
 
 
 class LabelRow(Base):
@@ -178,13 +272,18 @@ class DeadLetterRow(Base):
     """What could not be written where it belongs, kept until it is replayed."""
 
     __tablename__ = "dead_letters"
-    __table_args__ = (Index("ix_dead_letters_open", "replayed_at", "at", "id"),)
+    __table_args__ = (
+        Index("ix_dead_letters_open", "replayed_at", "at", "id"),
+        Index("ix_dead_letters_subject", "subject", "replayed_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     origin: Mapped[str]
-    reason: Mapped[str]
-    text: Mapped[str]
+    subject: Mapped[str | None]
+    """The example that it is about."""
+    reason: Mapped[str] = mapped_column(AnyText)
+    text: Mapped[str] = mapped_column(AnyText)
     tries: Mapped[int]
     at: Mapped[datetime]
     replayed_at: Mapped[datetime | None]

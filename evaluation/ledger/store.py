@@ -1,7 +1,7 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples and feedback (`examples.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events
-and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
+Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs,
+loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
 (`judgement.py`); labels (`labels.py`), review queues (`reviews.py`), error recoveries (`recoveries.py`) and rewards
 (`signals.py`). Whatever a verb has returned from is on disk.
 
@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from evaluation.ledger.database import open_database
+from evaluation.ledger.dead_letters import DeadLetters
 from evaluation.ledger.examples import Examples
+from evaluation.ledger.feedback import Feedbacks
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
 from evaluation.ledger.recoveries import Recoveries
@@ -32,7 +34,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Examples, Runs, Rollouts, Decisions, Judgement, Labelling, Reviews, Recoveries, Signals):
+class Ledger(
+    Examples, Feedbacks, DeadLetters, Labelling, Reviews, Recoveries, Signals, Runs, Rollouts, Decisions, Judgement
+):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod

@@ -81,7 +81,6 @@ class _Parts:
     filled: list[NDArray[np.bool_]] = field(default_factory=list)
     hashes: list[NDArray[np.uint32]] = field(default_factory=list)
     sizes: list[NDArray[np.int64]] = field(default_factory=list)
-    texts: Texts = field(default_factory=Texts)
 
     def add(self, block: Block) -> None:
         self.ids.append(block.ids)
@@ -93,20 +92,20 @@ class _Parts:
             self.filled.append(block.signed.filled)
             self.hashes.append(block.signed.hashes)
             self.sizes.append(block.signed.sizes)
-        if block.texts is not None:
-            self.texts.append(block.texts)
 
 
-def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> Columns:
-    """Read all batches once. Raises `DedupError` where a column or an id is not as it should be."""
+def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, texts: Texts) -> Columns:
+    """Read all batches once; what is read again goes to `texts`. Raises `DedupError` for bad columns and ids."""
     parts = _Parts()
     for block in _in_order(blocks(batches, config.exact.fields), config):
         parts.add(block)
+        if block.texts is not None:
+            texts.append(block.texts)
     order = ordered(
         pa.chunked_array(parts.ids, pa.large_string()).combine_chunks(), _joined(parts.preferred, np.float64)
     )
     signed = None
-    if config.near.on:
+    if config.near.enabled:
         slots = config.near.permutations
         signed = Signed(
             _placed(parts.signatures, order.place, np.empty((len(order.place), slots), np.uint16)),
@@ -117,9 +116,9 @@ def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) ->
     return Columns(
         order,
         _placed(parts.scopes, order.place, np.empty(len(order.place), np.uint64)),
-        _placed(parts.keys, order.place, np.empty(len(order.place) if config.exact.on else 0, exact.KEY)),
+        _placed(parts.keys, order.place, np.empty(len(order.place) if config.exact.enabled else 0, exact.KEY)),
         signed,
-        parts.texts,
+        texts,
     )
 
 
@@ -145,9 +144,9 @@ def _block(batch: pa.RecordBatch, config: DedupConfig) -> Block:
         strings(batch["id"], "id"),
         preference(batch, config.keep),
         scope,
-        exact.keys(batch, scope, config.exact) if config.exact.on else np.empty(0, exact.KEY),
-        signed(texts, config.near) if config.near.on else None,
-        texts if config.semantic.on else None,
+        exact.keys(batch, scope, config.exact) if config.exact.enabled else np.empty(0, exact.KEY),
+        signed(texts, config.near) if config.near.enabled else None,
+        texts if config.semantic.enabled else None,
     )
 
 

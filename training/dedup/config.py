@@ -23,7 +23,7 @@ class DedupError(Exception):
 class ExactConfig(Record):
     """Rows that say the same, letter by letter, after normalisation."""
 
-    on: bool = True
+    enabled: bool = True
     fields: tuple[str, ...] = Field(default=("text",), min_length=1)
     """Columns that must all be the same."""
     normalise: Literal["none", "case_space", "nfkc"] = "case_space"
@@ -33,7 +33,7 @@ class ExactConfig(Record):
 class NearConfig(Record):
     """Rows whose sets of shingles overlap (MinHash and bands)."""
 
-    on: bool = True
+    enabled: bool = True
     threshold: float = Field(default=0.8, gt=0, le=1)
     """Least Jaccard similarity of two duplicates."""
     shingle: Literal["word", "char"] = "word"
@@ -68,8 +68,8 @@ class NearConfig(Record):
 class SemanticConfig(Record):
     """Rows whose vectors point the same way."""
 
-    on: bool = False
-    threshold: float = Field(default=0.95, gt=0, le=1)
+    enabled: bool = False
+    threshold: float = Field(default=0.9, gt=0, le=1)
     """Least cosine of two duplicates."""
     vectors: str = "tfidf"
     """`tfidf`: fitted on these rows, offline. `base`: the mean of the base model's input embeddings. `base:FOLDER`
@@ -82,7 +82,7 @@ class SemanticConfig(Record):
     """Rows that `tfidf` and the partitions are fitted on, at most; a random choice that depends on the ids alone."""
     search: Literal["exact", "partitioned"] = "partitioned"
     """`exact`: every pair. `partitioned`: cells and their borders."""
-    probes: int = Field(default=16, ge=1)
+    probes: int = Field(default=4, ge=1)
     """Further cells in which a row near their border is looked for, at most."""
     linkage: Linkage = "kept"
     """As in near."""

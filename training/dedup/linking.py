@@ -3,9 +3,10 @@
 Rows are numbers in the order of preference: of two linked rows the smaller is the better one.
 
 Both steps look for links in the same way, group by group (rows whose band agrees, or whose vectors share a cell): the
-best row of a group is compared with the others, those that resemble it are linked to it and leave, and the best of the
-rest goes on. A group of equal rows takes one comparison each, and two rows that were never linked and share a group
-have been compared, so that what stays falls no further when it is deduplicated again.
+best row of a group is compared with the others, and those that resemble it are linked to it. By the stricter rule these
+leave the group, and the best of the rest goes on; else they go on, too, until the whole group is one tree. A group of
+equal rows takes one comparison each, and two rows that stay and share a group have been compared, so that what stays
+falls no further when it is deduplicated again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from training.dedup.config import Linkage
 
 Rows = NDArray[np.int64]
+Alike = Callable[[Rows, Rows], NDArray[np.bool_]]
+"""Which pairs resemble each other, the better row first."""
 
 
 class Links(NamedTuple):
@@ -122,29 +125,40 @@ def decide(links: Links, count: int) -> tuple[NDArray[np.bool_], NDArray[np.bool
     return stays, linked & stays
 
 
-def lead(members: Rows, starts: Rows, alike: Callable[[Rows, Rows], NDArray[np.bool_]], rounds: int) -> Links:
+def lead(members: Rows, starts: Rows, alike: Alike, rounds: int, *, forest: Forest | None = None) -> Links:
     """Return the links of many groups at once: `members`, group after group, best first; `starts`: where each begins.
 
-    `alike(leaders, members)` compares pairs. After `rounds` leaders a group is left as it is: of a large group whose
-    rows do not resemble each other not all pairs are compared.
+    `alike(leaders, members)` compares pairs. With a forest the links are joined as they are found, and rows of one tree
+    are not compared. After `rounds` leaders a group is left as it is: of a large group whose rows do not resemble each
+    other not all pairs are compared.
     """
     found = []
+    number = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(members))))
     for _ in range(rounds):
-        sizes = np.diff(np.append(starts, len(members)))
-        number = np.repeat(np.arange(len(starts)), sizes)
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
         follows = np.ones(len(members), np.bool_)
         follows[starts] = False
-        leaders, members, number = members[starts][number][follows], members[follows], number[follows]
+        sizes = np.diff(np.append(starts, len(members)))
+        leaders, members, number = np.repeat(members[starts], sizes)[follows], members[follows], number[follows]
         if not len(members):
             break
-        same = alike(leaders, members)
+        asked = np.arange(len(members))
+        if forest is not None:
+            asked = np.flatnonzero(forest.roots(leaders) != forest.roots(members))
+        same = asked[alike(leaders[asked], members[asked])]
         found.append(Links(leaders[same], members[same]))
-        members, number = members[~same], number[~same]
-        starts = np.flatnonzero(np.diff(number, prepend=-1))
-        several = np.diff(np.append(starts, len(members))) > 1
-        if not several.any():
-            break
-        keep = np.repeat(several, np.diff(np.append(starts, len(members))))
-        members, number = members[keep], number[keep]
-        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        left = np.ones(len(members), np.bool_)
+        if forest is None:
+            left[same] = False
+        else:
+            forest.join(found[-1])
+            left = _apart(forest.roots(members), number)
+        members, number = members[left], number[left]
     return Links.of(found)
+
+
+def _apart(roots: Rows, number: Rows) -> NDArray[np.bool_]:
+    """Return which rows stand in a group that is not one tree yet."""
+    starts = np.flatnonzero(np.diff(number, prepend=-1))
+    mixed = np.minimum.reduceat(roots, starts) != np.maximum.reduceat(roots, starts)
+    return np.repeat(mixed, np.diff(np.append(starts, len(roots))))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dedup.config import NearConfig
-from training.dedup.linking import Forest, Links, Rows, Search, lead, settle
+from training.dedup.linking import Alike, Links, Rows, Search, lead, settle
 from training.dedup.minhash import Bands, bands
 from training.dedup.shingles import mixed
 
@@ -97,11 +97,9 @@ def keepers(
         for band in range(chosen.count):
             columns = signatures[:, band * chosen.rows : (band + 1) * chosen.rows]
             members, starts = _groups(columns, search, scopes, seed=band)
-            alike = _alike(similarity, least, search.forest, known, len(signatures))
-            links = lead(members, starts, alike, ROUNDS)
-            if search.forest is not None:
-                search.forest.join(links)
-            else:
+            alike = _alike(similarity, least, known, len(signatures))
+            links = lead(members, starts, alike, ROUNDS, forest=search.forest)
+            if search.forest is None:
                 found.append(links)
                 known = np.union1d(known, links.leader * len(signatures) + links.member)
         return Links.of(found)
@@ -109,16 +107,11 @@ def keepers(
     return settle(rows, len(signatures), config.linkage, find)
 
 
-def _alike(
-    similarity: Similarity, least: np.float32, forest: Forest | None, known: Rows, count: int
-) -> Callable[[Rows, Rows], NDArray[np.bool_]]:
+def _alike(similarity: Similarity, least: np.float32, known: Rows, count: int) -> Alike:
     """Return how pairs are compared: those that are linked already are not compared again."""
 
     def alike(leaders: Rows, members: Rows) -> NDArray[np.bool_]:
-        if forest is not None:
-            same: NDArray[np.bool_] = forest.roots(leaders) == forest.roots(members)
-        else:
-            same = np.isin(leaders * count + members, known)
+        same: NDArray[np.bool_] = np.isin(leaders * count + members, known)
         new = np.flatnonzero(~same)
         same[new] = similarity(leaders[new], members[new]) >= least
         return same

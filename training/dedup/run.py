@@ -17,12 +17,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from training.dedup import exact, near
+from training.dedup import exact, near, semantic
 from training.dedup.columns import Columns, gather
 from training.dedup.config import DedupConfig
+from training.dedup.encoders import Encode
 from training.dedup.intake import Order
 from training.dedup.near import Similarity
 from training.dedup.result import CLUSTERS, DedupResult, StepCount
+from training.dedup.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,37 @@ class Fall:
     count: StepCount
 
 
-def dedup(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> DedupResult:
+def dedup(
+    batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, *, encode: Encode | None = None
+) -> DedupResult:
     """Return which rows stay, and the clusters of those that do not.
+
+    `encode`: texts to vectors for the semantic step, in place of `config.semantic.vectors`.
 
     Columns: `id`, `text` and `task_key` (strings), `quality` (number or null), `timestamp` (or null), and those of
     `config.exact.fields`. Raises `DedupError` where one is missing or of another type, or an id comes twice.
     """
+    with Texts() as texts:
+        return _steps(batches, config, texts, encode)
+
+
+def _steps(
+    batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, texts: Texts, encode: Encode | None
+) -> DedupResult:
     begun = time.perf_counter()
-    columns = gather(batches, config)
+    columns = gather(batches, config, texts)
     falls: list[Fall] = []
-    if config.exact.on:
+    if config.exact.enabled:
         falls.append(_fall("exact", exact.keepers(columns.keys), rows_in=len(columns.keys), begun=begun))
         begun = time.perf_counter()
-    if config.near.on:
+    if config.near.enabled:
         falls.append(_near(columns, config, _standing(falls, columns), begun))
         begun = time.perf_counter()
+    if config.semantic.enabled:
+        rows = _standing(falls, columns)
+        found = semantic.directions(columns, rows, config.semantic, encode)
+        keeper = semantic.keepers(found, columns.scopes, config.semantic)
+        falls.append(_fall("semantic", keeper, rows_in=len(rows), begun=begun, compare=semantic.cosine(found)))
     return _result(columns.order, falls)
 
 

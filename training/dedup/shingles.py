@@ -78,8 +78,8 @@ def pieces(texts: pa.Array) -> list[pa.Array]:
 def shingles(texts: pa.Array, kind: Literal["word", "char"], size: int) -> Shingles:
     """Return the shingles of texts (large strings): runs of `size` words or of `size` bytes of UTF-8."""
     if kind == "char":
-        return _windows(*_characters(texts), size)
-    return _windows(*words(texts), size)
+        return windows(*_characters(texts), size)
+    return windows(*words(texts), size)
 
 
 def words(texts: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -126,7 +126,7 @@ def _characters(texts: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.int64]]
     return _BYTES[buffer.data], np.diff(buffer.starts)
 
 
-def _windows(tokens: NDArray[np.uint64], counts: NDArray[np.int64], size: int) -> Shingles:
+def windows(tokens: NDArray[np.uint64], counts: NDArray[np.int64], size: int) -> Shingles:
     """Return a hash of each run of `size` tokens within a text, and of all of a text that has fewer."""
     found = np.maximum(counts - size + 1, np.minimum(counts, 1))
     starts = np.cumsum(counts) - counts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from typing import IO, Self
 
 import pyarrow as pa
 
@@ -16,14 +17,21 @@ _SCHEMA = pa.schema([pa.field("text", pa.large_string())])
 
 
 class Texts:
-    """Blocks of texts in the order in which they came. Raises `OSError` where the temporary folder is full."""
+    """Blocks of texts in the order in which they came, until it is closed. Raises `OSError` where no disk is left."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._limit = in_memory
         self._bytes = 0
         self._blocks: list[pa.RecordBatch] = []
-        self._file: pa.PythonFile | None = None
+        self._file: IO[bytes] | None = None
         self._writer: pa.RecordBatchFileWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def append(self, texts: pa.Array) -> None:
         """Keep one block (large strings)."""
@@ -37,8 +45,8 @@ class Texts:
             self._spill()
 
     def _spill(self) -> None:
-        self._file = pa.PythonFile(tempfile.TemporaryFile(prefix="ratchet-dedup-"))  # noqa: SIM115 lives as long as we
-        self._writer = pa.ipc.new_file(self._file, _SCHEMA)
+        self._file = tempfile.TemporaryFile(prefix="ratchet-dedup-")  # noqa: SIM115 it lives as long as this object
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), _SCHEMA)
         for block in self._blocks:
             self._writer.write_batch(block)
         self._blocks = []
@@ -49,5 +57,5 @@ class Texts:
             yield from (block.column(0) for block in self._blocks)
             return
         self._writer.close()
-        reader = pa.ipc.open_file(self._file)
+        reader = pa.ipc.open_file(pa.PythonFile(self._file, mode="r"))
         yield from (reader.get_batch(number).column(0) for number in range(reader.num_record_batches))

@@ -170,7 +170,7 @@ class SynthesisConfig(Record):
     variation: Variation = Variation.SEMANTIC
     """Flag: `--variation`."""
     duplicates: DedupConfig = DedupConfig(of="query", near=NearConfig(linkage="kept"))
-    """What counts as said before. Flag: `--semantic` for `duplicates.semantic.on`."""
+    """What counts as said before. Flag: `--semantic` for `duplicates.semantic.enabled`."""
     against_ledger: bool = True
     """Drop what the ledger holds already, too. Flag: `--against-ledger`."""
     shots: ShotConfig = ShotConfig()

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 
 from evaluation.ledger import ExampleFilter, Ledger, LedgerError
 from evaluation.ledger.database import VERSION_TABLE, migrate, open_database
-from evaluation.ledger.examples import batch_query
+from evaluation.ledger.filters import batch_query
 from evaluation.ledger.schema import Base
 from tests.evaluation.ledger.making import START, example, feedback, rollout
 
@@ -95,7 +95,7 @@ def test_a_newer_schema_is_refused_and_left_alone(ledger: Ledger, url: str, tmp_
     with sqlite3.connect(tmp_path / "ledger.db") as other:
         other.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     other.close()
-    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0003\)"):
+    with pytest.raises(LedgerError, match=r"schema 9999, which is newer than this code \(it knows 0005\)"):
         Ledger.open(url)
     assert ledger.setting("a") == "1"
 

@@ -26,7 +26,7 @@ def test_what_is_nearly_the_same_is_found_and_what_is_not_is_left() -> None:
     standing = Standing((), [LONG], CONFIG)
     found = standing.alike({"near": item(user=f"{LONG} now"), "far": item(user="Open the garden gate, please")})
     assert {name: like[0] for name, like in found.items()} == {"near": Outcome.NEAR}
-    off = CONFIG.model_copy(update={"near": NearConfig(on=False)})
+    off = CONFIG.model_copy(update={"near": NearConfig(enabled=False)})
     assert Standing((), [LONG], off).alike({"near": item(user=f"{LONG} now")}) == {}
 
 

@@ -1,0 +1,159 @@
+"""What people said of examples.
+
+Several raters per example; of several by one rater the latest counts, and the others are kept. Feedback about an
+example that is not there (yet) is kept among the dead letters (`take_feedback`) or refused (`add_feedback`); about one
+that was forgotten it is not kept at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Text, cast, func, select
+
+from evaluation.ledger.bodies import read, written
+from evaluation.ledger.collected import DeadLetter
+from evaluation.ledger.database import insert_new
+from evaluation.ledger.dead_letters import (
+    LetterKind,
+    forgotten,
+    insert_letters,
+    mark_replayed,
+    require_room,
+    waiting_feedback,
+)
+from evaluation.ledger.errors import LedgerError, RowRefused
+from evaluation.ledger.filters import latest_ratings
+from evaluation.ledger.part import Part, chunks
+from evaluation.ledger.schema import ExampleRow, FeedbackRow
+from evaluation.records import Feedback
+
+AHEAD = timedelta(days=1)
+"""How far ahead of this machine's clock a row may lie: clocks and zones differ, but not by more."""
+
+
+class FeedbackWritten(NamedTuple):
+    """What became of a batch of feedback."""
+
+    new: int
+    known: int
+    """Ids that the ledger had already."""
+    aside: int
+    """About examples that the ledger does not hold: kept among the dead letters."""
+    forgotten: int
+    """About examples that were forgotten: not kept."""
+
+
+class Feedbacks(Part):
+    """The ledger's verbs for feedback."""
+
+    def add_feedback(self, feedback: Feedback) -> bool:
+        """Write the feedback; return False where its id is known already.
+
+        Raises `LedgerError` where the ledger does not hold the example that it is about, `RowRefused` for feedback that
+        no ledger takes.
+        """
+        row = _row(feedback, self._clock() + AHEAD)
+        with self._database.write() as connection:
+            if not _known(connection, [feedback.example_id]):
+                raise LedgerError(
+                    f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "
+                    "Give the id of a captured example."
+                )
+            return insert_new(connection, FeedbackRow, FeedbackRow.id, [row]) == 1
+
+    def take_feedback(self, given: Sequence[Feedback], *, origin: str) -> FeedbackWritten:
+        """Write the feedback, all or none; what is about an unknown example goes to the dead letters, with `origin`.
+
+        Raises `RowRefused` for feedback that no ledger takes, `LedgerAway` where the database is.
+        """
+        latest = self._clock() + AHEAD
+        rows = {one.id: (one, _row(one, latest)) for one in reversed(given)}
+        about = list({one.example_id for one, _ in rows.values()})
+        with self._database.write() as connection:
+            gone = set(forgotten(connection, [*rows, *about]))
+            kept = {name: pair for name, pair in rows.items() if not gone & {name, pair[0].example_id}}
+            there = _known(connection, about)
+            orphans = [one for one, _ in kept.values() if one.example_id not in there]
+            if orphans:
+                require_room(connection, self._database.name)
+            insert_letters(connection, [orphan(one, origin, self._clock()) for one in orphans])
+            found = [row for one, row in kept.values() if one.example_id in there]
+            new = insert_new(connection, FeedbackRow, FeedbackRow.id, found)
+        return FeedbackWritten(new, len(found) - new + len(given) - len(rows), len(orphans), len(rows) - len(kept))
+
+    def feedback_for(self, example_id: str) -> tuple[Feedback, ...]:
+        """Return what was said of one example, the earliest first."""
+        return self.feedback_by_example([example_id]).get(example_id, ())
+
+    def feedback_by_example(self, example_ids: Sequence[str]) -> dict[str, tuple[Feedback, ...]]:
+        """Return what was said of several examples, the earliest first; examples without feedback are left out."""
+        found: dict[str, list[Feedback]] = defaultdict(list)
+        with self._database.read() as connection:
+            for ids in chunks(example_ids):
+                query = select(cast(FeedbackRow.body, Text)).where(FeedbackRow.example_id.in_(ids))
+                for body in connection.scalars(query.order_by(FeedbackRow.timestamp, FeedbackRow.id)):
+                    feedback = read(Feedback, body)
+                    found[feedback.example_id].append(feedback)
+        return {example_id: tuple(said) for example_id, said in found.items()}
+
+
+def orphan(feedback: Feedback, origin: str, at: datetime) -> DeadLetter:
+    """Return feedback without an example as a dead letter."""
+    return DeadLetter(
+        id=f"feedback:{feedback.id}",
+        kind=LetterKind.FEEDBACK,
+        origin=origin,
+        subject=feedback.example_id,
+        reason=f"example {feedback.example_id} is not in the ledger (yet)",
+        text=written(feedback),
+        at=at,
+    )
+
+
+def take_over(connection: Connection, example_ids: Sequence[str], at: datetime) -> int:
+    """Write feedback that waits among the dead letters for one of these examples, which are there now; return how
+    many that was. For the transaction that wrote them.
+    """
+    latest = at + AHEAD
+    waiting = waiting_feedback(connection, example_ids)
+    rows = [_row(read(Feedback, letter.text), latest) for letter in waiting]
+    mark_replayed(connection, [letter.id for letter in waiting], at)
+    return insert_new(connection, FeedbackRow, FeedbackRow.id, rows)
+
+
+def ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, float]:
+    """Return the mean rating of examples that have one; each rater's latest counts."""
+    means: dict[str, float] = {}
+    for ids in chunks(example_ids):
+        said = latest_ratings(FeedbackRow.example_id.in_(ids)).subquery()
+        query = select(said.c.example_id, func.avg(said.c.rating))
+        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(said.c.example_id)))
+    return means
+
+
+def _row(feedback: Feedback, latest: datetime) -> dict[str, Any]:
+    if feedback.timestamp.astimezone(UTC) > latest:
+        raise RowRefused(
+            f"expected feedback {feedback.id} to be of a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
+            f" {feedback.timestamp.isoformat()}; mend its timestamp, or this machine's clock"
+        )
+    return {
+        "id": feedback.id,
+        "example_id": feedback.example_id,
+        "rater": feedback.rater,
+        "rating": feedback.rating,
+        "timestamp": feedback.timestamp,
+        "body": written(feedback),
+    }
+
+
+def _known(connection: Connection, example_ids: Sequence[str]) -> set[str]:
+    return {
+        found
+        for ids in chunks(example_ids)
+        for found in connection.scalars(select(ExampleRow.id).where(ExampleRow.id.in_(ids)))
+    }
