@@ -5,8 +5,8 @@ from __future__ import annotations
 from evaluation.records import Record
 from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
-from training.synthesis.config import SynthesisConfig
 from training.dedup import DedupConfig
+from training.synthesis.config import SynthesisConfig
 
 
 class DataSettings(Record):

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from cluster.commands import data_agreement, data_queue, data_recoveries, data_review, data_reward
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
-from cluster.commands.data_lineage import lineage
-from cluster.commands.data_synthesize import synthesize
 from cluster.commands.data_clusters import clusters
 from cluster.commands.data_dedup import dedup
+from cluster.commands.data_lineage import lineage
+from cluster.commands.data_synthesize import synthesize
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evaluation.scenarios import Part
 from evaluation.suite import load
 from tests.training.synthesis.making import item
-from training.dedup import NearConfig
+from training.dedup import NearConfig, SemanticConfig
 from training.synthesis.config import SynthesisConfig
 from training.synthesis.duplicates import Standing
 from training.synthesis.yields import Outcome
@@ -46,3 +46,14 @@ def test_novelty_is_the_share_of_new_word_pairs() -> None:
     assert standing.add(item(user="open the gate")) == 0.5
     assert standing.add(item(user="open the gate")) == 0.0
     assert standing.add(item(user="Hello")) == 1.0
+
+
+def test_what_means_the_same_is_found_where_that_is_asked_for() -> None:
+    texts = [f"Tell me about city number {at} and its harbour" for at in range(40)]
+    same = "And its harbour: tell me about number 7, city"
+    for enabled in (True, False):
+        config = CONFIG.model_copy(update={"semantic": SemanticConfig(enabled=enabled, threshold=0.8, search="exact")})
+        found = Standing((), [*texts, LONG], config).alike(
+            {"same": item(user=same), "new": item(user="Sing a song, Bob")}
+        )
+        assert {name: like[0] for name, like in found.items()} == ({"same": Outcome.SEMANTIC} if enabled else {})
