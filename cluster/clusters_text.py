@@ -1,7 +1,4 @@
-"""Clusters of duplicates as a person reads them, and where they are kept.
-
-<snapshot's folder>/_clusters/<version>.parquet     the clusters of one version of a snapshot
-"""
+"""Clusters of duplicates as a person reads them, and where they are kept: beside the snapshot."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ import pyarrow.parquet as pq
 from evaluation.ledger import ExampleFilter, Ledger
 from training.dedup import CLUSTERS, DedupError
 from training.dedup.said import text_of
+from training.snapshot import beside_version
 
-FOLDER = "_clusters"
 WIDTH = 160
 """Characters of a text that are shown."""
 
@@ -25,9 +22,8 @@ Row = dict[str, Any]
 
 
 def clusters_path(ref: str) -> Path:
-    """Return the file of a snapshot's clusters (`folder@version`), or the file itself. Raises `DedupError`."""
-    folder, at, version = ref.rpartition("@")
-    path = Path(folder) / FOLDER / f"{version}.parquet" if at and not Path(ref).is_file() else Path(ref)
+    """Return the file of a snapshot's clusters (`folder@version`), or the file. Raises `DedupError`, `SnapshotError`."""
+    path = beside_version(ref) / "clusters.parquet" if "@" in ref and not Path(ref).is_file() else Path(ref)
     if not path.is_file():
         raise DedupError(
             f"expected a snapshot as folder@version that was deduplicated, or a file of clusters, found no file {path};"

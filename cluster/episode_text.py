@@ -64,7 +64,7 @@ def _parts(seen: View) -> Iterator[RenderableType]:
 
 
 def block_text(block: Block) -> RenderableType:
-    """Return one thing that was said, to be printed."""
+    """Return one thing that was said, indented where it belongs to what stands before it."""
     style = _STYLES[block.tone]
     who = _WHO.get(block.who, "bold") if block.tone is not Tone.BAD else "bold red"
     title = clean_text(f"{block.who} {block.title}".strip())

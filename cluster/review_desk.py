@@ -196,7 +196,7 @@ class Desk:
             case "r":
                 return self._label(item, LabelVerdict.REJECT)
             case "q":
-                rated = self._number("Quality, 0 to 5", range(6))
+                rated = self._number("Quality", range(6))
                 return None if rated is None else self._label(item, LabelVerdict.RATE, response_quality=float(rated))
             case "t":
                 return self._other_tool(item, example)
@@ -219,12 +219,14 @@ class Desk:
         sites = call_sites(example.messages)
         site = self._site(sites)
         if (sites and site is None) or not example.tools:
-            self._say("No tool was chosen", "yellow")
+            self._say("No tool was chosen" if example.tools else "No tools were offered: e edits the answer", "yellow")
             return None
         print_tools(self._out, example.tools)
-        number = self._number("Which tool", range(1, len(example.tools) + 1))
+        number = self._number("Which tool", range(len(example.tools) + 1))
         if number is None:
             return None
+        if number == 0:
+            return self._answered(item, example, site)
         tool = example.tools[number - 1]
         arguments: Mapping[str, Any] | None = kept_arguments(site.call, tool) if site else {}
         if call_mistakes(tool.name, arguments, example.tools):
@@ -237,11 +239,7 @@ class Desk:
         """Let the arguments of a call be edited, or the answer where there is none."""
         sites = call_sites(example.messages)
         if not sites:
-            text = self._edit(example.response, ".txt").strip()
-            if not text or text == example.response.strip():
-                self._say("Nothing was changed: no answer given", "yellow")
-                return None
-            return self._label(item, LabelVerdict.CORRECT, messages=with_answer(example.messages, text))
+            return self._answered(item, example, None)
         site = self._site(sites)
         if site is None:
             return None
@@ -256,6 +254,16 @@ class Desk:
             self._say("Nothing was changed: no answer given", "yellow")
             return None
         return self._corrected(item, example, site, ToolCall(id="", name=tool.name, arguments=arguments))
+
+    def _answered(self, item: ReviewItem, example: Example, site: CallSite | None) -> LabelRecord | None:
+        """Let the answer be written that would have been right: in place of a call's turn, or of the last."""
+        before = example.response if site is None else ""
+        text = self._edit(before, ".txt").strip()
+        if not text or text == before.strip():
+            self._say("Nothing was written: no answer given", "yellow")
+            return None
+        messages = with_answer(example.messages, text, None if site is None else site.turn)
+        return self._label(item, LabelVerdict.CORRECT, messages=messages, correct_tool_selection=site is None)
 
     def _corrected(self, item: ReviewItem, example: Example, site: CallSite | None, call: ToolCall) -> LabelRecord:
         messages = (

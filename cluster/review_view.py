@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -13,46 +14,47 @@ from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.corrections import CallSite, call_sites
 from evaluation.ledger.collected import RecoveryRecord, ReviewItem
-from evaluation.records import Example, Message, ToolSpec
+from evaluation.records import Example, Message, ToolSpec, Verdict
 from evaluation.recoveries import error_in
 from evaluation.stats.krippendorff import Reliability
+from evaluation.validators import applicable
 
 MOST = 1500
 """Characters of one message that are shown before the whole is asked for."""
 EXAMPLE_KEYS = {
     "a": "accept: right as it is",
     "r": "reject: wrong, and nothing to learn from",
-    "t": "another tool would have been right",
-    "e": "edit the arguments of a call, or the answer, in $EDITOR",
-    "q": "rate the quality, 0 to 5",
+    "t": "tool: another, or none, would have been right",
+    "e": "edit: the arguments of a call, or the answer, in $EDITOR",
+    "q": "quality: rate it, 0 to 5",
 }
 RECOVERY_KEYS = {
-    "c": "it should have asked (clarify)",
-    "r": "it should have called again (retry)",
-    "f": "it should have gone another way (fallback)",
-    "g": "it should have said that it does not work (graceful fail)",
-    "n": "nothing to learn from this error",
+    "c": "clarify: it should have asked; write what, in $EDITOR",
+    "r": "retry: it should have called again; write how",
+    "f": "fallback: it should have gone another way; write which",
+    "g": "graceful fail: it should have said that it does not work; write how",
+    "n": "nothing: there is nothing to learn from this error",
 }
 COMMON_KEYS = {
-    "s": "skip it for now",
-    "u": "undo the last answer",
-    "v": "view the whole text",
+    "s": "skip: for this session",
+    "u": "undo: take the last answer back",
+    "v": "view: everything, however long",
     "?": "help",
-    "x": "leave",
+    "x": "leave: answers are kept, and the item is free for others",
 }
 
 
 def print_item(out: Console, item: ReviewItem, example: Example, *, progress: str, whole: bool = False) -> None:
     """Print an example for review, long messages cut short unless the `whole` is wanted."""
     out.rule(Text(clean_text(f"{item.queue} · {progress}"), "bold"), align="left")
-    out.print(Text(clean_text(f"Queued because it is {item.reason}" if item.reason else "Queued"), "yellow"))
+    out.print(Text(clean_text(f"Why: {item.reason}"), "yellow"))
     out.print(Text(" · ".join(map(clean_text, facts(example))), "dim"))
     out.print()
     for block in blocks(example):
         out.print(block_text(block if whole else _shortened(block)))
     out.print()
-    for validation in example.validations:
-        style = {"passed": "green", "failed": "red"}.get(validation.verdict.value, "dim")
+    for validation in applicable(example.validations):
+        style = "green" if validation.verdict is Verdict.PASSED else "red"
         line = f"{validation.name} {validation.verdict.value} ({validation.confidence:.2f}): {validation.reason}"
         out.print(Text(clean_text(line), style))
 
@@ -74,12 +76,15 @@ def print_keys(out: Console, keys: dict[str, str], *, whole: bool) -> None:
             table.add_row(Text(key, "bold"), meaning)
         out.print(table)
         return
-    words = (meaning.split(":")[0].split(",")[0] for meaning in every.values())
-    out.print(Text("  ".join(f"[{key}] {word}" for key, word in zip(every, words, strict=True)), "cyan"))
+    words = (meaning.split(":")[0] for meaning in every.values())
+    pairs = (f"[{key}]\N{NO-BREAK SPACE}{word}" for key, word in zip(every, words, strict=True))
+    for line in textwrap.wrap("  ".join(pairs), out.width):  # Rich would break a line between a key and its word
+        out.print(Text(line.replace("\N{NO-BREAK SPACE}", " "), "cyan"))
 
 
 def print_tools(out: Console, tools: Sequence[ToolSpec]) -> None:
-    """Print the offered tools with their numbers."""
+    """Print the offered tools with their numbers; 0 stands for none of them."""
+    out.print(Text("  0 none: an answer would have been right"))
     for number, tool in enumerate(tools, 1):
         line = Text.assemble(
             (f"{number:>3} ", "bold"), clean_text(tool.name), (f"  {clean_text(tool.description)}", "dim")
@@ -97,14 +102,16 @@ def print_agreement(out: Console, found: dict[str, Reliability]) -> None:
     """Print how far people agree, a line for each thing that they said."""
     from evaluation.agreement import reading
 
-    table = plain(("", "alpha (95%)", "equal", "judges", "judged twice", "reading"))
+    table = plain(("", "alpha (95%)", "equal", "judges", "by two", "reading"))
     for name, one in found.items():
         alpha = one.alpha
         value = "–" if alpha.value is None else f"{alpha.value:.2f}"
         spread = "" if alpha.low is None or alpha.high is None else f" [{alpha.low:.2f}, {alpha.high:.2f}]"
         percent = "–" if one.percent is None else f"{one.percent:.0%}"
-        table.add_row(name, f"{value}{spread}", percent, str(one.judges), str(alpha.n), reading(one))
+        table.add_row(name.replace("_", " "), f"{value}{spread}", percent, str(one.judges), str(alpha.n), reading(one))
     out.print(table)
+    out.print("[dim]alpha: 1 always, 0 as by chance; from 0.8 on reliable, below 0.67 too little: say more clearly what is"
+              " asked[/]", highlight=False)  # fmt: skip
 
 
 def facts(example: Example) -> Iterator[str]:

@@ -46,17 +46,17 @@ def raters_agreement(feedback: Mapping[str, Sequence[Feedback]]) -> dict[str, Re
 
 
 def reading(found: Reliability) -> str:
-    """Return what an alpha means, in a few words."""
+    """Return what an alpha means, in a word or two; `reliable` only where its whole interval is."""
     alpha = found.alpha
     if alpha.value is None or alpha.low is None:
-        return "cannot be told: nobody judged the same, or all say the same"
+        return "cannot be told"
     if alpha.low >= RELIABLE:
         return "reliable"
     if alpha.value >= RELIABLE:
-        return "reliable so far; more that two judge would make it certain"
+        return "reliable so far"
     if alpha.value >= TENTATIVE:
-        return "enough for tentative conclusions"
-    return "too little: say more clearly what is asked, and ask again"
+        return "tentative"
+    return "too little"
 
 
 def _told(labels: Sequence[LabelRecord]) -> dict[str, dict[str, Value]]:

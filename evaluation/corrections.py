@@ -46,9 +46,10 @@ def with_new_call(messages: Sequence[Message], name: str, arguments: Mapping[str
     return (*_before_last(messages), Message(role="assistant", tool_calls=(call,)))
 
 
-def with_answer(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
-    """Return the conversation with another text in place of its last assistant turn."""
-    return (*_before_last(messages), Message(role="assistant", content=text))
+def with_answer(messages: Sequence[Message], text: str, turn: int | None = None) -> tuple[Message, ...]:
+    """Return the conversation up to an assistant turn (None: the last), with a text in its place."""
+    before = _before_last(messages) if turn is None else messages[:turn]
+    return (*before, Message(role="assistant", content=text))
 
 
 def kept_arguments(call: ToolCall, tool: ToolSpec) -> dict[str, Any]:

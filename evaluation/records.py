@@ -318,6 +318,7 @@ class Provenance(Record):
     teacher: str | None = None
     """The model that made a synthetic example up."""
     prompt_variant: str | None = None  # what the teacher was given, `name@digest`
+    imported_from: str | None = None  # `file:line`, where it was taken from a file of others
 
 
 class RewardSignal(Record):

@@ -72,6 +72,9 @@ def queue_data(
         table.add_row(str(number), Text(clean_text(pick.id)), Text(clean_text(pick.reason)))
     if filled.picks:
         out.print(table)
+    else:
+        hint = f"no confidence is below {wanted.below:g}: raise --below, or take another --strategy"
+        out.print(hint if strategy is Strategy.UNCERTAINTY else "nothing is left to pick", highlight=False)
     if len(filled.picks) > 10:
         out.print(f"and {len(filled.picks) - 10} more", highlight=False)
     standing = ", ".join(f"{n} {status}" for status, n in counts.items()) or "empty"

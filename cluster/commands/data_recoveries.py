@@ -53,7 +53,6 @@ def recoveries(
     from rich.text import Text
 
     from cluster.episode_text import clean_text
-    from cluster.run_text import plain
 
     out = console()
     if found is not None:
@@ -61,16 +60,15 @@ def recoveries(
                   f" review · ratchet data review --queue {RECOVERIES}", highlight=False)  # fmt: skip
     total = ", ".join(f"{n} {key[0].value} {key[1]}" for key, n in sorted(counts.items()))
     out.print(total or "No error recoveries yet: ratchet data recoveries --find", highlight=False)
-    table = plain(("example", "error", "said", "strategy", "should have been", "sure"))
     for one in listed:
-        strategy = one.strategy.value if one.strategy else one.status.value
-        cells = (one.example_id, one.error_type, _short(one.incorrect_response), strategy,
-                 _short(one.correct_response or ""), f"{one.confidence:.1f}")  # fmt: skip
-        table.add_row(*(Text(clean_text(cell)) for cell in cells))
-    if listed:
-        out.print(table)
+        how = f"{one.strategy.value}, {one.confidence:.1f} by {one.source.value}" if one.strategy else "not known"
+        out.print()
+        out.print(Text(clean_text(f"{one.example_id} · {one.error_type} · {one.status.value}"), "bold"))
+        out.print(Text(clean_text(f"  said   {_short(one.incorrect_response)}")))
+        out.print(Text(clean_text(f"  error  {_short(one.error)}"), "red"))
+        out.print(Text(clean_text(f"  right  {_short(one.correct_response or '–')} ({how})"), "green"))
 
 
-def _short(text: str, most: int = 60) -> str:
+def _short(text: str, most: int = 300) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -41,16 +41,24 @@ def conditions(wanted: ExampleFilter) -> list[ColumnElement[bool]]:
 
 
 def batch_query(
-    wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool = False
+    wanted: ExampleFilter,
+    after: tuple[datetime, str] | None,
+    size: int,
+    *,
+    few: bool = False,
+    newest: bool = False,
+    columns: Sequence[Any] = _READ,
 ) -> Select[Any]:
-    """Return the query for the next `size` matching rows after that time and id.
+    """Return the query for the next `size` matching rows after that time and id; or before it, the `newest` first.
 
     `few`: ranges and choices are matched by few rows (`few_match`), so that their indexes may lead.
     """
-    query = select(*_READ).where(*_fixed(wanted), *_loose(wanted, leads=few))
+    query = select(*columns).where(*_fixed(wanted), *_loose(wanted, leads=few))
+    place = tuple_(ExampleRow.timestamp, ExampleRow.id)
     if after is not None:
-        query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
-    return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
+        query = query.where(place < after if newest else place > after)
+    order = (ExampleRow.timestamp.desc(), ExampleRow.id.desc()) if newest else (ExampleRow.timestamp, ExampleRow.id)
+    return query.order_by(*order).limit(size)
 
 
 def by_id(example_id: str) -> Select[Any]:

@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from cluster.cli import app
 from evaluation.clients.journal import Journal
 from evaluation.ledger import Ledger
+from evaluation.suite import Suite, save_jsonl
+from tests.cluster.run_making import many
 from tests.cluster.test_run_endpoint import Running, closed
 from tests.evaluation.clients.endpoint import Asked, completion, response
 from tests.training.synthesis.test_endpoint import good
@@ -50,6 +52,13 @@ def tools(tmp_path: Path) -> Path:
     path = tmp_path / "tools.json"
     path.write_text(json.dumps(TOOLS))
     return path
+
+
+@pytest.fixture(autouse=True)
+def small_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite of a few scenarios: its held-out part is guarded, its tools are there where no file is given."""
+    save_jsonl(Suite(name="small", seed=0, split_seed=0, scenarios=many(12)), tmp_path / "small.jsonl")
+    monkeypatch.setenv("RATCHET_SUITE", str(tmp_path / "small.jsonl"))
 
 
 def ratchet(*arguments: object) -> Any:

@@ -13,7 +13,8 @@ from evaluation.ledger import Ledger
 from evaluation.load import builtin_tools
 from evaluation.models import ModelClient
 from evaluation.pricing import load_prices
-from evaluation.scenarios import Scenario, ToolDef
+from evaluation.scenarios import Part, Scenario, ToolDef
+from evaluation.suite import load
 from training.synthesis.config import SynthesisConfig
 from training.synthesis.folder import End, Folder, Plan, create
 from training.synthesis.items import Item
@@ -22,6 +23,8 @@ from training.synthesis.run import Crew, synthesise
 from training.synthesis.shots import Seed
 from training.synthesis.teacher import NAME
 
+SUITE = load("tools", seed=0, split_seed=0, counts=dict.fromkeys(Part, 60))
+"""Of which the held-out part must not be said."""
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 READ = ToolDef(
     name="read_page",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from evaluation.scenarios import Part
-from evaluation.suite import load
-from tests.training.synthesis.making import item
+from tests.training.synthesis.making import SUITE, item
 from training.dedup import NearConfig, SemanticConfig
 from training.synthesis.config import SynthesisConfig
 from training.synthesis.duplicates import Standing
@@ -31,10 +30,9 @@ def test_what_is_nearly_the_same_is_found_and_what_is_not_is_left() -> None:
 
 
 def test_the_held_out_part_is_kept_out_also_where_it_is_nearly_said() -> None:
-    suite = load("tools", seed=0, split_seed=0)
-    held = max((one.query for one in suite.scenarios if one.part == Part.HELD_OUT), key=len)
-    trained = next(one.query for one in suite.scenarios if one.part == Part.TRAIN)
-    standing = Standing(suite.scenarios, (), CONFIG)
+    held = max((one.query for one in SUITE.scenarios if one.part == Part.HELD_OUT), key=len)
+    trained = next(one.query for one in SUITE.scenarios if one.part == Part.TRAIN)
+    standing = Standing(SUITE.scenarios, (), CONFIG)
     assert standing.known(item(user=held.upper()))[0] is Outcome.HELD_OUT  # type: ignore[index]
     assert standing.known(item(reply=held))[0] is Outcome.HELD_OUT  # type: ignore[index]
     found = standing.alike({"near": item(user=f"{held} Thanks"), "train": item(user=trained)})

@@ -9,14 +9,12 @@ import pytest
 
 from evaluation.records import Labels, Metrics, Provenance, Source
 from evaluation.scenarios import Part
-from evaluation.suite import load
-from tests.training.synthesis.making import AT, item
+from tests.training.synthesis.making import AT, SUITE, item
 from training.guard import HeldOut
 from training.synthesis.config import SynthesisError
 from training.synthesis.prompts import NEEDED, shipped, variants_for
 from training.synthesis.shots import seeds_of_examples, seeds_of_file
 
-SUITE = load("tools", seed=0, split_seed=0)
 GUARD = HeldOut.of(SUITE.scenarios)
 HELD = next(one for one in SUITE.scenarios if one.part == Part.HELD_OUT)
 

@@ -15,8 +15,7 @@ from evaluation.ledger.records import Status
 from evaluation.models import Completion, ModelError, ModelErrorKind, Sampling, ScriptedModel
 from evaluation.records import Example, Message, ToolSpec, Verdict
 from evaluation.scenarios import Kind, Part
-from evaluation.suite import load
-from tests.training.synthesis.making import TOOLS, WEATHER, carried_out, item, ledger_in, plan
+from tests.training.synthesis.making import SUITE, TOOLS, WEATHER, carried_out, item, ledger_in, plan
 from training.synthesis.config import (
     AskConfig,
     CoverageConfig,
@@ -31,7 +30,6 @@ from training.synthesis.shots import Seed
 from training.synthesis.teacher import TemplateTeacher
 from training.synthesis.yields import Outcome, YieldTable
 
-SUITE = load("tools", seed=0, split_seed=0)
 SUITE_TOOLS = tuple({tool.name: tool for one in SUITE.part(Part.TRAIN) for tool in one.tools}.values())
 
 
