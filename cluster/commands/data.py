@@ -25,11 +25,13 @@ from cluster.commands.data_clusters import clusters
 from cluster.commands.data_dedup import dedup
 from cluster.commands.data_export import export
 from cluster.commands.data_import import import_data
+from cluster.commands.data_lineage import lineage
 from cluster.commands.data_list import list_data
 from cluster.commands.data_prepare import prepare
 from cluster.commands.data_search import search
 from cluster.commands.data_show import show
 from cluster.commands.data_stats import stats
+from cluster.commands.data_synthesize import synthesize
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -49,6 +51,8 @@ app.command("propagate")(data_propagate.propagate_labels)
 app.command()(clusters)
 app.command()(dedup)
 app.command()(prepare)
+app.command()(synthesize)
+app.command()(lineage)
 app.command("list")(list_data)
 app.command("show")(show)
 app.command("stats")(stats)
