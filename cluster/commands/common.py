@@ -39,6 +39,7 @@ OURS = frozenset(
         "LineageError",
         "ModelError",
         "ModelFolderError",
+        "OutboxError",
         "OverrideError",
         "PinError",
         "PolicyError",

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cluster.commands import (
     data_agreement,
+    data_collect,
     data_privacy,
     data_propagate,
     data_queue,
@@ -63,6 +64,10 @@ app.command()(data_privacy.privacy)
 app.command()(data_user.user)
 app.command()(data_user.forget)
 app.command()(data_user.retain)
+app.command("serve")(data_collect.serve)
+app.command("dead-letters")(data_collect.dead_letters)
+app.command("replay")(data_collect.replay)
+app.command("migrate")(data_collect.migrate)
 
 
 @app.command()
