@@ -9,6 +9,7 @@
 <home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
 <home>/ab/<id>/           one A/B comparison: what was asked, rows, result (`cluster/ab_plan.py`)
 <home>/spool/             write-ahead spools of the gateway
+<home>/privacy/           what is being forgotten, and certificates of what was (`cluster/forgetting.py`)
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
 <home>/cache/             what can be made or fetched again: compiled training, bases from the hub, fonts of pictures
 <home>/bench/             benchmark results (`make bench-loop`, in `.ratchet`), with a home for each seed
@@ -100,3 +101,18 @@ class Home:
     def spool(self) -> Path:
         """Write-ahead spools of the gateway."""
         return self.root / "spool"
+
+    @property
+    def spools(self) -> tuple[Path, ...]:
+        """Folders of whatever waits for the ledger."""
+        return self.spool, self.root / "outbox"
+
+    @property
+    def privacy(self) -> Path:
+        """Certificates of what was forgotten."""
+        return self.root / "privacy"
+
+    @property
+    def secret(self) -> Path:
+        """The key that user ids are hashed with."""
+        return self.root / "secret"

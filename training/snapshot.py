@@ -1,15 +1,16 @@
 """A snapshot: a pinned, immutable version of selected examples, kept as one version of a Delta table.
 
-    <folder>/_delta_log/…            the commits; each holds, in one atomic write, the rows' files and this file's `Pins`
+    <folder>/_delta_log/…            the commits; each holds, in one atomic write, the rows' files and their `Pins`
     <folder>/part-<token>-….parquet  the rows, in order of id from file to file
     <folder>/_staging/<token>/…      files of a version that is not committed yet (`training/snapshot_files.py`)
-    <folder>/_prepared/<digest>/…    what `ratchet data prepare` tells of a version, by the beginning of its content hash
+    <folder>/_prepared/<digest>/…    what `ratchet data prepare` tells of a version, by its content hash
     <folder>/.commit.lock            held by the one committer
 
 Decisions: rows are hashed one by one in order of id, so that the same rows are the same snapshot in whatever order and
 in however many blocks they came, and neither writing nor checking holds more than one block of them; committing the
 same rows again returns the version that is there. What is pinned stands in the Delta commit itself: there is no second
-file that a kill could leave behind or out. Old versions keep their files and their log for good; nothing here vacuums.
+file that a kill could leave behind or out. Old versions keep their files and their log for good,
+unless somebody in them asks to be forgotten (`training/privacy/snapshot_forgetting.py`).
 Not covered: sorting rows that do not fit into memory (`training/prepare/sorting.py` does, and commits in order).
 """
 
@@ -28,6 +29,7 @@ from pydantic import Field
 
 from evaluation.records import Record, stable_id
 from training.locks import exclusive
+from training.privacy.forgotten_versions import why_forgotten
 from training.snapshot_files import RowDigest, Staged, publish, remove_orphans, stage
 from training.snapshot_files import SnapshotError as SnapshotError
 
@@ -163,13 +165,14 @@ def commit(rows: Iterable[SnapshotRow], folder: Path, meta: SnapshotMeta) -> Sna
     """
     ordered = sorted(rows, key=lambda row: row.id)
     blocks = (ordered[at : at + BLOCK] for at in range(0, len(ordered), BLOCK))
-    return commit_sorted((row_table(block) for block in blocks), folder, lambda: meta)
+    return commit_sorted((row_table(block) for block in blocks), folder, lambda _: meta)
 
 
-def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[], SnapshotMeta]) -> Snapshot:
+def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[str], SnapshotMeta]) -> Snapshot:
     """Write blocks of rows, in order of id, as `commit` does, holding one of them at a time.
 
-    `meta` is asked once all blocks are through. Raises `SnapshotError`, where rows are out of order, too.
+    `meta` is given the content hash once all blocks are through. Raises `SnapshotError`, where rows are out of order,
+    too.
     """
     folder = folder.resolve()
     filled = (block for block in blocks if block.num_rows)
@@ -181,7 +184,7 @@ def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[], S
             for block in chain([first], filled):
                 staged.write(block)
             staged.finish()
-            pins = _pins(staged, meta())
+            pins = _pins(staged, meta(staged.digest.content))
             with exclusive(folder / ".commit.lock"):
                 remove_orphans(folder)
                 found = _same(folder, pins)
@@ -207,6 +210,8 @@ def open_snapshot(ref: str | Snapshot) -> Snapshot:
     `ref` is a `Snapshot`, its `ref`, or `path@version`. Raises `SnapshotError`.
     """
     path, version, content = _parse(ref)
+    if (forgotten := why_forgotten(Path(path), version)) is not None:
+        raise SnapshotError(forgotten)
     table = _open(path, version)
     pins = _commit_pins(path, version)
     _check_files(table, path, version)
@@ -235,6 +240,18 @@ def scan(snapshot: Snapshot) -> Iterator[pa.Table]:
 def read(snapshot: Snapshot) -> list[SnapshotRow]:
     """Return the snapshot's rows in order of id. Raises `SnapshotError` where they are not what was pinned."""
     return [SnapshotRow.model_validate(row) for block in scan(snapshot) for row in block.to_pylist()]
+
+
+def beside(path: Path, content_hash: str) -> Path:
+    """Return the folder of what a preparation tells of the version with this content."""
+    return path / "_prepared" / content_hash[:16]
+
+
+def beside_version(ref: str | Snapshot) -> Path:
+    """Return that folder of a snapshot, which is looked up and not checked. Raises `SnapshotError`."""
+    path, version, _ = _parse(ref)
+    _open(path, version)
+    return beside(Path(path), _commit_pins(path, version).content_hash)
 
 
 def _pins(staged: Staged, meta: SnapshotMeta) -> Pins:

@@ -1,22 +1,19 @@
 """The files of a snapshot that is being written: staged, hashed as they are written, published in one atomic commit.
 
 Decisions: parquet files are written block by block into a staging folder of this writer alone, and moved into the table
-only when all of them are whole, under the commit lock; the Delta log then names them in one write. So whatever is killed
-leaves the old version or the new one. What a killed writer left behind, its staging folder or files that no commit
-names, the next writer removes; a staging folder is locked as long as its writer lives.
-Not covered: object storage (the folder is a local or mounted one); vacuum.
+only when all of them are whole, under the commit lock; the Delta log then names them in one write. So whatever is
+killed leaves the old version or the new one. What a killed writer left behind, its staging folder or files that no
+commit names, the next writer removes; a staging folder is locked as long as its writer lives. Not covered: object
+storage (the folder is a local or mounted one); vacuum.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -27,12 +24,10 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from training.locks import exclusive
+from training.scratch import scratch
 
 FILE_BYTES = 64 * 1024**2
 """About as large is a file of rows."""
-_STAGING = "_staging"
-_LOCK = ".writer.lock"
 _KEEP = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -79,7 +74,8 @@ class Staged:
 
     folder: Path
     """The table's."""
-    token: str
+    at: Path
+    """The staging folder."""
     schema: pa.Schema
     digest: RowDigest = field(default_factory=RowDigest)
     files: list[tuple[str, int]] = field(default_factory=list)
@@ -87,11 +83,6 @@ class Staged:
     _writer: pq.ParquetWriter | None = None
     _sink: IO[bytes] | None = None
     _rows: int = 0
-
-    @property
-    def at(self) -> Path:
-        """The staging folder."""
-        return self.folder / _STAGING / self.token
 
     def write(self, block: pa.Table) -> None:
         """Write one block of rows as a row group of its own."""
@@ -119,7 +110,7 @@ class Staged:
             self._sink.close()
 
     def _name(self) -> str:
-        return f"part-{self.token}-{len(self.files):05}.parquet"
+        return f"part-{self.at.name}-{len(self.files):05}.parquet"
 
     def _close(self) -> None:
         if self._writer is None or self._sink is None:
@@ -135,16 +126,12 @@ class Staged:
 @contextmanager
 def stage(folder: Path, schema: pa.Schema) -> Iterator[Staged]:
     """Give a staging folder in the table's `folder`, and remove it at the end; what killed writers left goes first."""
-    staged = Staged(folder, uuid.uuid4().hex[:16], schema)
-    with ExitStack() as held:
-        with exclusive(folder / ".commit.lock"):
-            _remove_staging(folder / _STAGING)
-            staged.at.mkdir(parents=True)
-            held.callback(shutil.rmtree, staged.at, ignore_errors=True)
-            lock = held.enter_context((staged.at / _LOCK).open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        held.callback(staged.abandon)
-        yield staged
+    with scratch(folder / "_staging") as at:
+        staged = Staged(folder, at, schema)
+        try:
+            yield staged
+        finally:
+            staged.abandon()
 
 
 def publish(staged: Staged, metadata: dict[str, str]) -> int:
@@ -192,14 +179,3 @@ def _added(file: Path, rows: int) -> AddAction:
         data_change=True,
         stats=json.dumps(stats),
     )
-
-
-def _remove_staging(root: Path) -> None:
-    for left in root.glob("*"):
-        lock = left / _LOCK
-        try:
-            with lock.open("a") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
-        except OSError:
-            continue  # its writer lives

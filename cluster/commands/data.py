@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from cluster.commands import (
+    data_agreement,
+    data_privacy,
+    data_propagate,
+    data_queue,
+    data_recoveries,
+    data_review,
+    data_reward,
+    data_user,
+)
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.data_clusters import clusters
+from cluster.commands.data_dedup import dedup
 from cluster.commands.data_export import export
 from cluster.commands.data_import import import_data
 from cluster.commands.data_list import list_data
+from cluster.commands.data_prepare import prepare
 from cluster.commands.data_search import search
 from cluster.commands.data_show import show
 from cluster.commands.data_stats import stats
@@ -27,12 +40,25 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command("review")(data_review.review)
+app.command("queue")(data_queue.queue_data)
+app.command("agreement")(data_agreement.agreement)
+app.command("reward")(data_reward.reward)
+app.command("recoveries")(data_recoveries.recoveries)
+app.command("propagate")(data_propagate.propagate_labels)
+app.command()(clusters)
+app.command()(dedup)
+app.command()(prepare)
 app.command("list")(list_data)
 app.command("show")(show)
 app.command("stats")(stats)
 app.command("search")(search)
 app.command("export")(export)
 app.command("import")(import_data)
+app.command()(data_privacy.privacy)
+app.command()(data_user.user)
+app.command()(data_user.forget)
+app.command()(data_user.retain)
 
 
 @app.command()

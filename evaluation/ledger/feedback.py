@@ -51,13 +51,15 @@ class Feedbacks(Part):
     """The ledger's verbs for feedback."""
 
     def add_feedback(self, feedback: Feedback) -> bool:
-        """Write the feedback; return False where its id is known already.
+        """Write the feedback; return False where its id is known already, or it or its example was forgotten.
 
         Raises `LedgerError` where the ledger does not hold the example that it is about, `RowRefused` for feedback that
         no ledger takes.
         """
         row = feedback_row(feedback, self._clock() + AHEAD)
         with self._database.write() as connection:
+            if forgotten(connection, [feedback.id, feedback.example_id]):
+                return False
             if not known_examples(connection, [feedback.example_id]):
                 raise LedgerError(
                     f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "

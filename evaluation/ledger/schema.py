@@ -208,6 +208,7 @@ class LabelRow(Base):
     confidence: Mapped[float]
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
+    review_id: Mapped[str | None]
     body: Mapped[dict[str, Any]]
 
 

@@ -4,7 +4,8 @@ Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, 
 feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels (`labels.py`), review queues
 (`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops, decisions and settings
 (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
-looks at held-out scenarios (`judgement.py`). Whatever a verb has returned from is on disk.
+looks at held-out scenarios (`judgement.py`); what is held of one person (`privacy.py`). Whatever a verb has
+returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -25,6 +26,8 @@ from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
 from evaluation.ledger.looking import Looking
+from evaluation.ledger.privacy import Privacy
+from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
 from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
@@ -40,10 +43,11 @@ def utc_now() -> datetime:
 
 class Ledger(
     Examples,
+    Feedbacks,
+    Reading,
     Looking,
     Statistics,
     Importing,
-    Feedbacks,
     DeadLetters,
     Labelling,
     Reviews,
@@ -53,6 +57,7 @@ class Ledger(
     Rollouts,
     Decisions,
     Judgement,
+    Privacy,
 ):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 

@@ -34,6 +34,7 @@ def test_all_commands_are_there() -> None:
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",
         "protocol check", "protocol list", "protocol show", "data list", "data show", "data quality",
+        "data review", "data queue", "data agreement", "data reward", "data recoveries", "data propagate",
         "data stats", "data search", "data export", "data import",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",

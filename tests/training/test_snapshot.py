@@ -90,24 +90,24 @@ s.commit(rows(), Path({str(tmp_path)!r}), META)
     assert (snapshot.version, DeltaTable(tmp_path).version()) == (0, 0)
     assert read(snapshot) == rows()
     assert [file.parent for file in tmp_path.rglob("*.parquet")] == [tmp_path], "what was left behind is gone"
-    assert not list((tmp_path / "_staging").iterdir())
+    assert [file.name for file in (tmp_path / "_staging").iterdir()] == [".begin.lock"]
 
 
 def test_blocks_are_committed_as_they_come_and_their_number_changes_nothing(tmp_path: Path) -> None:
     table = row_table(sorted(rows(100), key=lambda row: row.id))
     blocks = [table.slice(at, 7) for at in range(0, 100, 7)]
-    first = commit_sorted(iter(blocks), tmp_path / "a", lambda: META)
+    first = commit_sorted(iter(blocks), tmp_path / "a", lambda _: META)
     second = commit(rows(100), tmp_path / "b", META)
     assert (first.content_hash, first.ids_hash) == (second.content_hash, second.ids_hash)
     assert read(first) == read(second)
     with pytest.raises(SnapshotError, match="in order of id"):
-        commit_sorted(reversed(blocks), tmp_path / "c", lambda: META)
+        commit_sorted(reversed(blocks), tmp_path / "c", lambda _: META)
 
 
 def test_a_table_of_several_files_is_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.snapshot_files.FILE_BYTES", 1)
     table = row_table(sorted(rows(30), key=lambda row: row.id))
-    snapshot = commit_sorted((table.slice(at, 10) for at in (0, 10, 20)), tmp_path, lambda: META)
+    snapshot = commit_sorted((table.slice(at, 10) for at in (0, 10, 20)), tmp_path, lambda _: META)
     assert len(DeltaTable(tmp_path).file_uris()) == 3
     assert [row.id for row in read(snapshot)] == table["id"].to_pylist()
 
