@@ -98,6 +98,8 @@ _CLASSES = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = 24
 """Hexadecimal characters from which on a string stays one."""
 _NUMBERS = (Pii.CARD, Pii.NATIONAL_ID, Pii.PHONE)
+_LEAST_DIGITS = 9
+"""Of a number that may have been made as one of another kind: a shorter one has no room for a mark that tells."""
 _MARK = 5
 """Most characters of a mark."""
 
@@ -154,7 +156,7 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
     value, mark = canonical(kind, text), f"{key}\0{kind}"
     match kind:
         case Pii.CARD:
-            return has_mark(value, range(4, len(value) - 1), hidden=(len(value) - 1,), mark=mark)
+            return is_card(value) and has_mark(value, range(4, len(value) - 1), hidden=(len(value) - 1,), mark=mark)
         case Pii.IBAN:
             return has_mark(value, range(4, len(value)), hidden=(2, 3), mark=mark)
         case Pii.NATIONAL_ID:
@@ -178,7 +180,7 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
 
 def is_of(keys: Iterable[str], kind: Pii, text: str) -> bool:
     """Say whether one of the keys made this value; a number may look like one of another kind than it was made as."""
-    kinds = _NUMBERS if kind in _NUMBERS else (kind,)
+    kinds = _NUMBERS if kind in _NUMBERS and sum(map(str.isdigit, text)) >= _LEAST_DIGITS else (kind,)
     return any(is_made_up(key, other, text) for key in keys for other in kinds)
 
 
