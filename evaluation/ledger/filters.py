@@ -67,18 +67,27 @@ def conditions(wanted: ExampleFilter) -> list[ColumnElement[bool]]:
 
 
 def batch_query(
-    wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool = False
+    wanted: ExampleFilter,
+    after: tuple[datetime, str] | None,
+    size: int,
+    *,
+    few: bool = False,
+    newest: bool = False,
+    columns: Sequence[Any] = _READ,
 ) -> Select[Any]:
-    """Return the query for the next `size` matching rows after that time and id.
+    """Return the query for the next `size` matching rows after that time and id; or before it, the `newest` first.
 
     `few`: ranges and choices are matched by few rows (`few_match`), so that their indexes may lead.
     """
-    query = select(*_READ).where(*_fixed(wanted), *_loose(wanted, leads=few))
+    query = select(*columns).where(*_fixed(wanted), *_loose(wanted, leads=few))
     order: list[ColumnElement[Any] | _Column] = [ExampleRow.timestamp, ExampleRow.id]
     if few:  # SQLite would take the index on time for the order's sake
         order = [_Unindexed(column) for column in order]
+    place = tuple_(*order)
     if after is not None:
-        query = query.where(tuple_(*order) > after)
+        query = query.where(place < after if newest else place > after)
+    if newest:
+        order = [column.desc() for column in order]
     return query.order_by(*order).limit(size)
 
 

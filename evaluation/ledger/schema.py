@@ -12,24 +12,24 @@ from evaluation.ledger.columns import AnyText, Body
 from evaluation.ledger.columns import Base as Base
 
 FIGURES = (
-    "timestamp",
     "task_key",
     "source",
     "model_version",
+    "error_kind",
     "success",
     "correct_tool_selection",
+    "timestamp",
     "response_quality",
     "validation_confidence",
     "tools_used",
-    "error_kind",
     "latency_ms",
     "tokens_in",
     "tokens_out",
     "cost",
     "bytes",
 )
-"""What statistics are made of. SQLite reads them from one index, past the bodies; PostgreSQL keeps large bodies apart
-anyway, and there the index is empty."""
+"""What statistics are made of, what is counted by first. SQLite reads them from one index, past the bodies; PostgreSQL
+keeps large bodies apart anyway, and there the index is empty."""
 
 
 class ExampleRow(Base):
@@ -122,6 +122,7 @@ class LabelRow(Base):
     confidence: Mapped[float]
     at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
+    review_id: Mapped[str | None]
     body: Mapped[dict[str, Any]]
 
 
