@@ -10,7 +10,7 @@ from evaluation.ledger.records import OverrideRecord
 from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport
-from training.select import Funnel
+from training.prepare.funnel import Funnel
 from training.snapshot import Snapshot
 
 

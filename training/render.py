@@ -51,13 +51,20 @@ def render(
     template: str,
     *,
     emphasis: Emphasis = PLAIN,
+    turns: Sequence[int] | None = None,
 ) -> TokenRow:
-    """Return the tokens of an OpenAI-shaped conversation; assistant turns carry loss, their stop token included."""
+    """Return the tokens of an OpenAI-shaped conversation; assistant turns carry loss, their stop token included.
+
+    `turns`: only the assistant messages at these places do; None: all of them. Raises `TemplateError` where the
+    template does not tell one turn from the other.
+    """
     talk: dict[str, Any] = {"conversation": template_messages(messages), "tools": list(tools) or None}
     encoded = tokenizer.apply_chat_template(
         **talk, chat_template=template, return_dict=True, return_assistant_tokens_mask=True
     )
     weights = [float(mark) for mark in encoded["assistant_masks"]]
+    if turns is not None:
+        _only(turns, messages, weights)
     if emphasis.name != 1:
         text = tokenizer.apply_chat_template(**talk, chat_template=template, tokenize=False)
         for token in _names(messages, text, encoded, weights):
@@ -66,6 +73,20 @@ def render(
         if weights[token] and (token == 0 or not weights[token - 1]):
             weights[token] = emphasis.first
     return TokenRow(tuple(encoded["input_ids"]), tuple(weights))
+
+
+def _only(turns: Sequence[int], messages: Sequence[dict[str, Any]], weights: list[float]) -> None:
+    """Take the loss from the assistant messages that are not among `turns`."""
+    said = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    runs = [at for at, weight in enumerate(weights) if weight and (at == 0 or not weights[at - 1])]
+    if len(runs) != len(said):
+        raise TemplateError(
+            f"expected one {{% generation %}} block for each of {len(said)} assistant messages, found {len(runs)}:"
+            " only some of the turns of such a template cannot be trained; prepare the data with --loss all"
+        )
+    for place, start, end in zip(said, runs, [*runs[1:], len(weights)], strict=True):
+        if place not in turns:
+            weights[start:end] = [0.0] * (end - start)
 
 
 def _names(messages: Sequence[dict[str, Any]], text: str, encoded: Any, weights: Sequence[float]) -> Iterator[int]:

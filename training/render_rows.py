@@ -13,6 +13,7 @@ from training.packing import TokenRow
 from training.render import render, training_template
 from training.rows import row_table
 from training.shares import Slice
+from training.snapshot import HOLD_OUT
 from training.stream import COLUMNS
 
 
@@ -30,12 +31,13 @@ class RenderRows:
         """Render the rows of this slice."""
         out: list[TokenRow] = []
         columns = (table[name].to_pylist() for name in COLUMNS)
-        for row_id, group, messages, tools, weight in zip(*columns, strict=True):
+        for row_id, scenario_group, own_group, split, messages, tools, turns, weight in zip(*columns, strict=True):
+            group = own_group or scenario_group or ""
             if self._rows.takes(row_id, tools):
                 said, offered = json.loads(messages), json.loads(tools)
-                if self._rows.masks(row_id, group or "", tools):
+                if split != HOLD_OUT and self._rows.masks(row_id, group, tools):
                     said, offered = masked(said, offered, tools, self._words)
-                row = render(said, offered, self._tokenizer, self._template, emphasis=self._emphasis)
+                row = render(said, offered, self._tokenizer, self._template, emphasis=self._emphasis, turns=turns)
                 weights = row.weights if weight == 1 else tuple(weight * factor for factor in row.weights)
-                out.append(TokenRow(row.input_ids, weights, self._rows.holds(row_id, group or "")))
+                out.append(TokenRow(row.input_ids, weights, split == HOLD_OUT or self._rows.holds(row_id, group)))
         return row_table(out)

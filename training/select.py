@@ -1,34 +1,35 @@
-"""From collected examples to a snapshot: filter, correct, add further ones, threshold, scrub, dedup, guard, commit.
+"""The loop's selection: filter, correct, add further ones, threshold, dedup, scrub, guard, commit.
 
-Decisions: one pass over the examples; what a step drops is counted with its reason. A test's example that was right is
-used as it was, one that was wrong is replaced by its correction. An example from production is used where people rated
-it well, or where nobody did and its session was reported a success; else only as somebody's suggestion corrects it.
-Where a test went wrong, further scenarios of the same intent are drawn and done right, as far as the suite has any:
-what the model cannot do yet it meets in many forms, not in one form many times. A small base gets conversations about
-made-up tools beside them, so that it does not forget how to read a tool that it has not met.
-Duplicates are told by what was said before scrubbing (pseudonyms differ from example to example); of several the one
-with the highest quality stays. Held-out examples are left out first, and the guard looks again at the end.
-Not covered yet: near duplicates, balance, streaming a ledger that does not fit into memory.
+Decisions: one pass over the examples; what a step drops is counted with its reason. What is asked of an example, how
+duplicates are told, scrubbing and the rows are those of `training/prepare/`, which `ratchet data prepare` streams whole
+ledgers through; correcting, further examples and rehearsal are the loop's own. A test's example that was right is used
+as it was, one that was wrong is replaced by its correction. An example from production that is not good is used only as
+somebody's suggestion corrects it. Where a test went wrong, further scenarios of the same intent are drawn and done
+right, as far as the suite has any: what the model cannot do yet it meets in many forms, not in one form many times. A
+small base gets conversations about made-up tools beside them, so that it does not forget how to read a tool that it has
+not met. Of several with the same content the one with the highest quality stays. Held-out examples are left out first,
+and the guard looks again at the end. Not covered: near duplicates, balance, a ledger that does not fit into memory:
+`ratchet data prepare` has them.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import Field
 
 from evaluation.examples import Scales
-from evaluation.records import Example, Feedback, Record, Source, stable_id
+from evaluation.records import Example, Feedback, Record, Source
 from evaluation.scenarios import Part, Scenario
 from evaluation.suite import intent_of
 from training.corrections import Correction, Corrector, done_right, suggested
 from training.guard import HeldOut, guard, overlap
-from training.privacy.scrub import scrub
+from training.prepare.example_rows import Made, scrubbed, to_row
+from training.prepare.funnel import Funnel, StepCount, funnel
+from training.prepare.steps import content_key, is_good, left_out, limited, rank
 from training.rehearsal import rehearsal
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
@@ -64,24 +65,6 @@ class SelectConfig(Record):
     """Replace personal data."""
 
 
-class FunnelStep(Record):
-    """What one step did."""
-
-    name: str
-    rows_in: int
-    rows_out: int
-    reasons: dict[str, int]
-    """Rows by what became of them, dropped and changed ones."""
-
-
-class Funnel(Record):
-    """All steps of one selection."""
-
-    steps: tuple[FunnelStep, ...]
-    scrubbed: dict[str, int]
-    """Replacements by kind of finding."""
-
-
 class Selection(NamedTuple):
     """Rows to commit, and how they were found."""
 
@@ -94,27 +77,6 @@ class Selected(NamedTuple):
 
     snapshot: Snapshot
     funnel: Funnel
-
-
-@dataclass
-class _Step:
-    name: str
-    rows_in: int = 0
-    rows_out: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def keeps(self, reason: str | None) -> bool:
-        """Count one row that goes in, and out unless there is a reason against it."""
-        self.rows_in += 1
-        self.rows_out += reason is None
-        if reason is not None:
-            self.reasons[reason] += 1
-        return reason is None
-
-    def record(self) -> FunnelStep:
-        return FunnelStep(
-            name=self.name, rows_in=self.rows_in, rows_out=self.rows_out, reasons=dict(sorted(self.reasons.items()))
-        )
 
 
 async def select_snapshot(
@@ -160,9 +122,9 @@ async def select(
     trained = {s.id: s for s in scenarios if s.part != Part.HELD_OUT}
     corrector = Corrector(trained, scales)
     failed: dict[str, list[Example]] = {}
-    filtered, judged, limited = _Step("filter"), _Step("correct"), _Step("confidence and quality")
+    filtered, judged, within = StepCount("filter"), StepCount("correct"), StepCount("confidence and quality")
     unique: dict[str, Example] = {}
-    dedup = _Step("exact duplicates")
+    dedup = StepCount("exact duplicates")
     for example in examples:
         if not filtered.keeps(_filtered(example, config, held_out)):
             continue
@@ -174,21 +136,20 @@ async def select(
             scenario = trained.get(example.provenance.scenario_id or "")
             if scenario is not None:
                 failed.setdefault(intent_of(scenario), []).append(example)
-        if limited.keeps(_limited(chosen.example, config)):
+        if within.keeps(_limited(chosen.example, config)):
             _keep_best(unique, chosen.example, dedup)
-    augmented = _Step("further examples", dedup.rows_out, dedup.rows_out)
+    augmented = StepCount("further examples", dedup.rows_out, dedup.rows_out)
     if further is not None and config.augment and failed:
         async for example in _further(failed, further, config.augment, scales):
             if _content_key(example) not in unique and not _limited(example, config):
                 unique[_content_key(example)] = example
                 augmented.rows_out += 1
                 augmented.reasons["added"] += 1
-    rows, scrubbed = _scrubbed(unique.values(), config)
-    made_up = _Step("rehearsal", len(rows), len(rows))
+    rows, found = _scrubbed(unique.values(), config)
+    made_up = StepCount("rehearsal", len(rows), len(rows))
     rows = (*rows, *_made_up(rows, config, held_out, seed=seed, step=made_up))
     guard(rows, held_out)
-    steps = tuple(step.record() for step in (filtered, judged, limited, dedup, augmented, made_up))
-    return Selection(rows, Funnel(steps=steps, scrubbed=scrubbed))
+    return Selection(rows, funnel((filtered, judged, within, dedup, augmented, made_up), found))
 
 
 async def _further(
@@ -209,24 +170,14 @@ async def _further(
 
 
 def _filtered(example: Example, config: SelectConfig, held_out: HeldOut) -> str | None:
-    origin = example.provenance
-    said = [message.content for message in example.messages if message.role == "user"]
-    if config.task_keys and example.task_key not in config.task_keys:
-        return f"task key {example.task_key}"
-    if origin.source not in config.sources:
-        return f"source {origin.source}"
-    if origin.part is not None and origin.part not in config.parts:
-        return f"part {origin.part}"
-    if held_out.overlap(origin.scenario_id, origin.scenario_group, said):
-        return "overlaps with the held-out part"
-    return None if example.messages else "no messages"
+    return left_out(example, held_out, parts=config.parts, task_keys=config.task_keys, sources=config.sources)
 
 
 async def _chosen(
     example: Example, corrector: Corrector, config: SelectConfig, feedback: Sequence[Feedback]
 ) -> Correction:
     """Return the example itself, its correction, or why it is not used."""
-    if _good(example, config):
+    if is_good(example, config.min_rating):
         return Correction(example)
     if not config.correct:
         return Correction(None, "wrong")
@@ -235,57 +186,32 @@ async def _chosen(
     return suggested(example, feedback)
 
 
-def _good(example: Example, config: SelectConfig) -> bool:
-    labels = example.labels
-    if labels.success is False or labels.correct_tool_selection is False:
-        return False
-    if labels.user_satisfaction is not None:
-        return labels.user_satisfaction >= config.min_rating
-    return labels.success is True
-
-
 def _limited(example: Example, config: SelectConfig) -> str | None:
-    labels = example.labels
-    if labels.user_satisfaction is None and labels.validation_confidence < config.min_confidence:
-        return f"confidence below {config.min_confidence}"
-    if config.min_quality is not None and labels.response_quality is not None:
-        return None if labels.response_quality >= config.min_quality else f"quality below {config.min_quality}"
-    return None
+    return limited(example, min_confidence=config.min_confidence, min_quality=config.min_quality)
 
 
 def _content_key(example: Example) -> str:
-    """Return a digest of what was said and called; ids of calls, which differ from run to run, are left out."""
-    said = [
-        [m.role, m.content, m.name, [[call.name, call.arguments] for call in m.tool_calls]] for m in example.messages
-    ]
-    return stable_id(example.task_key, said, [tool.to_openai() for tool in example.tools])
+    return content_key(example.task_key, example.messages, example.tools)
 
 
-def _keep_best(unique: dict[str, Example], example: Example, step: _Step) -> None:
+def _keep_best(unique: dict[str, Example], example: Example, step: StepCount) -> None:
     key = _content_key(example)
-    if step.keeps("same content as another" if key in unique else None) or _rank(example) < _rank(unique[key]):
+    if step.keeps("same content as another" if key in unique else None) or rank(example) < rank(unique[key]):
         unique[key] = example
-
-
-def _rank(example: Example) -> tuple[float, float, str]:
-    labels = example.labels
-    quality = labels.response_quality if labels.response_quality is not None else labels.user_satisfaction
-    return -(quality or 0.0), -labels.validation_confidence, example.id
 
 
 def _scrubbed(examples: Iterable[Example], config: SelectConfig) -> tuple[tuple[SnapshotRow, ...], dict[str, int]]:
     rows, counts = [], Counter[str]()
     for example in sorted(examples, key=lambda item: item.id):
-        messages = example.messages
-        if config.scrub:
-            messages, found = scrub(messages, example.tools, example.id)
-            counts.update({str(kind): count for kind, count in found.items()})
-        rows.append(_row(example.model_copy(update={"messages": messages})))
-    return tuple(rows), dict(sorted(counts.items()))
+        made = Made(example.id, example, example.messages, example.tools)
+        made = scrubbed(made) if config.scrub else made
+        counts.update(made.counts)
+        rows.append(to_row(made))
+    return tuple(rows), dict(counts)
 
 
 def _made_up(
-    rows: Sequence[SnapshotRow], config: SelectConfig, held_out: HeldOut, *, seed: int, step: _Step
+    rows: Sequence[SnapshotRow], config: SelectConfig, held_out: HeldOut, *, seed: int, step: StepCount
 ) -> Iterator[SnapshotRow]:
     """Yield conversations about made-up tools, a share of `rows`, under the task key that most of those have."""
     count = round((config.rehearsal or 0.0) * len(rows))
@@ -296,22 +222,3 @@ def _made_up(
                 step.rows_out += 1
                 step.reasons["made up"] += 1
                 yield row
-
-
-def _row(example: Example) -> SnapshotRow:
-    origin, labels = example.provenance, example.labels
-    return SnapshotRow(
-        id=example.id,
-        task_key=example.task_key,
-        messages=json.dumps([message.to_openai() for message in example.messages], ensure_ascii=False),
-        tools=json.dumps([tool.to_openai() for tool in example.tools], ensure_ascii=False),
-        source=origin.source,
-        scenario_id=origin.scenario_id,
-        scenario_group=origin.scenario_group,
-        part=origin.part,
-        quality=labels.response_quality,
-        confidence=labels.validation_confidence,
-        parent_id=origin.parent_id,
-        run_id=origin.run_id,
-        model_version=origin.model_version,
-    )

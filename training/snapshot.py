@@ -1,84 +1,121 @@
 """A snapshot: a pinned, immutable version of selected examples, kept as one version of a Delta table.
 
-    <folder>/_delta_log/…      the commits; each holds, in one atomic write, the rows' files and this file's `Pins`
-    <folder>/part-….parquet    the rows
-    <folder>/.commit.lock      held by the one committer
+    <folder>/_delta_log/…            the commits; each holds, in one atomic write, the rows' files and their `Pins`
+    <folder>/part-<token>-….parquet  the rows, in order of id from file to file
+    <folder>/_staging/<token>/…      files of a version that is not committed yet (`training/snapshot_files.py`)
+    <folder>/_prepared/<digest>/…    what `ratchet data prepare` tells of a version, by its content hash
+    <folder>/.commit.lock            held by the one committer
 
-Decisions: rows are sorted by id before they are hashed and written, so that the same rows are the same snapshot in
-whatever order they came; committing the same rows again returns the version that is there. What is pinned stands in the
-Delta commit itself: there is no second file that a kill could leave behind or out. Old versions keep their files and
-their log for good, unless somebody in them asks to be forgotten (`training/privacy/snapshot_forgetting.py`).
-Not covered: streaming a snapshot that is larger than memory into a commit; readers stream by
-`ray.data.read_delta(snapshot.path, version=snapshot.version)`.
+Decisions: rows are hashed one by one in order of id, so that the same rows are the same snapshot in whatever order and
+in however many blocks they came, and neither writing nor checking holds more than one block of them; committing the
+same rows again returns the version that is there. What is pinned stands in the Delta commit itself: there is no second
+file that a kill could leave behind or out. Old versions keep their files and their log for good,
+unless somebody in them asks to be forgotten (`training/privacy/snapshot_forgetting.py`).
+Not covered: sorting rows that do not fit into memory (`training/prepare/sorting.py` does, and commits in order).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pydantic import Field
 
 from evaluation.records import Record, stable_id
 from training.locks import exclusive
 from training.privacy.forgotten_versions import why_forgotten
-from training.provenance import config_hash
+from training.snapshot_files import RowDigest, Staged, publish, remove_orphans, stage
+from training.snapshot_files import SnapshotError as SnapshotError
 
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
         pa.field("task_key", pa.string(), nullable=False),
         pa.field("messages", pa.string(), nullable=False),
         pa.field("tools", pa.string(), nullable=False),
+        pa.field("turns", pa.list_(pa.field("element", pa.int32()))),
+        pa.field("rejected", pa.string()),
+        pa.field("reward", pa.float64()),
         pa.field("source", pa.string(), nullable=False),
         pa.field("scenario_id", pa.string()),
         pa.field("scenario_group", pa.string()),
         pa.field("part", pa.string()),
+        pa.field("group", pa.string()),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("fold", pa.int32()),
         pa.field("weight", pa.float64(), nullable=False),
         pa.field("quality", pa.float64()),
         pa.field("confidence", pa.float64(), nullable=False),
+        pa.field("examples", pa.list_(pa.field("element", pa.string())), nullable=False),
         pa.field("parent_id", pa.string()),
         pa.field("run_id", pa.string()),
         pa.field("model_version", pa.string()),
+        pa.field("teacher", pa.string()),
+        pa.field("prompt_variant", pa.string()),
+        pa.field("prompt", pa.string()),
     ]
 )
-"""Columns of a snapshot; `messages` and `tools` are JSON texts in the OpenAI shape."""
+"""Columns of a snapshot; `messages`, `tools` and `rejected` are JSON texts in the OpenAI shape."""
 
+HOLD_OUT = "hold_out"
+"""Value of `split` for rows that are kept for evaluation; the others are `train`."""
 _PINS = "ratchet"
-_KEEP = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
-
-
-class SnapshotError(Exception):
-    """A snapshot could not be written or is not what it should be. Says what was expected, found, and to be done."""
+BLOCK = 2_000
+"""Rows that are held at once."""
 
 
 class SnapshotRow(Record):
     """One example as training reads it. Field by field the columns of `SCHEMA`."""
 
     id: str
+    kind: str = "chat"
+    """Kind of the data set (`training/prepare/kinds/`)."""
     task_key: str
     messages: str
     """JSON list of messages, each as `Message.to_openai` gives it."""
     tools: str
     """JSON list of tools, each as `ToolSpec.to_openai` gives it."""
+    turns: tuple[int, ...] | None = None
+    """Which of the messages carry loss, by their index; None: every assistant message. Of a preference: the first of
+    the messages that `rejected` has others for."""
+    rejected: str | None = None
+    """Of a preference: JSON list of the messages that were worse than those from `turns[0]` on."""
+    reward: float | None = None
+    """The example's reward, −1…+1."""
     source: str
     scenario_id: str | None = None
     scenario_group: str | None = None
     part: str | None = None
+    group: str | None = None
+    """Rows of one group never straddle a split: same scenario group, same query or same conversation."""
+    split: str = "train"
+    """`train`, or `hold_out`: kept for evaluation and never trained on."""
+    fold: int | None = None
+    """Which of the k folds it is in, from 0."""
     weight: float = 1.0
     """Factor of this row's loss."""
     quality: float | None = None
     confidence: float = 0.0
+    examples: tuple[str, ...] = ()
+    """Ids of the ledger's examples that it is made of; none where it is made up."""
     parent_id: str | None = None
     """The failed example that this one corrects."""
     run_id: str | None = None
     """The test run or loop that the example comes from."""
     model_version: str | None = None
+    teacher: str | None = None
+    """The model that made it up."""
+    prompt_variant: str | None = None
+    """What the teacher was given, `name@digest`."""
+    prompt: str | None = None
+    """The system prompt that was put before it, `name@digest`; None: the example's own."""
 
 
 class SnapshotMeta(Record):
@@ -127,22 +164,44 @@ def commit(rows: Iterable[SnapshotRow], folder: Path, meta: SnapshotMeta) -> Sna
     Raises `SnapshotError` for no rows, doubled ids, or a disk that cannot be written; then nothing was committed.
     """
     ordered = sorted(rows, key=lambda row: row.id)
-    _check_rows(ordered)
-    table = pa.Table.from_pylist([row.model_dump() for row in ordered], schema=SCHEMA)
+    blocks = (ordered[at : at + BLOCK] for at in range(0, len(ordered), BLOCK))
+    return commit_sorted((row_table(block) for block in blocks), folder, lambda _: meta)
+
+
+def commit_sorted(blocks: Iterable[pa.Table], folder: Path, meta: Callable[[str], SnapshotMeta]) -> Snapshot:
+    """Write blocks of rows, in order of id, as `commit` does, holding one of them at a time.
+
+    `meta` is given the content hash once all blocks are through. Raises `SnapshotError`, where rows are out of order,
+    too.
+    """
     folder = folder.resolve()
-    pins = _pins(table, meta)
+    filled = (block for block in blocks if block.num_rows)
+    first = next(filled, None)
+    if first is None:
+        raise SnapshotError("expected at least one row, found none; loosen the selection or collect more examples")
     try:
-        with exclusive(folder / ".commit.lock"):
-            found = _same(folder, pins)
-            if found is None:
-                _write(folder, table, pins)
-                version = DeltaTable(folder).version()
+        with stage(folder, SCHEMA) as staged:
+            for block in chain([first], filled):
+                staged.write(block)
+            staged.finish()
+            pins = _pins(staged, meta(staged.digest.content))
+            with exclusive(folder / ".commit.lock"):
+                remove_orphans(folder)
+                found = _same(folder, pins)
+                if found is not None:
+                    return found
+                version = publish(staged, {_PINS: pins.model_dump_json()})
     except (OSError, DeltaError) as error:
         raise SnapshotError(
-            f"could not write a snapshot of {len(ordered)} rows to {folder}: {error}. Nothing was committed; make sure "
-            "that the folder is writable and the disk has room, then run the step again"
+            f"could not write a snapshot to {folder}: {error}. Nothing was committed; make sure that the folder is "
+            "writable and the disk has room, then run the step again"
         ) from error
-    return found or Snapshot(path=str(folder), version=version, **dict(pins))
+    return Snapshot(path=str(folder), version=version, **dict(pins))
+
+
+def row_table(rows: Iterable[SnapshotRow]) -> pa.Table:
+    """Return rows as a table with the columns of `SCHEMA`."""
+    return pa.Table.from_pylist([row.model_dump() for row in rows], schema=SCHEMA)
 
 
 def open_snapshot(ref: str | Snapshot) -> Snapshot:
@@ -156,52 +215,53 @@ def open_snapshot(ref: str | Snapshot) -> Snapshot:
     table = _open(path, version)
     pins = _commit_pins(path, version)
     _check_files(table, path, version)
-    rows = _load(table, path, version)
+    digest, found = RowDigest(), SCHEMA
+    for block in _blocks(table, path, version):
+        digest.update(block)
+        found = block.schema
     if content and not pins.content_hash.startswith(content):
         raise _wrong(path, version, f"content hash {content}", f"{pins.content_hash[:16]}: the table was replaced")
-    for what, expected, found in (
-        ("schema hash", pins.schema_hash, schema_hash(rows.schema)),
-        ("rows", pins.rows, rows.num_rows),
-        ("content hash", pins.content_hash, _content_hash(rows)),
+    for what, expected, is_ in (
+        ("schema hash", pins.schema_hash, schema_hash(found)),
+        ("rows", pins.rows, digest.rows),
+        ("content hash", pins.content_hash, digest.content),
     ):
-        if expected != found:
-            raise _wrong(path, version, f"{what} {expected}", str(found))
+        if expected != is_:
+            raise _wrong(path, version, f"{what} {expected}", str(is_))
     return Snapshot(path=path, version=version, **dict(pins))
+
+
+def scan(snapshot: Snapshot) -> Iterator[pa.Table]:
+    """Yield the snapshot's rows in order of id, block by block, after checking it. Raises `SnapshotError`."""
+    checked = open_snapshot(snapshot)
+    yield from _blocks(_open(checked.path, checked.version), checked.path, checked.version)
 
 
 def read(snapshot: Snapshot) -> list[SnapshotRow]:
     """Return the snapshot's rows in order of id. Raises `SnapshotError` where they are not what was pinned."""
-    checked = open_snapshot(snapshot)
-    table = _load(DeltaTable(checked.path, version=checked.version), checked.path, checked.version)
-    return [SnapshotRow.model_validate(row) for row in table.to_pylist()]
+    return [SnapshotRow.model_validate(row) for block in scan(snapshot) for row in block.to_pylist()]
 
 
-def _check_rows(rows: list[SnapshotRow]) -> None:
-    if not rows:
-        raise SnapshotError("expected at least one row, found none; loosen the selection or collect more examples")
-    doubled = sorted({a.id for a, b in pairwise(rows) if a.id == b.id})
-    if doubled:
-        raise SnapshotError(f"expected each id once, found {len(doubled)} doubled: {', '.join(doubled[:3])}")
+def beside(path: Path, content_hash: str) -> Path:
+    """Return the folder of what a preparation tells of the version with this content."""
+    return path / "_prepared" / content_hash[:16]
 
 
-def _pins(table: pa.Table, meta: SnapshotMeta) -> Pins:
-    ids = table.column("id").to_pylist()
-    content, schema = _content_hash(table), schema_hash(table.schema)
-    return Pins(rows=table.num_rows, schema_hash=schema, content_hash=content, ids_hash=stable_id(ids), meta=meta)
+def beside_version(ref: str | Snapshot) -> Path:
+    """Return that folder of a snapshot, which is looked up and not checked. Raises `SnapshotError`."""
+    path, version, _ = _parse(ref)
+    _open(path, version)
+    return beside(Path(path), _commit_pins(path, version).content_hash)
 
 
-def _content_hash(table: pa.Table) -> str:
-    return config_hash([list(row.values()) for row in table.to_pylist()])
-
-
-def _write(folder: Path, table: pa.Table, pins: Pins) -> None:
-    new = not DeltaTable.is_deltatable(str(folder))
-    write_deltalake(
-        folder,
-        table,
-        mode="overwrite",
-        configuration=_KEEP if new else None,
-        commit_properties=CommitProperties(custom_metadata={_PINS: pins.model_dump_json()}),
+def _pins(staged: Staged, meta: SnapshotMeta) -> Pins:
+    digest = staged.digest
+    return Pins(
+        rows=digest.rows,
+        schema_hash=schema_hash(SCHEMA),
+        content_hash=digest.content,
+        ids_hash=digest.ids,
+        meta=meta,
     )
 
 
@@ -264,8 +324,14 @@ def _check_files(table: DeltaTable, path: str, version: int) -> None:
             raise _wrong(path, version, f"file {name} with {size} bytes", f"{file.stat().st_size} bytes")
 
 
-def _load(table: DeltaTable, path: str, version: int) -> pa.Table:
+def _blocks(table: DeltaTable, path: str, version: int) -> Iterator[pa.Table]:
+    """Yield the rows from file to file, each with its own smallest id, at most `BLOCK` at a time."""
     try:
-        return table.to_pyarrow_table().sort_by("id").cast(SCHEMA)
-    except (OSError, ValueError, KeyError, pa.ArrowException, DeltaError) as error:
+        names = pa.table(table.get_add_actions())["path"].to_pylist()
+        files = [pq.ParquetFile(Path(path) / name) for name in names]
+        firsts = [next(file.iter_batches(1, columns=["id"]))["id"][0].as_py() for file in files]
+        for _, file in sorted(zip(firsts, files, strict=True), key=lambda pair: str(pair[0])):
+            for batch in file.iter_batches(BLOCK):
+                yield pa.Table.from_batches([batch]).select(SCHEMA.names).cast(SCHEMA)
+    except (OSError, ValueError, KeyError, StopIteration, pa.ArrowException) as error:
         raise _wrong(path, version, "readable parquet files with the snapshot's columns", str(error)) from error

@@ -14,7 +14,7 @@ import ray.data
 from training.config import Emphasis
 from training.shares import Slice
 
-COLUMNS = ["id", "scenario_group", "messages", "tools", "weight"]
+COLUMNS = ["id", "scenario_group", "group", "split", "messages", "tools", "turns", "weight"]
 
 
 class Stage:

@@ -84,7 +84,7 @@ class DeadLetters(Part):
         """Return how many letters are open, by kind."""
         query = select(DeadLetterRow.kind, func.count()).where(DeadLetterRow.replayed_at.is_(None))
         with self._database.read() as connection:
-            return {kind: count for kind, count in connection.execute(query.group_by(DeadLetterRow.kind))}
+            return dict(connection.execute(query.group_by(DeadLetterRow.kind)).all())
 
     def close_dead_letters(self, letter_ids: Sequence[str]) -> None:
         """Say that these letters were written after all."""

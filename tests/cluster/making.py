@@ -30,7 +30,7 @@ from evaluation.gate_results import RuleOutcome, RuleResult
 from evaluation.ledger import Ledger
 from evaluation.stats.intervals import Estimate
 from serving.run import RolloutReport, StageReport
-from training.select import Funnel, FunnelStep
+from training.prepare.funnel import Funnel, FunnelStep
 from training.snapshot import Snapshot, SnapshotMeta
 
 MEASURED = {

@@ -33,9 +33,10 @@ from tests.training.test_begun_runs import CONFIG, SNAPSHOT, finished
 from tests.training.test_registry import model
 from training.config import usual_rate
 from training.finetune import RunError
+from training.prepare.funnel import Funnel
 from training.registry import VersionMeta
 from training.rehearsal import SHARE_IF_SMALL
-from training.select import Funnel, SelectConfig
+from training.select import SelectConfig
 from training.snapshot import SnapshotRow, read
 
 SMALL = {f"counts.{part}": 20 for part in Part}

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from training.snapshot import SCHEMA, Snapshot, SnapshotError, SnapshotMeta, SnapshotRow, commit, open_snapshot, read
+from training.snapshot import (
+    SCHEMA,
+    Snapshot,
+    SnapshotError,
+    SnapshotMeta,
+    SnapshotRow,
+    commit,
+    commit_sorted,
+    open_snapshot,
+    read,
+    row_table,
+)
 
 META = SnapshotMeta(name="loop-1", filter={"min_confidence": 0.7}, seeds={"loop": 3})
 
@@ -53,26 +64,59 @@ def test_the_same_rows_are_the_same_snapshot_in_any_order(tmp_path: Path) -> Non
     assert DeltaTable(tmp_path).version() == 1
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["staged", "before", "after"])
 def test_a_step_killed_around_its_commit_runs_again_without_doubling(tmp_path: Path, moment: str) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from deltalake import write_deltalake
 import training.snapshot as s
+import training.snapshot_files as f
+create = f.create_table_with_add_actions
 def killed(*a, **k):
     if {moment!r} == "after":
-        write_deltalake(*a, **k)
+        create(*a, **k)
     os.kill(os.getpid(), signal.SIGKILL)
-s.write_deltalake = killed
+if {moment!r} == "staged":
+    s.publish = killed
+else:
+    f.create_table_with_add_actions = killed
 from tests.training.test_snapshot import META, rows
 s.commit(rows(), Path({str(tmp_path)!r}), META)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == -9
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
     snapshot = commit(rows(), tmp_path, META)
     assert (snapshot.version, DeltaTable(tmp_path).version()) == (0, 0)
     assert read(snapshot) == rows()
+    assert [file.parent for file in tmp_path.rglob("*.parquet")] == [tmp_path], "what was left behind is gone"
+    assert [file.name for file in (tmp_path / "_staging").iterdir()] == [".begin.lock"]
+
+
+def test_blocks_are_committed_as_they_come_and_their_number_changes_nothing(tmp_path: Path) -> None:
+    table = row_table(sorted(rows(100), key=lambda row: row.id))
+    blocks = [table.slice(at, 7) for at in range(0, 100, 7)]
+    first = commit_sorted(iter(blocks), tmp_path / "a", lambda _: META)
+    second = commit(rows(100), tmp_path / "b", META)
+    assert (first.content_hash, first.ids_hash) == (second.content_hash, second.ids_hash)
+    assert read(first) == read(second)
+    with pytest.raises(SnapshotError, match="in order of id"):
+        commit_sorted(reversed(blocks), tmp_path / "c", lambda _: META)
+
+
+def test_a_table_of_several_files_is_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.snapshot_files.FILE_BYTES", 1)
+    table = row_table(sorted(rows(30), key=lambda row: row.id))
+    snapshot = commit_sorted((table.slice(at, 10) for at in (0, 10, 20)), tmp_path, lambda _: META)
+    assert len(DeltaTable(tmp_path).file_uris()) == 3
+    assert [row.id for row in read(snapshot)] == table["id"].to_pylist()
+
+
+def test_every_column_is_read_back(tmp_path: Path) -> None:
+    full = rows(1)[0].model_copy(
+        update={"turns": (1, 3), "rejected": "[]", "reward": -0.5, "examples": ("e0", "x"), "fold": 2, "group": "g"}
+    )
+    assert read(commit([full], tmp_path, META)) == [full]
 
 
 def test_a_missing_truncated_or_changed_file_is_refused(tmp_path: Path) -> None:
@@ -122,7 +166,8 @@ def test_no_rows_doubled_ids_and_a_table_of_somebody_else_are_refused(tmp_path: 
         commit([], tmp_path / "a", META)
     with pytest.raises(SnapshotError, match="doubled: e0"):
         commit([*rows(1), *rows(1)], tmp_path / "a", META)
-    assert not (tmp_path / "a").exists()
+    assert not DeltaTable.is_deltatable(str(tmp_path / "a"))
+    assert not list(tmp_path.rglob("*.parquet")), "nothing half-written stays"
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:

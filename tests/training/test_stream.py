@@ -27,7 +27,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def snapshot_rows() -> pa.Table:
     rows = {"id": list(WEIGHTS), "weight": list(WEIGHTS.values())}
-    constant = {"scenario_group": None, "messages": SAID, "tools": "[]"}
+    constant = {"split": "train", "messages": SAID, "tools": "[]"}
     return pa.table({name: rows.get(name, [constant.get(name)] * len(WEIGHTS)) for name in COLUMNS})
 
 
@@ -38,6 +38,21 @@ def test_a_rows_weight_is_that_of_its_tokens(base: str) -> None:
     assert [sorted(set(row.weights))[1:] for row in rows if any(row.weights)] == [[w, 6 * w] for w in (0.5, 1.0, 3.0)]
     assert [any(row.trained) for row in rows] == [True, True, False, True]
     assert not any(row.held for row in rows)
+
+
+def test_only_chosen_turns_carry_loss_and_rows_held_out_are_kept_for_evaluation(base: str) -> None:
+    stage = RenderRows(base, Slice(rank=0, world=1, eval_share=0.0, seed=1), Emphasis())
+    said = [{"role": role, "content": word} for role, word in
+            (("user", "a"), ("assistant", "one"), ("user", "b"), ("assistant", "two"))]  # fmt: skip
+    columns = {"id": ["all", "last", "none"], "split": ["train", "hold_out", "train"], "turns": [None, [3], []]}
+    constant = {"messages": json.dumps(said), "tools": "[]", "weight": 1.0}
+    table = pa.table({name: columns.get(name, [constant.get(name)] * 3) for name in COLUMNS})
+    every, last, none = arrow_rows(iter([stage(table)]))
+    assert [row.held for row in (every, last, none)] == [False, True, False]
+    assert sum(none.weights) == 0
+    assert 0 < sum(last.weights) < sum(every.weights)
+    first = next(at for at, weight in enumerate(last.weights) if weight)
+    assert every.weights[first:] == last.weights[first:]
 
 
 def test_every_row_is_one_workers(base: str) -> None:

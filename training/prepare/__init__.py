@@ -1,0 +1,1 @@
+"""From the ledger to a snapshot of clean examples: filter → scrub → dedup → balance → split → decontaminate."""

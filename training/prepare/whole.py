@@ -1,0 +1,214 @@
+"""The steps over all candidates: dedup → outliers → pairs → balance → budget → split.
+
+Decisions: a step reads the columns that it needs, for all rows at once, and gives them back; between steps a row is a
+bit, a place in the order of ids, and its pair. Nothing depends on the order in which the rows came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from evaluation.records import stable_id
+from training.dedup import CLUSTERS, DedupResult, dedup
+from training.prepare.balance import balanced, within_budget
+from training.prepare.candidates import StageConfig
+from training.prepare.config import PrepareConfig
+from training.prepare.counting import count_drops
+from training.prepare.funnel import StepCount
+from training.prepare.outliers import NAMES, outliers
+from training.prepare.pairing import Side, paired, same_inputs
+from training.prepare.split import groups, split
+from training.prepare.spool import Spool
+from training.privacy.config import PrivacyConfig
+
+Bits = NDArray[np.bool_]
+_DEDUP = ("exact", "near", "semantic")
+
+
+@dataclass
+class Whole:
+    """All candidates between the steps."""
+
+    spool: Spool
+    stage: StageConfig
+    keep: Bits
+    by_id: NDArray[np.int64]
+    """Numbers of the candidates in order of id."""
+    partner: NDArray[np.int32]
+    """Number of the worse half of a pair; −1 where there is none."""
+    clusters: pa.Table
+    pair_ids: dict[int, str] = field(default_factory=dict)
+    """Ids of the pairs by the numbers of their better halves."""
+    steps: list[StepCount] = field(default_factory=list)
+    scrubbed: Counter[str] = field(default_factory=Counter)
+    """Replacements by kind of finding."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    group: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    held: Bits = field(default_factory=lambda: np.empty(0, bool))
+    fold: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def of(cls, spool: Spool, stage: StageConfig) -> Whole:
+        """Return all candidates of a spool."""
+        by_id = pc.sort_indices(spool.column("id")).to_numpy().astype(np.int64)
+        count = len(spool)
+        return cls(spool, stage, np.ones(count, bool), by_id, np.full(count, -1, np.int32), CLUSTERS.empty_table())
+
+    @property
+    def config(self) -> PrepareConfig:
+        """The preparation's."""
+        return self.stage.config
+
+    @property
+    def privacy(self) -> PrivacyConfig | None:
+        """How rows are scrubbed; None: not at all."""
+        return self.stage.privacy if self.config.scrub else None
+
+    def drop(self, name: str, numbers: NDArray[np.int64], reasons: list[str]) -> None:
+        """Drop rows and count the step."""
+        step = StepCount(name, int(self.keep.sum()))
+        count_drops(step, self.spool, numbers, reasons, privacy=self.privacy)
+        self.keep[numbers] = False
+        step.rows_out = int(self.keep.sum())
+        self.steps.append(step)
+
+
+def run_steps(whole: Whole) -> None:
+    """Take all steps in order."""
+    config = whole.config
+    for name, step, on in (
+        ("dedup", _dedup, any(getattr(whole.stage.dedup, name).enabled for name in _DEDUP)),
+        ("outliers", _outliers, config.outliers.enabled),
+        ("pairs", _pairs, "preference" in config.kinds),
+        ("balance", _balance, bool(config.balance.by)),
+        ("budget", _budget, config.tokens.budget is not None),
+        ("split", _split, True),
+    ):
+        begun = time.perf_counter()
+        if on and whole.keep.any():
+            step(whole)
+        whole.seconds[name] = time.perf_counter() - begun
+
+
+def _dedup(whole: Whole) -> None:
+    rank = np.empty(len(whole.by_id), np.int64)
+    rank[whole.by_id] = np.arange(len(rank))
+    # The halves of a pair begin alike: a better one is no duplicate of a worse one.
+    sides = {kind: (0, 1, -1) if kind == "preference" else (0,) for kind in whole.config.kinds}
+    found = [_of_kind(whole, rank, kind, side) for kind in whole.config.kinds for side in sides[kind]]
+    ids, clusters = whole.spool.column("id"), []
+    for name in _DEDUP:
+        if getattr(whole.stage.dedup, name).enabled:
+            fell = [result.clusters.filter(pc.equal(result.clusters["step"], name)) for result in found]
+            numbers = whole.by_id[np.concatenate([np.array(one["id"].to_pylist(), np.int64) for one in fell])]
+            how = "same content as another" if name == "exact" else f"{name} duplicate of another"
+            whole.drop(f"{name} duplicates", numbers, [how] * len(numbers))
+    for result in found:
+        named = [
+            ids.take(pa.array(whole.by_id[np.array(result.clusters[column].to_pylist(), np.int64)])).combine_chunks()
+            for column in ("id", "cluster")
+        ]
+        others = [result.clusters[column].combine_chunks() for column in ("step", "kept", "similarity")]
+        clusters.append(pa.Table.from_arrays([*named, *others], schema=CLUSTERS))
+    whole.clusters = pa.concat_tables(clusters)
+
+
+def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str, side: int) -> DedupResult:
+    config = whole.stage.dedup
+    mask = whole.keep & (whole.spool.numbers("side") == side)
+    exact = config.exact.model_copy(update={"fields": (*config.exact.fields, "offered")})
+    return dedup(_texts(whole, rank, kind, mask=mask), config.model_copy(update={"exact": exact}))
+
+
+def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text: str = "text") -> Iterator[pa.Table]:
+    """Yield what duplicates are told by; ids are places in the order of ids, which sort alike and are short."""
+    for start, batch in whole.spool.batches():
+        taken = pc.and_(pc.equal(batch["kind"], kind), pa.array(mask[start : start + batch.num_rows]))
+        table = pa.Table.from_batches([batch]).filter(taken)
+        numbers = start + np.flatnonzero(taken.to_numpy(zero_copy_only=False))
+        ids = pa.array([f"{place:09}" for place in rank[numbers].tolist()], pa.string())
+        columns = {"task_key": table["task_key"], "quality": table["quality"], "timestamp": table["timestamp"]}
+        yield pa.table({"id": ids, "text": table[text], "offered": table["offered"], **columns})
+
+
+def _outliers(whole: Whole) -> None:
+    columns = {name: whole.spool.numbers(name) for name in (*NAMES, "repetition", "other_script")}
+    kinds = whole.spool.column("kind")
+    found, why = [np.empty(0, np.int64)], []
+    for kind in whole.config.kinds:
+        numbers = np.flatnonzero(whole.keep & np.asarray(pc.equal(kinds, kind)))
+        figures = {name: column[numbers].astype(np.float64) for name, column in columns.items()}
+        reasons = outliers(figures, whole.config.outliers)
+        out = np.array([reason is not None for reason in reasons], bool)
+        found.append(numbers[out])
+        why += list(reasons[out])
+    whole.drop("outliers", np.concatenate(found), why)
+
+
+def _pairs(whole: Whole) -> None:
+    side = whole.spool.numbers("side")
+    numbers = np.flatnonzero(whole.keep & (side != 0))
+    rank = np.empty(len(whole.by_id), np.int64)
+    rank[whole.by_id] = np.arange(len(rank))
+    inputs = _texts(whole, rank, "preference", mask=whole.keep & (side != 0), text="input")
+    cluster = same_inputs(inputs, whole.config.kind.near)
+    score = whole.spool.numbers("score")
+    sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n])) for n in numbers.tolist()]
+    pairs = paired(sides, cluster, whole.config.kind.pairs)
+    ids = whole.spool.column("id")
+    for better, worse in pairs:
+        whole.partner[better] = worse
+        whole.pair_ids[better] = f"preference-{stable_id(ids[better].as_py(), ids[worse].as_py())}"
+    used = {number: better == number for better, worse in pairs for number in (better, worse)}
+    gone = [number for number in numbers.tolist() if not used.get(number, False)]
+    reasons = ["the worse half of a pair" if number in used else "no counterpart for the input" for number in gone]
+    whole.drop("pairs", np.array(gone, np.int64), reasons)
+
+
+def _balance(whole: Whole) -> None:
+    numbers = np.flatnonzero(whole.keep)
+    named = whole.spool.column("stratum").take(pa.array(numbers)).combine_chunks().dictionary_encode()
+    names = named.dictionary.to_pylist()
+    place = np.empty(len(names), np.int64)
+    place[sorted(range(len(names)), key=lambda at: str(names[at]))] = np.arange(len(names))
+    strata = place[named.indices.to_numpy()]
+    stays = balanced(strata, whole.spool.numbers("draw")[numbers], whole.config.balance)
+    called = sorted(str(name) for name in names)
+    reasons = [f"enough of {called[at]}" for at in strata[~stays].tolist()]
+    whole.drop("balance", numbers[~stays], reasons)
+
+
+def _budget(whole: Whole) -> None:
+    numbers = np.flatnonzero(whole.keep)
+    budget = whole.config.tokens.budget or 0
+    stays = within_budget(whole.spool.numbers("tokens")[numbers], whole.spool.numbers("draw")[numbers], budget)
+    whole.drop("token budget", numbers[~stays], [f"beyond {budget} tokens"] * int((~stays).sum()))
+
+
+def _split(whole: Whole) -> None:
+    names = ("by_scenario", "by_query", "by_conversation")
+    keys = np.stack([whole.spool.numbers(name) for name in names], axis=1)
+    paired_at = np.flatnonzero(whole.partner >= 0)
+    if len(paired_at):
+        # A pair stands with both its halves: the worse one takes its query's key from the better one, and one more.
+        extra = np.zeros((len(keys), 1), np.uint64)
+        extra[paired_at, 0] = extra[whole.partner[paired_at], 0] = whole.spool.numbers("draw")[paired_at]
+        keys = np.concatenate([keys, extra], axis=1)
+    whole.group = groups(keys, whole.spool.numbers("draw"))
+    whole.held, whole.fold = split(whole.group, whole.config.split, whole.config.seed)
+    step = StepCount("split", int(whole.keep.sum()), int(whole.keep.sum()))
+    step.reasons.update({"held out": int((whole.held & whole.keep).sum())})
+    if whole.config.split.folds is not None:
+        step.reasons.update(
+            {f"fold {n}": int(((whole.fold == n) & whole.keep).sum()) for n in range(whole.config.split.folds)}
+        )
+    step.reasons = +step.reasons
+    whole.steps.append(step)
