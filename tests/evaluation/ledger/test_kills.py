@@ -1,4 +1,4 @@
-"""`kill -9` at random moments: nothing that was confirmed is lost, nothing is there twice, no batch is there in part."""
+"""`kill -9` at random moments: nothing confirmed is lost, nothing is there twice, no batch is there in part."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def _is_whole(found: Killed, kills: int) -> None:
     assert found.confirmed >= kills
 
 
+@pytest.mark.slow
 def test_writers_that_are_killed_lose_and_double_nothing() -> None:
     _is_whole(kill_writers(3, seed=1), 3)
 
