@@ -36,7 +36,9 @@ def test_all_commands_are_there() -> None:
         "protocol check", "protocol list", "protocol show", "data synthesize", "data lineage",
         "data list", "data show", "data quality",
         "data review", "data queue", "data agreement", "data reward", "data recoveries", "data propagate",
-        "data stats", "data search", "data export", "data import",
+        "data stats", "data search", "data export", "data import", "data prepare", "data dedup", "data clusters",
+        "data privacy", "data user", "data forget", "data retain", "data serve", "data dead-letters", "data replay",
+        "data migrate", "feedback add", "feedback list",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip

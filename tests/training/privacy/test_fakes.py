@@ -20,7 +20,8 @@ from training.privacy.scrub import scrub, scrub_texts, scrub_with_fields
 
 VALUES = [
     (Pii.MAIL, "ann.lee@corp.co.uk"), (Pii.PHONE, "+49 (0)171 2345678"), (Pii.PHONE, "(415) 555-9134"),
-    (Pii.PHONE, "0033 6 12 34 56 78"), (Pii.PHONE, "415.555.9134x22"), (Pii.PHONE, "(0046)-557210"), (Pii.CARD, "3782 822463 10005"),
+    (Pii.PHONE, "0033 6 12 34 56 78"), (Pii.PHONE, "415.555.9134x22"), (Pii.PHONE, "(0046)-557210"),
+    (Pii.CARD, "3782 822463 10005"),
     (Pii.IBAN, "GB29 NWBK 6016 1331 9268 19"), (Pii.SECRET, "xoxb-123456789012-123456789012-abcDEF123ghiJKL456mnoPQR"),
     (Pii.SECRET, "SK" + "0a1b2c3d" * 4), (Pii.IP, "8.8.4.4"), (Pii.IP, "2606:4700::1111"),
     *((Pii.NATIONAL_ID, value) for _, value in IDS),
