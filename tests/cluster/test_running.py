@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from cluster.running import Work, carry_out, require_same, resumed, run_options,
 from cluster.runs import RunState, all_runs, find_run
 from evaluation.examples import Scales
 from evaluation.figures import RunFigures
-from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.ledger import ExampleFilter, Ledger, LedgerAway
+from evaluation.ledger.outbox import Outbox
 from evaluation.ledger.records import Status
 from evaluation.observed import yardstick
 from evaluation.pricing import load_prices
@@ -87,6 +89,24 @@ def test_what_was_kept_can_become_examples_at_any_time(tmp_path: Path, ledger: L
     examples = list(ledger.examples(ExampleFilter(run_ids=("run-one",))))
     assert {one.id for one in examples} == {one.episode.id for one in run.attempts()}
     assert ledger.run("run-one").counts == {"attempts": 30, "examples": 30}
+
+
+def test_examples_wait_in_the_outbox_while_the_ledger_is_away(tmp_path: Path) -> None:
+    outbox = tmp_path / "spool" / "outbox.db"
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", busy_s=0.1) as ledger:
+        run = start(tmp_path / "runs", ledger, plan(SCENARIOS))
+        other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerAway, match=r"is locked.*Nothing is lost: 30 rows wait in .*replay --all"):
+            carry_out(run, work(outbox=outbox), ledger, lambda _: None, keep=True)
+        other.close()
+        assert ledger.count() == 0
+        again = resumed(tmp_path / "runs", ledger, "run-one")
+        end = carry_out(again, work(outbox=outbox), ledger, lambda _: None, keep=True)
+        assert (end.state, ledger.count(ExampleFilter(run_ids=("run-one",)))) == (RunState.FINISHED, 30)
+    waiting = Outbox(outbox)
+    assert waiting.counts().waiting == 0
+    waiting.close()
 
 
 def test_a_stop_keeps_what_has_ended_and_says_so(tmp_path: Path, ledger: Ledger) -> None:
