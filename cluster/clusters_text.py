@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def clusters_path(ref: str) -> Path:
-    """Return the file of the clusters of `folder@version`, or that file. Raises `DedupError`, `SnapshotError`."""
+    """Return the file of a snapshot's clusters (`folder@version`), or the file. Raises `DedupError`."""
     path = beside_version(ref) / "clusters.parquet" if "@" in ref and not Path(ref).is_file() else Path(ref)
     if not path.is_file():
         raise DedupError(

@@ -10,6 +10,7 @@ from training.dedup import DedupConfig
 from training.formats.lines import ReadingConfig
 from training.prepare.config import PrepareConfig
 from training.privacy.config import PrivacyConfig
+from training.synthesis.config import SynthesisConfig
 
 
 class DataSettings(Record):
@@ -29,3 +30,5 @@ class DataSettings(Record):
     """How many reviewers have to agree, and what is worth a review."""
     prepare: PrepareConfig = PrepareConfig()
     """How `ratchet data prepare` makes a data set (docs/preparing.md)."""
+    synthesis: SynthesisConfig = SynthesisConfig()
+    """What `ratchet data synthesize` asks a teacher for (docs/synthesis.md)."""

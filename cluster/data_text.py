@@ -46,8 +46,8 @@ def print_statistics(out: Console, found: DataStatistics, kept: Kept) -> None:
     first, last = (f"{at:%Y-%m-%d}" if at else "–" for at in (found.first, found.last))
     out.print(f"{found.examples:,} examples from {first} to {last} (UTC)", highlight=False)
     for name, counts in found.shares.items():
-        _print_shares(out, _TITLES[name], counts, found.examples, found.imbalance.get(name))
-    _print_shares(out, "tool", found.tools, found.examples, found.imbalance["tools"])
+        _print_shares(out, _TITLES[name], counts, total=found.examples, uneven=found.imbalance.get(name))
+    _print_shares(out, "tool", found.tools, total=found.examples, uneven=found.imbalance["tools"])
     if found.without_tools:
         out.print(f"  {found.without_tools:,} examples call no tool", highlight=False)
     for title, histogram in {
@@ -79,7 +79,7 @@ def size(count: int) -> str:
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
-def _print_shares(out: Console, title: str, counts: Mapping[str, int], total: int, uneven: float | None) -> None:
+def _print_shares(out: Console, title: str, counts: Mapping[str, int], *, total: int, uneven: float | None) -> None:
     head = title if uneven is None else f"{title} (imbalance {uneven:.2f})"
     table = plain((head, "examples", "share", ""))
     for column in (table.columns[1], table.columns[2]):

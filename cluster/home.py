@@ -8,6 +8,7 @@
 <home>/loops/<id>/        one turn: results of its steps, report, flags, time taken, lock
 <home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
 <home>/ab/<id>/           one A/B comparison: what was asked, rows, result (`cluster/ab_plan.py`)
+<home>/syntheses/         syntheses: what teachers were asked, and what they answered (`training/synthesis/folder.py`)
 <home>/spool/             write-ahead spools of the gateway
 <home>/privacy/           what is being forgotten, and certificates of what was (`cluster/forgetting.py`)
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
@@ -96,6 +97,11 @@ class Home:
     def runs(self) -> Path:
         """Test runs."""
         return self.root / "runs"
+
+    @property
+    def syntheses(self) -> Path:
+        """Syntheses: what teachers were asked and answered."""
+        return self.root / "syntheses"
 
     @property
     def spool(self) -> Path:

@@ -110,8 +110,10 @@ def print_agreement(out: Console, found: dict[str, Reliability]) -> None:
         percent = "–" if one.percent is None else f"{one.percent:.0%}"
         table.add_row(name.replace("_", " "), f"{value}{spread}", percent, str(one.judges), str(alpha.n), reading(one))
     out.print(table)
-    out.print("[dim]alpha: 1 always, 0 as by chance; from 0.8 on reliable, below 0.67 too little: say more clearly what is"
-              " asked[/]", highlight=False)  # fmt: skip
+    told = (
+        "alpha: 1 always, 0 as by chance; from 0.8 on reliable, below 0.67 too little: say more clearly what is asked"
+    )
+    out.print(Text(told, "dim"))
 
 
 def facts(example: Example) -> Iterator[str]:

@@ -305,8 +305,7 @@ class Provenance(Record):
     source: Source
     scenario_id: str | None = None
     scenario_group: str | None = None
-    part: str | None = None
-    """`train`, `held_out` or `live`."""
+    part: str | None = None  # `train`, `held_out` or `live`
     run_id: str | None = None
     model_version: str | None = None
     variant: str | None = None  # that answered, in production

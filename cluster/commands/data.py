@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cluster.commands import (
     data_agreement,
+    data_collect,
     data_privacy,
     data_propagate,
     data_queue,
@@ -25,11 +26,13 @@ from cluster.commands.data_clusters import clusters
 from cluster.commands.data_dedup import dedup
 from cluster.commands.data_export import export
 from cluster.commands.data_import import import_data
+from cluster.commands.data_lineage import lineage
 from cluster.commands.data_list import list_data
 from cluster.commands.data_prepare import prepare
 from cluster.commands.data_search import search
 from cluster.commands.data_show import show
 from cluster.commands.data_stats import stats
+from cluster.commands.data_synthesize import synthesize
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -49,6 +52,8 @@ app.command("propagate")(data_propagate.propagate_labels)
 app.command()(clusters)
 app.command()(dedup)
 app.command()(prepare)
+app.command()(synthesize)
+app.command()(lineage)
 app.command("list")(list_data)
 app.command("show")(show)
 app.command("stats")(stats)
@@ -59,6 +64,10 @@ app.command()(data_privacy.privacy)
 app.command()(data_user.user)
 app.command()(data_user.forget)
 app.command()(data_user.retain)
+app.command("serve")(data_collect.serve)
+app.command("dead-letters")(data_collect.dead_letters)
+app.command("replay")(data_collect.replay)
+app.command("migrate")(data_collect.migrate)
 
 
 @app.command()

@@ -106,7 +106,7 @@ class Feedbacks(Part):
 def orphan(feedback: Feedback, origin: str, at: datetime) -> DeadLetter:
     """Return feedback without an example as a dead letter."""
     return DeadLetter(
-        id=f"feedback:{feedback.id}",
+        id=f"{LetterKind.FEEDBACK}:{feedback.id}",
         kind=LetterKind.FEEDBACK,
         origin=origin,
         subject=feedback.example_id,

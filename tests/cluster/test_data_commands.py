@@ -126,7 +126,8 @@ def test_statistics_are_printed_and_drawn(filled: Path, tmp_path: Path) -> None:
     shown = run("stats", "--png", str(png))
     assert shown.exit_code == 0
     for text in ("3 examples from 2026-01-02", "task key (imbalance 0.08)", "planner",
-                 "response quality, 0 to 5: 3 have one", "Growth:", "Latency in ms: p50 12", "a month at 0.023 per GB"):  # fmt: skip
+                 "response quality, 0 to 5: 3 have one", "Growth:", "Latency in ms: p50 12",
+                 "a month at 0.023 per GB"):  # fmt: skip
         assert text in shown.stdout
     assert png.read_bytes().startswith(b"\x89PNG")
     found = json.loads(run("stats", "--json", "--failed").stdout)

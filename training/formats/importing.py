@@ -211,9 +211,11 @@ def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
     parent = _parent(extra)
     worse: tuple[Example, ...] = ()
     if row.talk.rejected:
-        worse = (_foreign(stable_id("rejected", name), row, row.talk.rejected, origin, default),)
+        worse = (_foreign(stable_id("rejected", name), row, row.talk.rejected, origin=origin, default=default),)
         parent = worse[0].id
-    better = _foreign(name, row, row.talk.messages, origin.model_copy(update={"parent_id": parent}), default)
+    better = _foreign(
+        name, row, row.talk.messages, origin=origin.model_copy(update={"parent_id": parent}), default=default
+    )
     return Taken((better, *worse), named=named)
 
 
@@ -232,7 +234,7 @@ def _parent(extra: Extra | None) -> str | None:
     return str(known) if known else None
 
 
-def _foreign(name: str, row: Good, messages: Any, origin: Provenance, default: Default) -> Example:
+def _foreign(name: str, row: Good, messages: Any, *, origin: Provenance, default: Default) -> Example:
     return Example(
         id=name,
         task_key=default.task_key,
@@ -249,7 +251,7 @@ def _of_snapshot(row: Good, fields: dict[str, Any], origin: Provenance, default:
     known = {name: fields[name] for name in _OF_SNAPSHOT if fields.get(name) is not None}
     provenance = Provenance.model_validate({**origin.model_dump(exclude_none=True), **known})
     labels = Labels(response_quality=fields.get("quality"), validation_confidence=fields.get("confidence", 0.0))
-    example = _foreign(str(fields["id"]), row, row.talk.messages, provenance, default)
+    example = _foreign(str(fields["id"]), row, row.talk.messages, origin=provenance, default=default)
     return example.model_copy(update={"task_key": fields.get("task_key", default.task_key), "labels": labels})
 
 

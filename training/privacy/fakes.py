@@ -33,71 +33,30 @@ _NETWORKS = tuple(
     for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32")
 )
 _FICTIONAL = re.compile(r"\+?1?[2-9][0-9]{2}55501[0-9]{2}")
-GIVEN = (
-    "Avery",
-    "Blair",
-    "Casey",
-    "Dana",
-    "Ellis",
-    "Finley",
-    "Gray",
-    "Harper",
-    "Indra",
-    "Jules",
-    "Kai",
-    "Logan",
-    "Marlow",
-    "Noor",
-    "Oakley",
-    "Parker",
-    "Quinn",
-    "Remy",
-    "Sage",
-    "Toni",
-    "Uli",
-    "Vesper",
-    "Wren",
-    "Yael",
+GIVEN = tuple(
+    (  # noqa: SIM905
+        "Avery Blair Casey Dana Ellis Finley Gray Harper Indra Jules Kai Logan Marlow Noor Oakley Parker "
+        "Quinn Remy Sage Toni Uli Vesper Wren Yael"
+    ).split()
 )
-FAMILY = (
-    "Abernall",
-    "Brackwood",
-    "Corvane",
-    "Dellamar",
-    "Eastrow",
-    "Fenwhistle",
-    "Garrowby",
-    "Hollinsea",
-    "Ivermoor",
-    "Jarrowgate",
-    "Kestrelle",
-    "Larkmont",
-    "Merrowdale",
-    "Northolme",
-    "Oxenbridge",
-    "Pellworth",
+FAMILY = tuple(
+    (  # noqa: SIM905
+        "Abernall Brackwood Corvane Dellamar Eastrow Fenwhistle Garrowby Hollinsea Ivermoor Jarrowgate "
+        "Kestrelle Larkmont Merrowdale Northolme Oxenbridge Pellworth"
+    ).split()
 )
-PLACES = (
-    "Alderwick",
-    "Brightmere",
-    "Copperfold",
-    "Dunmarrow",
-    "Elderhaven",
-    "Fernholt",
-    "Glasswater",
-    "Hartsmoor",
-    "Inverlea",
-    "Juniper Point",
-    "Kingsfallow",
-    "Lindenmarsh",
-    "Mosswick",
-    "Netherby Bay",
-    "Oakhollow",
+PLACES = tuple(
+    (  # noqa: SIM905
+        "Alderwick Brightmere Copperfold Dunmarrow Elderhaven Fernholt Glasswater Hartsmoor Inverlea "
+        "Kingsfallow Lindenmarsh Mosswick Oakhollow"
+    ).split()
 )
 _CLASSES = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = 24
 """Hexadecimal characters from which on a string stays one."""
 _NUMBERS = (Pii.CARD, Pii.NATIONAL_ID, Pii.PHONE)
+_LEAST_DIGITS = 9
+"""Of a number that may have been made as one of another kind: a shorter one has no room for a mark that tells."""
 _MARK = 5
 """Most characters of a mark."""
 
@@ -154,15 +113,12 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
     value, mark = canonical(kind, text), f"{key}\0{kind}"
     match kind:
         case Pii.CARD:
-            return has_mark(value, range(4, len(value) - 1), hidden=(len(value) - 1,), mark=mark)
+            return is_card(value) and has_mark(value, range(4, len(value) - 1), hidden=(len(value) - 1,), mark=mark)
         case Pii.IBAN:
             return has_mark(value, range(4, len(value)), hidden=(2, 3), mark=mark)
         case Pii.NATIONAL_ID:
             plain = has_mark(value, _alnum(value), mark=mark)
-            return plain or any(
-                has_mark(value, _free_of_id(one, value), hidden=_places(one.checks, value), mark=mark)
-                for one in ids_of(value)
-            )
+            return plain or any(_is_marked_id(one, value, mark) for one in ids_of(value))
         case Pii.NAME:
             return all(word in {name.casefold() for name in (*GIVEN, *FAMILY)} for word in value.split())
         case Pii.ADDRESS:
@@ -178,7 +134,7 @@ def is_made_up(key: str, kind: Pii, text: str) -> bool:
 
 def is_of(keys: Iterable[str], kind: Pii, text: str) -> bool:
     """Say whether one of the keys made this value; a number may look like one of another kind than it was made as."""
-    kinds = _NUMBERS if kind in _NUMBERS else (kind,)
+    kinds = _NUMBERS if kind in _NUMBERS and sum(map(str.isdigit, text)) >= _LEAST_DIGITS else (kind,)
     return any(is_made_up(key, other, text) for key in keys for other in kinds)
 
 
@@ -312,10 +268,9 @@ def _ip(value: str, seed: str) -> str:
 def _national_id(value: str, text: str, *, seed: str, mark: str) -> str:
     """Return an id of the same kind with another date and right check digits; where none is right, of its shape."""
     for one in ids_of(value, text):
-        places, free = _places(one.checks, value), _free_of_id(one, value)
+        places = _places(one.checks, value)
         for draw in range(200):
-            begun = _dated(one, value, f"{seed}\0{draw}")
-            body = list(marked(begun, free, hidden=places, seed=f"{seed}\0{draw}", mark=mark))
+            body = list(_marked_id(one, value, seed=f"{seed}\0{draw}", mark=mark))
             for checks in product(*(_class_of(value[place]) for place in places)):
                 for place, char in zip(places, checks, strict=True):
                     body[place] = char
@@ -323,6 +278,31 @@ def _national_id(value: str, text: str, *, seed: str, mark: str) -> str:
                 if one.valid is None or one.valid(made):
                     return made
     return marked(value, _alnum(value), seed=seed, mark=mark)
+
+
+def _marked_id(one: NationalId, value: str, *, seed: str, mark: str) -> str:
+    """Return the id with its free places drawn, check digits to come; where it has a date, that is the mark."""
+    places, free = _places(one.checks, value), _free_of_id(one, value)
+    if one.date is None:
+        return marked(value, free, hidden=places, seed=seed, mark=mark)
+    chars, stream = list(value), _stream(seed)
+    for place in free:
+        chars[place] = _drawn(chars[place], stream)
+    return _with_date(one, "".join(chars), mark)
+
+
+def _is_marked_id(one: NationalId, value: str, mark: str) -> bool:
+    if one.date is None:
+        return has_mark(value, _free_of_id(one, value), hidden=_places(one.checks, value), mark=mark)
+    return _with_date(one, value, mark) == value
+
+
+def _with_date(one: NationalId, value: str, mark: str) -> str:
+    """Return the id with the date that its other digits, but for the check digits, ask for."""
+    seen = list(value)
+    for place in (*_date_of(one, value), *_places(one.checks, value)):
+        seen[place] = "?"
+    return _dated(one, value, f"{mark}\0{''.join(seen)}")
 
 
 def _places(checks: Sequence[int], value: str) -> list[int]:

@@ -91,6 +91,8 @@ class Pseudonyms:
             fake = make(self._key, kind, text, attempt)
             if fake in self._taken or fake == value or not is_valid(kind, value, fake):
                 continue
+            if kind is Pii.PHONE and canonical(kind, _written(kind, fake, text)) != fake:
+                continue  # written like this it would be another number, one abroad
             first = first or fake
             if all(fits(_written(kind, fake, form)) for form, fits in self._asked.get((kind, value), ())):
                 return fake

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from evaluation.records import Message, ToolCall, ToolSpec
 from tests.training.privacy.test_find import IDS
 from training.privacy.config import OwnTerms, PrivacyConfig
-from training.privacy.fakes import canonical, is_made_up
+from training.privacy.fakes import canonical, is_made_up, is_of
 from training.privacy.find import find
 from training.privacy.kinds import Pii
 from training.privacy.pseudonyms import Pseudonyms
@@ -20,7 +20,8 @@ from training.privacy.scrub import scrub, scrub_texts, scrub_with_fields
 
 VALUES = [
     (Pii.MAIL, "ann.lee@corp.co.uk"), (Pii.PHONE, "+49 (0)171 2345678"), (Pii.PHONE, "(415) 555-9134"),
-    (Pii.PHONE, "0033 6 12 34 56 78"), (Pii.PHONE, "415.555.9134x22"), (Pii.CARD, "3782 822463 10005"),
+    (Pii.PHONE, "0033 6 12 34 56 78"), (Pii.PHONE, "415.555.9134x22"), (Pii.PHONE, "(0046)-557210"),
+    (Pii.CARD, "3782 822463 10005"),
     (Pii.IBAN, "GB29 NWBK 6016 1331 9268 19"), (Pii.SECRET, "xoxb-123456789012-123456789012-abcDEF123ghiJKL456mnoPQR"),
     (Pii.SECRET, "SK" + "0a1b2c3d" * 4), (Pii.IP, "8.8.4.4"), (Pii.IP, "2606:4700::1111"),
     *((Pii.NATIONAL_ID, value) for _, value in IDS),
@@ -136,3 +137,12 @@ def test_every_address_that_is_drawn_is_one() -> None:
     for number in range(700):
         fakes.of(Pii.IP, f"2606:4700::{number:x}")
         fakes.of(Pii.IP, f"8.8.{number // 250}.{number % 250}")
+
+
+def test_real_ids_and_phones_are_not_taken_for_made_up_ones() -> None:
+    values = [(Pii.NATIONAL_ID, f"X{number}L") for number in range(1_000_000, 1_001_500)]
+    values += [(Pii.NATIONAL_ID, f"811228-{number}") for number in range(1000, 9999)]
+    values += [(Pii.NATIONAL_ID, f"123-45-{number}") for number in range(1000, 2500)]
+    values += [(Pii.PHONE, f"+49 171 {number}") for number in range(1_000_000, 1_001_500)]
+    passing = sum(is_of(["k"], kind, value) for kind, value in values)
+    assert passing <= 4, "one in 10^4 and fewer is expected"
