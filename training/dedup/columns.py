@@ -157,7 +157,7 @@ def signed(texts: pa.Array, config: NearConfig) -> Signed:
         out[done : done + len(piece)] = signatures(found, config.permutations, config.seed)
         counts.append(found.counts)
         done += len(piece)
-        if config.verify == "true":
+        if config.verify == "exact":
             kept, number = _sets(found)
             hashes.append(kept)
             sizes.append(number)

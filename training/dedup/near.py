@@ -77,7 +77,7 @@ def _jaccard(sets: Sets, left: Rows, right: Rows) -> NDArray[np.float32]:
     both = words[1:][words[1:] == words[:-1]] >> np.uint64(32)
     common = np.bincount(both.astype(np.int64), minlength=len(left))
     together = sets.sizes[left] + sets.sizes[right] - common
-    return (common / np.maximum(together, 1)).astype(np.float32)
+    return np.asarray(common / np.maximum(together, 1), np.float32)
 
 
 def keepers(

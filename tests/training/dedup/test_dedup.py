@@ -26,7 +26,7 @@ CONFIGS = st.sampled_from(
         NEAR,
         ALL,
         SEMANTIC.model_copy(update={"semantic": SEMANTIC.semantic.model_copy(update={"linkage": "chained"})}),
-        DedupConfig(near=NearConfig(linkage="kept", threshold=0.5, verify="true"), scope="all", keep="longest"),
+        DedupConfig(near=NearConfig(linkage="kept", threshold=0.5, verify="exact"), scope="all", keep="longest"),
         DedupConfig(near=NearConfig(shingle="char", size=5, threshold=0.6, permutations=64)),
     ]
 )
