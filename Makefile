@@ -1,7 +1,7 @@
 # One command for each thing that is done often; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock loop test test-all check bench-loop bench-eval bench-judge tiny clean
+.PHONY: help install venv lock loop test test-all check bench-loop bench-eval bench-judge bench-data tiny clean
 
 PYTHON ?= $(shell for p in python3.11 python3.12; do $$p -c '' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -64,6 +64,9 @@ bench-eval: install ## agreement with outsiders' checkers, and the harness besid
 
 bench-judge: install ## coverage, false differences, power beside statsmodels and scipy, the gate [SEED=n] [FULL=1]
 	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_judge $(ARGS)
+
+bench-data: install ## ingest, kills, active learning, privacy, dedup, preparation, beside their peers [SEED=n] [FULL=1]
+	@SEED=$(SEED) FULL=$(FULL) $(BIN)/python -m tests.bench_data $(ARGS)
 
 tiny: install ## train the shipped base model `tiny` again; goes on where it was stopped
 	@$(BIN)/python -m training.tiny $(ARGS)

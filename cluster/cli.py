@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cluster.commands import data, gate, history, machine, model, protocol, test, train
+from cluster.commands import data, feedback, gate, history, machine, model, protocol, test, train
 from cluster.commands.ab import ab
 from cluster.commands.loop import loop
 from cluster.commands.metrics import metrics
@@ -25,6 +25,7 @@ app.command()(metrics)
 app.add_typer(test.app, name="test")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(data.app, name="data")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(train.app, name="train")
 app.add_typer(model.app, name="model")
 app.add_typer(history.app, name="history")

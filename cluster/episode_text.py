@@ -51,7 +51,7 @@ def _parts(seen: View) -> Iterator[RenderableType]:
     if seen.where:
         yield Text(f"Went wrong at {clean_text(seen.where)}", "red")
     yield Text()
-    yield from (_block(block) for block in seen.blocks)
+    yield from (block_text(block) for block in seen.blocks)
     yield Text()
     if seen.sides:
         yield _sides(seen)
@@ -63,7 +63,8 @@ def _parts(seen: View) -> Iterator[RenderableType]:
         )
 
 
-def _block(block: Block) -> RenderableType:
+def block_text(block: Block) -> RenderableType:
+    """Return one thing that was said, indented where it belongs to what stands before it."""
     style = _STYLES[block.tone]
     who = _WHO.get(block.who, "bold") if block.tone is not Tone.BAD else "bold red"
     title = clean_text(f"{block.who} {block.title}".strip())

@@ -8,7 +8,9 @@
 <home>/loops/<id>/        one turn: results of its steps, report, flags, time taken, lock
 <home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
 <home>/ab/<id>/           one A/B comparison: what was asked, rows, result (`cluster/ab_plan.py`)
+<home>/syntheses/         syntheses: what teachers were asked, and what they answered (`training/synthesis/folder.py`)
 <home>/spool/             write-ahead spools of the gateway
+<home>/privacy/           what is being forgotten, and certificates of what was (`cluster/forgetting.py`)
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
 <home>/cache/             what can be made or fetched again: compiled training, bases from the hub, fonts of pictures
 <home>/bench/             benchmark results (`make bench-loop`, in `.ratchet`), with a home for each seed
@@ -97,6 +99,26 @@ class Home:
         return self.root / "runs"
 
     @property
+    def syntheses(self) -> Path:
+        """Syntheses: what teachers were asked and answered."""
+        return self.root / "syntheses"
+
+    @property
     def spool(self) -> Path:
         """Write-ahead spools of the gateway."""
         return self.root / "spool"
+
+    @property
+    def spools(self) -> tuple[Path, ...]:
+        """Folders of whatever waits for the ledger."""
+        return self.spool, self.root / "outbox"
+
+    @property
+    def privacy(self) -> Path:
+        """Certificates of what was forgotten."""
+        return self.root / "privacy"
+
+    @property
+    def secret(self) -> Path:
+        """The key that user ids are hashed with."""
+        return self.root / "secret"

@@ -21,7 +21,9 @@ from evaluation.agents import Limits, agent_named
 from evaluation.clients.budget import Budget, Budgeted
 from evaluation.examples import Scales
 from evaluation.figures import Tally
-from evaluation.ledger import Ledger
+from evaluation.ledger import Ledger, LedgerAway
+from evaluation.ledger.collector import Collector
+from evaluation.ledger.outbox import Outbox
 from evaluation.ledger.records import Observation, RunRecord, Status
 from evaluation.models import ModelClient, Sampling
 from evaluation.observed import Seen, observations, yardstick
@@ -84,6 +86,8 @@ class Work:
     """What the whole run may cost, what it cost before included."""
     sync: bool = False
     """Each attempt on the disk itself before the next thing happens."""
+    outbox: Path | None = None
+    """Where examples are kept while the ledger is away; None: the run then ends with its error."""
     reach: Reach = field(default_factory=Reach)
     """What tools may reach outside this process."""
     spread: Callable[[RunPlan, Work], AbstractContextManager[Maker]] | None = None
@@ -290,11 +294,31 @@ def _row(ledger: Ledger, plan: RunPlan) -> None:
 def _collect(run: Run, work: Work, ledger: Ledger, end: RunEnd, *, keep: bool) -> None:
     counts = {"attempts": end.figures.attempts}
     if keep:
-        collect(run.attempts(), ledger, run_id=run.plan.id, scales=work.scales)
+        _keep(run, work, ledger)
         counts["examples"] = len(ledger.example_ids(run.plan.id))
     if end.state is RunState.FINISHED:
         ledger.observe(_observed(run.plan, work, end))
     ledger.finish_run(run.plan.id, _STATUS[end.state], counts)
+
+
+def _keep(run: Run, work: Work, ledger: Ledger) -> None:
+    """Make the attempts examples. Raises `LedgerAway` where they had to be kept in the outbox."""
+    if work.outbox is None:
+        collect(run.attempts(), ledger, run_id=run.plan.id, scales=work.scales)
+        return
+    outbox = Outbox(work.outbox)
+    try:
+        collector = Collector(ledger, outbox, origin=f"run:{run.plan.id}")
+        collect(run.attempts(), collector, run_id=run.plan.id, scales=work.scales)
+        collector.drain()
+        if waiting := outbox.counts().waiting:
+            raise LedgerAway(
+                f"{collector.trouble} Nothing is lost: {waiting} rows wait in {work.outbox}, and the run is in"
+                f" {run.folder}. When the ledger is back: ratchet data replay --all, and the run with --resume"
+                f" {run.plan.id}"
+            )
+    finally:
+        outbox.close()
 
 
 def _observed(plan: RunPlan, work: Work, end: RunEnd) -> list[Observation]:

@@ -10,13 +10,17 @@ import time
 
 from rich.console import Console
 
+from cluster.collecting import INBOX
 from cluster.home import Home
 from cluster.session import ray_session
 from cluster.settings import Settings
 from cluster.turn import TurnError
-from evaluation.ledger import Ledger
-from serving.app import GatewayConfig, check_port, deploy, routing_of, start_variants, stop_variant
+from evaluation.ledger import Ledger, LedgerAway
+from evaluation.ledger.collector import Collector
+from evaluation.ledger.outbox import Outbox
+from serving.app import GatewayConfig, deploy, routing_of, start_variants, stop_variant
 from serving.capture import flush
+from serving.port import check_port
 from serving.spool import Spool
 from training.registry import Registry, RegistryError
 
@@ -47,6 +51,8 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         model=settings.model,
         max_tokens=settings.run.max_tokens,
         prices=settings.price_table(),
+        inbox=str(home.spool / INBOX),
+        quality=settings.quality,
     )
     with ray_session(settings):
         from ray import serve
@@ -55,15 +61,27 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         variants.up.update(folders)
         Console().print(f"{version.ref} answers at http://{host}:{port}/v1 · Ctrl-C ends it", highlight=False)
         spool = Spool(home.spool / "serve.db")
+        outbox = Outbox(home.spool / INBOX)
+        collector = Collector(ledger, outbox, origin="gateway")
+        away: LedgerAway | None = None
         try:
             while True:
-                flush(spool, ledger, quality=settings.quality)
-                variants.follow(time.monotonic())
+                try:
+                    flush(spool, ledger, quality=settings.quality)
+                    variants.follow(time.monotonic())
+                    away = None
+                except LedgerAway as error:  # answers go on, and what is captured waits in the spool
+                    if away is None:
+                        Console(stderr=True).print(f"ratchet: {error}", highlight=False, markup=False)
+                    away = error
+                collector.drain()
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()
             flush(spool, ledger, quiet_s=0, quality=settings.quality)
+            collector.drain()
             spool.close()
+            outbox.close()
 
 
 class Variants:

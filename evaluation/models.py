@@ -91,6 +91,10 @@ class Sampling:
     """Ask for the log probability of each output token, and of so many likeliest ones in its place; None: do not. Only
     endpoints tell them; the local engine does not.
     """
+    response_schema: str | None = None
+    """JSON Schema, as JSON text, that an endpoint is asked to constrain the answer to (`response_format`); None: free
+    text. The local engine does not constrain.
+    """
 
 
 @dataclass(frozen=True)

@@ -305,8 +305,7 @@ class Provenance(Record):
     source: Source
     scenario_id: str | None = None
     scenario_group: str | None = None
-    part: str | None = None
-    """`train`, `held_out` or `live`."""
+    part: str | None = None  # `train`, `held_out` or `live`
     run_id: str | None = None
     model_version: str | None = None
     variant: str | None = None  # that answered, in production
@@ -318,6 +317,7 @@ class Provenance(Record):
     teacher: str | None = None
     """The model that made a synthetic example up."""
     prompt_variant: str | None = None  # what the teacher was given, `name@digest`
+    imported_from: str | None = None  # `file:line`, where it was taken from a file of others
 
 
 class RewardSignal(Record):

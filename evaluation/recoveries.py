@@ -3,9 +3,9 @@
 Decisions: an error is a call that could not be made or whose result says that it failed, and output that could not be
 read. What followed, up to the user's next message, tells how it was met, in this order: the same tool was called again
 and worked (retry) · the assistant asked (clarify) · it said that it did not work (graceful_fail) · another tool worked
-(fallback). Where nothing of this followed, where the validators found that it was met wrongly, or where a question or
-an excuse ended an example that failed, the way is not known, and a person is to be asked; but where the scenario wants
-the call again, or an excuse or a question whose wording it gives, it is known from there.
+(fallback). Where nothing of this followed, where the validators found that it was met wrongly, or where anything but
+the same tool's success was found in an example that failed, the way is not known, and a person is to be asked; but
+where the scenario wants the call again, or an excuse or a question whose wording it gives, it is known from there.
 Limits: results of foreign tools are taken for errors by a few common shapes (`error`, `isError`, a text that begins
 with "Error"); of output that could not be read only the first is known, since an example keeps its first failure alone;
 errors of the endpoint are none of the model's, and left out.
@@ -171,7 +171,7 @@ def _way(example: Example, broken: Broken, judged: Validation | None, *, first: 
     shown = _shown(example.messages, broken)
     if shown is None or example.labels.success is not False:
         return shown
-    return shown if shown.strategy in (RecoveryStrategy.RETRY, RecoveryStrategy.FALLBACK) else None
+    return shown if shown.strategy is RecoveryStrategy.RETRY else None
 
 
 def _by_scenario(example: Example, broken: Broken, confidence: float) -> Way | None:

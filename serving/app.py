@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,24 +13,24 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from evaluation.engines.transformers import EngineConfig
-from evaluation.ledger import Ledger
+from evaluation.ledger import Ledger, LedgerError
+from evaluation.ledger.outbox import Outbox
 from evaluation.models import Completion, Sampling
 from evaluation.pricing import PriceTable, load_prices
+from evaluation.quality import QualityConfig
 from evaluation.records import Message, ToolSpec
 from serving.capture import home_secret
 from serving.engine import app_name, engine_app
 from serving.gateway import Gateway, Routing
 from serving.http import build_app
+from serving.inbox import Inbox
+from serving.port import check_port
 from serving.spool import Spool
 
 POLL_S = 0.25
 """How often a gateway replica reads the rollout record."""
 GATEWAY = "gateway"
 RUNNING = "RUNNING"
-
-
-class PortTaken(Exception):
-    """The port is used by another program. Says which flag to change."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,9 @@ class GatewayConfig:
     model: str
     max_tokens: int
     prices: PriceTable = field(default_factory=load_prices)
+    inbox: str = ""
+    """Path of the outbox file for what others collected; empty: none is taken."""
+    quality: QualityConfig = field(default_factory=QualityConfig)
 
 
 class HandleBackend:
@@ -115,6 +117,7 @@ class GatewayDeployment:
             routing=routing_of(self._ledger, config.model),
             max_tokens=config.max_tokens,
             prices=config.prices,
+            inbox=self._inbox() if config.inbox else None,
         )
         set_running(self._gateway)
         self._last_error = ""
@@ -124,6 +127,17 @@ class GatewayDeployment:
         if version not in self._backends:
             self._backends[version] = HandleBackend(version)
         return self._backends[version]
+
+    def _inbox(self) -> Inbox:
+        def dead_letters() -> int | None:
+            try:
+                return sum(self._ledger.dead_letter_counts().values())
+            except LedgerError:
+                return None
+
+        config = self._config
+        secret = home_secret(Path(config.secret))
+        return Inbox(Outbox(Path(config.inbox)), secret, quality=config.quality, dead_letters=dead_letters)
 
     async def check_health(self) -> None:
         """Raise where the polling has died."""
@@ -142,18 +156,6 @@ class GatewayDeployment:
             except Exception as error:  # the ledger may be away for a while: the last weights stay in force
                 self._last_error = str(error)
             await asyncio.sleep(POLL_S)
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise `PortTaken` where the port cannot be bound."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTaken(
-                f"expected port {port} on {host} to be free, found it taken ({error.strerror}); give another --port"
-            ) from error
 
 
 def deploy(config: GatewayConfig, folders: Mapping[str, str], engine: EngineConfig, address: tuple[str, int]) -> None:

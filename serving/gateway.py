@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pydantic import Field
-
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.records import Feedback, Message, ToolSpec, stable_id
+from evaluation.records import Message, ToolSpec
 from serving.capture import Asked, example_id, exchange, user_hash
+from serving.inbox import Inbox
+from serving.incoming import FeedbackBody
 from serving.openai import ChatRequest
 from serving.split import assign
 from serving.spool import PINNED, Spool
@@ -73,15 +73,6 @@ class NoSuchModel(Exception):
     """The request names a model that is not served."""
 
 
-class FeedbackBody(Feedback):
-    """Body of `POST /v1/ratchet/feedback`: id and time are the gateway's own, whatever a caller says."""
-
-    id: str = ""
-    rater: str = "anonymous"
-    """Kept as a keyed hash only."""
-    timestamp: datetime = Field(default_factory=lambda: datetime.now(UTC))
-
-
 @dataclass(frozen=True)
 class Ticket:
     """One request on its way."""
@@ -109,6 +100,7 @@ class Gateway:
         routing: Routing,
         max_tokens: int = 96,
         prices: PriceTable | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
         self._backend = backend
         self._spool = spool
@@ -116,6 +108,8 @@ class Gateway:
         self._max_tokens = max_tokens
         self._prices = prices or load_prices()
         self.routing = routing
+        self.inbox = inbox
+        """Takes what others collected; None: nothing but what is answered here is kept."""
 
     def models(self) -> list[str]:
         """Return the names that requests may ask for."""
@@ -229,11 +223,11 @@ class Gateway:
 
     def feedback(self, body: FeedbackBody) -> bool:
         """Keep feedback; return False where its example is not known."""
-        given = body.model_dump(exclude={"id", "rater", "timestamp"})
-        rater = user_hash(self._secret, body.rater)
-        return self._spool.feedback(
-            Feedback(id=stable_id("feedback", rater, given), rater=rater, timestamp=datetime.now(UTC), **given)
-        )
+        return self._spool.feedback(body.record(self._secret, datetime.now(UTC)))
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many exchanges wait for the ledger, and how many requests were refused for want of room."""
+        return {"waiting": self._spool.waiting(), "refused": self._spool.refused()}
 
 
 def _words(error: Exception) -> str:

@@ -72,7 +72,7 @@ class ChatRequest(BaseModel):
 
     def records(self) -> tuple[Message, ...]:
         """Return the messages as records. Raises ValueError for a role or for arguments that cannot be read."""
-        return tuple(_message(m, n) for n, m in enumerate(self.messages))
+        return tuple(record_of(m, n) for n, m in enumerate(self.messages))
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return the offered tools; none where `tool_choice` forbids them. Raises ValueError where it forces a call."""
@@ -86,7 +86,8 @@ class ChatRequest(BaseModel):
         return tuple(tool.spec() for tool in self.tools or ())
 
 
-def _message(message: ChatMessage, number: int) -> Message:
+def record_of(message: ChatMessage, number: int) -> Message:
+    """Return message `number` as a record. Raises ValueError for a role or for arguments that cannot be read."""
     role = {"developer": "system", "function": "tool"}.get(message.role, message.role)
     if role not in ("system", "user", "assistant", "tool"):
         raise ValueError(f"messages[{number}].role: expected system, user, assistant or tool, found {message.role!r}")

@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, body TEXT NOT NULL, fl
 CREATE TABLE IF NOT EXISTS talks (
     number INTEGER PRIMARY KEY AUTOINCREMENT, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
     rated INTEGER NOT NULL, error TEXT);
+CREATE TABLE IF NOT EXISTS refusals (id INTEGER PRIMARY KEY CHECK (id = 1), requests INTEGER NOT NULL);
+INSERT INTO refusals VALUES (1, 0) ON CONFLICT DO NOTHING;
 CREATE INDEX IF NOT EXISTS exchanges_waiting ON exchanges (at) WHERE flushed < revision;
 CREATE INDEX IF NOT EXISTS requests_variant ON requests (variant, stage);
 """
@@ -140,13 +142,25 @@ class Spool:
             self._db.execute("UPDATE conversations SET variant = ? WHERE id = ?", (variant, conversation))
 
     def room(self) -> None:
-        """Raise `SpoolFull` where no further exchange may wait."""
+        """Raise `SpoolFull`, and count it, where no further exchange may wait."""
         with self._lock:
             full = self._db.execute(
                 "SELECT 1 FROM exchanges WHERE flushed < revision LIMIT 1 OFFSET ?", (self._limit - 1,)
             ).fetchone()
+            if full is not None:
+                self._db.execute("UPDATE refusals SET requests = requests + 1")
         if full is not None:
             raise SpoolFull(f"{self._limit} exchanges wait for the ledger, which is as many as may; try again later")
+
+    def waiting(self) -> int:
+        """Return how many exchanges wait for the ledger."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM exchanges WHERE flushed < revision").fetchone()[0])
+
+    def refused(self) -> int:
+        """Return how many requests were refused because it was full, since the file was made."""
+        with self._lock:
+            return int(self._db.execute("SELECT requests FROM refusals").fetchone()[0])
 
     def answered(self, example: Example, variant: str, stage: int, latency_ms: float) -> None:
         """Keep an answered request: its exchange so far (replacing the shorter one) and its figures."""

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from cluster import environment
+from tests import postgres
 
 ENVIRONMENT = environment.ENVIRONMENT | {
     # A test that reaches for the model hub fails at once instead of waiting for the network.
@@ -69,3 +70,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("RATCHET_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """One PostgreSQL server for the whole run, where its programs are installed; in CI they have to be."""
+    programs = postgres.binaries()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail("expected PostgreSQL's programs on PATH or in /usr/lib/postgresql/*/bin, found none")
+        pytest.skip("PostgreSQL is not installed: no initdb on PATH or in /usr/lib/postgresql/*/bin")
+    server = postgres.Server(programs)
+    yield server
+    server.close()

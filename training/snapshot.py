@@ -9,7 +9,8 @@
 Decisions: rows are hashed one by one in order of id, so that the same rows are the same snapshot in whatever order and
 in however many blocks they came, and neither writing nor checking holds more than one block of them; committing the
 same rows again returns the version that is there. What is pinned stands in the Delta commit itself: there is no second
-file that a kill could leave behind or out. Old versions keep their files and their log for good; nothing here vacuums.
+file that a kill could leave behind or out. Old versions keep their files and their log for good,
+unless somebody in them asks to be forgotten (`training/privacy/snapshot_forgetting.py`).
 Not covered: sorting rows that do not fit into memory (`training/prepare/sorting.py` does, and commits in order).
 """
 
@@ -28,6 +29,7 @@ from pydantic import Field
 
 from evaluation.records import Record, stable_id
 from training.locks import exclusive
+from training.privacy.forgotten_versions import why_forgotten
 from training.snapshot_files import RowDigest, Staged, publish, remove_orphans, stage
 from training.snapshot_files import SnapshotError as SnapshotError
 
@@ -208,6 +210,8 @@ def open_snapshot(ref: str | Snapshot) -> Snapshot:
     `ref` is a `Snapshot`, its `ref`, or `path@version`. Raises `SnapshotError`.
     """
     path, version, content = _parse(ref)
+    if (forgotten := why_forgotten(Path(path), version)) is not None:
+        raise SnapshotError(forgotten)
     table = _open(path, version)
     pins = _commit_pins(path, version)
     _check_files(table, path, version)

@@ -1,20 +1,38 @@
-"""`ratchet data`: examples and snapshots."""
+"""`ratchet data`: what was collected. The verbs stand in files of their own, `data_<verb>.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from cluster.commands import (
+    data_agreement,
+    data_collect,
+    data_privacy,
+    data_propagate,
+    data_queue,
+    data_recoveries,
+    data_review,
+    data_reward,
+    data_user,
+)
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.data_clusters import clusters
 from cluster.commands.data_dedup import dedup
+from cluster.commands.data_export import export
+from cluster.commands.data_import import import_data
+from cluster.commands.data_lineage import lineage
+from cluster.commands.data_list import list_data
 from cluster.commands.data_prepare import prepare
+from cluster.commands.data_search import search
+from cluster.commands.data_show import show
+from cluster.commands.data_stats import stats
+from cluster.commands.data_synthesize import synthesize
 
 if TYPE_CHECKING:
     from evaluation.ledger import ExampleFilter, Ledger
@@ -25,63 +43,31 @@ BATCH = 500
 """Examples whose feedback is read at once."""
 
 app = typer.Typer(help="What was collected.", no_args_is_help=True)
+app.command("review")(data_review.review)
+app.command("queue")(data_queue.queue_data)
+app.command("agreement")(data_agreement.agreement)
+app.command("reward")(data_reward.reward)
+app.command("recoveries")(data_recoveries.recoveries)
+app.command("propagate")(data_propagate.propagate_labels)
 app.command()(clusters)
 app.command()(dedup)
 app.command()(prepare)
-
-
-@app.command("list")
-def list_data(home: HomeFlag = None, config: ConfigFlag = None, as_json: JsonFlag = False) -> None:
-    """List the examples by source, the runs that made them, and the snapshots.
-
-    Example: ratchet data list
-    """
-    from evaluation.ledger import ExampleFilter
-    from evaluation.records import Source
-
-    with said(), opened({"home": home}, config) as at:
-        sources = {str(source): at.ledger.count(ExampleFilter(sources=(source,))) for source in Source}
-        runs = [run.model_dump(mode="json") for run in at.ledger.runs()]
-        snapshots = _snapshots(at.home.snapshots)
-    if as_json:
-        print_json({"examples": sources, "runs": runs, "snapshots": snapshots})
-        return
-    out = console()
-    out.print("Examples: " + ", ".join(f"{n} {source}" for source, n in sources.items()), highlight=False)
-    table = Table("run", "kind", "model", "examples", "status", "started")
-    for run in runs:
-        examples = str(run["counts"].get("examples", "–"))
-        table.add_row(run["id"], run["kind"], run["model"], examples, run["status"], run["started_at"][:19])
-    out.print(table)
-    for snapshot in snapshots:
-        found = f"damaged: {snapshot['damaged']}" if snapshot["damaged"] else f"{snapshot['rows']} rows"
-        out.print(f"Snapshot {snapshot['ref']}: {found}", highlight=False, markup=False, soft_wrap=True)
-
-
-@app.command()
-def show(
-    ref: Annotated[str, typer.Argument(help="Id of an example, or a snapshot as `folder@version`.")],
-    home: HomeFlag = None,
-    config: ConfigFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Show one example whole, with its feedback, or what is pinned of a snapshot (which is checked).
-
-    Example: ratchet data show .ratchet/snapshots/agent@0
-    """
-    with said():
-        if "@" in ref:
-            from training.snapshot import open_snapshot
-
-            found: dict[str, Any] = open_snapshot(ref).model_dump(mode="json")
-        else:
-            with opened({"home": home}, config) as at:
-                found = at.ledger.example(ref).model_dump(mode="json")
-                found["feedback"] = [f.model_dump(mode="json") for f in at.ledger.feedback_for(ref)]
-    if as_json:
-        print_json(found)
-    else:
-        console().print_json(data=found)
+app.command()(synthesize)
+app.command()(lineage)
+app.command("list")(list_data)
+app.command("show")(show)
+app.command("stats")(stats)
+app.command("search")(search)
+app.command("export")(export)
+app.command("import")(import_data)
+app.command()(data_privacy.privacy)
+app.command()(data_user.user)
+app.command()(data_user.forget)
+app.command()(data_user.retain)
+app.command("serve")(data_collect.serve)
+app.command("dead-letters")(data_collect.dead_letters)
+app.command("replay")(data_collect.replay)
+app.command("migrate")(data_collect.migrate)
 
 
 @app.command()
@@ -137,38 +123,3 @@ def _print_quality(found: QualityReport) -> None:
         shown = figure(found.agreement.spearman.model_dump(), signed=True, digits=2)
         agreed = f"Spearman {shown} over {found.agreement.n} rated: "
     out.print(f"Agreement with ratings: {agreed}{reading(found.agreement)}", highlight=False, soft_wrap=True)
-
-
-def _snapshots(root: Path) -> list[dict[str, Any]]:
-    """Return what is pinned of every version of every table; of a damaged one what is wrong with it."""
-    from deltalake import DeltaTable
-
-    return [
-        _pinned(f"{folder}@{version}")
-        for folder in (sorted(root.iterdir()) if root.is_dir() else [])
-        if DeltaTable.is_deltatable(str(folder))
-        for version in range(_versions(folder))
-    ]
-
-
-def _versions(folder: Path) -> int:
-    """Return how many versions a table has; 1 where its log cannot be read, so that the table is listed."""
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
-    try:
-        return int(DeltaTable(folder).version()) + 1
-    except (OSError, DeltaError):
-        return 1
-
-
-def _pinned(ref: str) -> dict[str, Any]:
-    from deltalake.exceptions import DeltaError
-
-    from training.snapshot import SnapshotError, open_snapshot
-
-    try:
-        snapshot = open_snapshot(ref)
-    except (SnapshotError, DeltaError, OSError, ValueError) as error:
-        return {"ref": ref, "rows": None, "name": None, "damaged": str(error)}
-    return {"ref": snapshot.ref, "rows": snapshot.rows, "name": snapshot.meta.name, "damaged": None}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @filter_flags
 def dedup(
+    *,
     flags: FilterFlags,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fall. The ledger never changes.")] = False,
     of: Annotated[Literal["query", "conversation"] | None, typer.Option(help="What is compared.")] = None,

@@ -52,7 +52,7 @@ def generate(
     with said():
         chosen = _kinds(kinds)
         _check_out(out, tools)
-        source = read_tools(tools, _module(tools) if execute else None)
+        source = read_tools(tools, module_of(tools) if execute else None)
         generated = make(source.tools, count=count, seed=seed, split_seed=split_seed, kinds=chosen, part=part)
         if model is not None:
             with _client(model, base_url, {"home": home}, config) as client:
@@ -90,7 +90,7 @@ def _check_out(out: Path, tools: Path) -> None:
         raise SuiteError([f"--out: expected another file than --tools, found {out}"])
 
 
-def _module(tools: Path) -> str:
+def module_of(tools: Path) -> str:
     """Return the dotted name under which a .py file can be imported from here. Raises `SuiteError`."""
     from evaluation.located import SuiteError
 

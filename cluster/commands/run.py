@@ -211,6 +211,7 @@ def scenarios_of(at: Opened, part: str | None, tags: tuple[str, ...], limit: int
 
 def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
     """Return what the run needs. Raises what is wrong with it; nothing is written."""
+    from cluster.collecting import OUTBOX
     from cluster.commands.models import model_spec
     from cluster.running import Work, run_options
 
@@ -220,7 +221,8 @@ def _work(at: Opened, plan: RunPlan, budget: float | None) -> Work:
     user = model_spec(at, plan.user_model, _of_user(options, plan.user_model)) if plan.user_model is not None else None
     run_options(plan, concurrency, spec.prices, None)
     scenarios = scenarios_of(at, plan.part, plan.tags, plan.limit)
-    return Work(scenarios, spec, user, concurrency, at.settings.quality, budget)
+    outbox = at.home.spool / OUTBOX
+    return Work(scenarios, spec, user, concurrency, at.settings.quality, budget, outbox=outbox)
 
 
 def _run(at: Opened, plan: RunPlan, work: Work, *, begun: bool) -> Run:

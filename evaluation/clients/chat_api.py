@@ -10,6 +10,7 @@ Not covered: several choices (the first counts), audio, images, custom tools (ma
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -62,6 +63,9 @@ def request_body(
         body["tools"] = [writable(tool.to_openai()) for tool in tools]
     if sampling.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    if sampling.response_schema is not None:
+        schema = {"name": "answer", "schema": json.loads(sampling.response_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 
 

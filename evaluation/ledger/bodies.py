@@ -11,7 +11,6 @@ import json
 from typing import TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from evaluation.records import Record
 
@@ -22,7 +21,7 @@ def written(record: Record) -> str:
     """Return the record as JSON."""
     try:
         return record.model_dump_json()
-    except (PydanticSerializationError, UnicodeEncodeError):
+    except ValueError:
         return json.dumps(_finite(record.model_dump()), default=_plain)
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.database import insert_new
@@ -25,6 +25,18 @@ from evaluation.ledger.schema import DeadLetterRow, TombstoneRow
 
 LIMIT = 100_000
 """Most open letters of a ledger."""
+
+# Made once: every write of examples asks both.
+_FORGOTTEN = select(TombstoneRow.id).where(TombstoneRow.id.in_(bindparam("ids", expanding=True)))
+_WAITING = (
+    select(*DeadLetterRow.__table__.c)
+    .where(
+        DeadLetterRow.subject.in_(bindparam("ids", expanding=True)),
+        DeadLetterRow.kind == "feedback",
+        DeadLetterRow.replayed_at.is_(None),
+    )
+    .order_by(DeadLetterRow.id)
+)
 
 
 class LetterKind(StrEnum):
@@ -84,7 +96,7 @@ class DeadLetters(Part):
         """Return how many letters are open, by kind."""
         query = select(DeadLetterRow.kind, func.count()).where(DeadLetterRow.replayed_at.is_(None))
         with self._database.read() as connection:
-            return {kind: count for kind, count in connection.execute(query.group_by(DeadLetterRow.kind))}
+            return dict(connection.execute(query.group_by(DeadLetterRow.kind)).all())
 
     def close_dead_letters(self, letter_ids: Sequence[str]) -> None:
         """Say that these letters were written after all."""
@@ -130,15 +142,11 @@ def require_room(connection: Connection, name: str) -> None:
 
 def waiting_feedback(connection: Connection, example_ids: Sequence[str]) -> list[DeadLetter]:
     """Return open letters of feedback about these examples, as far as they can be read."""
-    found = []
-    for ids in chunks(example_ids):
-        query = select(*DeadLetterRow.__table__.c).where(
-            DeadLetterRow.subject.in_(ids),
-            DeadLetterRow.kind == LetterKind.FEEDBACK,
-            DeadLetterRow.replayed_at.is_(None),
-        )
-        found += [read_record(DeadLetter, row) for row in connection.execute(query.order_by(DeadLetterRow.id))]
-    return found
+    return [
+        read_record(DeadLetter, row)
+        for ids in chunks(example_ids)
+        for row in connection.execute(_WAITING, {"ids": list(ids)})
+    ]
 
 
 def mark_replayed(connection: Connection, letter_ids: Sequence[str], at: datetime) -> None:
@@ -149,8 +157,4 @@ def mark_replayed(connection: Connection, letter_ids: Sequence[str], at: datetim
 
 def forgotten(connection: Connection, row_ids: Sequence[str]) -> list[str]:
     """Return those of the ids that may not be written again."""
-    return [
-        found
-        for ids in chunks(row_ids)
-        for found in connection.scalars(select(TombstoneRow.id).where(TombstoneRow.id.in_(ids)))
-    ]
+    return [found for ids in chunks(row_ids) for found in connection.scalars(_FORGOTTEN, {"ids": list(ids)})]

@@ -97,7 +97,7 @@ def _postgres(error: BaseException, name: str, busy_s: float, lost: bool) -> Led
         )
     if code == "3D000" or re.search(r"database .* does not exist", said):
         return LedgerError(
-            f"The ledger {name} is not there ({said}). Make the database (`createdb NAME`), or change its name in {_URL}."
+            f"The ledger {name} is not there ({said}). Make it (`createdb NAME`), or change its name in {_URL}."
         )
     if code == "53100":
         return LedgerAway(
@@ -113,8 +113,8 @@ def _postgres(error: BaseException, name: str, busy_s: float, lost: bool) -> Led
         return RowRefused(f"The ledger {name} does not take a value: {said}. Nothing was written.")
     if lost or code.startswith(("08", "53", "57P")) or (not code and _is_operational(error)):
         return LedgerAway(
-            f"The ledger {name} does not answer or went away ({said}); nothing that was not confirmed counts as written."
-            f" Start the server, or change host and port in {_URL}; then run this again: what is there is not doubled."
+            f"The ledger {name} does not answer or went away ({said}): what was not confirmed may be missing. Start the"
+            f" server, or change host and port in {_URL}; then run this again: what is there already is not doubled."
         )
     return LedgerError(f"The ledger {name} failed: {said}")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from evaluation.ledger.bodies import first_mistake, read, written
 from evaluation.ledger.database import insert_new
@@ -60,16 +60,8 @@ class Examples(Part):
         Of several with one id the first is taken. Feedback that waits for one of them among the dead letters is
         written with it. Raises `RowRefused` for an example that no ledger takes, `LedgerAway` where the database is.
         """
-        rows, differing = _distinct(examples, self._clock() + AHEAD)
-        ids = list(rows)
         with self._database.write() as connection:
-            for example_id in forgotten(connection, ids):
-                del rows[example_id]
-            gone = len(ids) - len(rows)
-            new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
-            taken = take_over(connection, list(rows), self._clock()) if new else 0
-            add_rewards(connection, [example for example in examples if example.id in rows], self._clock())
-        return Written(new, len(examples) - gone - new, gone, differing, taken)
+            return insert_examples(connection, examples, self._clock())
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""
@@ -77,10 +69,10 @@ class Examples(Part):
             row = connection.execute(by_id(example_id)).one_or_none()
             if row is None:
                 raise LedgerError(f"No example {example_id} in the ledger {self._database.name}.")
-            return _in_force(row, ratings(connection, [example_id]))
+            return in_force(row, ratings(connection, [example_id]))
 
-    def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000) -> Iterator[Example]:
-        """Yield the examples that match, by time and then id, with their mean ratings.
+    def examples(self, wanted: ExampleFilter = _ANY, batch: int = 1000, *, newest: bool = False) -> Iterator[Example]:
+        """Yield the examples that match, by time and then id, or the `newest` first, with their mean ratings.
 
         Reads `batch` rows at a time and holds nothing open in between, so that a slow reader blocks nobody. Examples
         that are written meanwhile appear if their time lies after what was already yielded.
@@ -91,7 +83,7 @@ class Examples(Part):
         last: tuple[datetime, str] | None = None
         while left is None or left > 0:
             size = batch if left is None else min(batch, left)
-            found, last = self._batch(wanted, last, size, few=few)
+            found, last = self._batch(wanted, last, size, few=few, newest=newest)
             yield from found
             if len(found) < size:
                 return
@@ -121,12 +113,25 @@ class Examples(Part):
             return tuple(sorted(version for version in connection.scalars(query) if version is not None))
 
     def _batch(
-        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool
+        self, wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool, newest: bool
     ) -> tuple[list[Example], tuple[datetime, str] | None]:
         with self._database.read() as connection:
-            rows = connection.execute(batch_query(wanted, after, size, few=few)).all()
+            rows = connection.execute(batch_query(wanted, after, size, few=few, newest=newest)).all()
             rated = ratings(connection, [row.id for row in rows])
-        return [_in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
+        return [in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
+
+
+def insert_examples(connection: Connection, examples: Sequence[Example], at: datetime) -> Written:
+    """Write examples within a transaction, as `write_examples` does."""
+    rows, differing = _distinct(examples, at + AHEAD)
+    ids = list(rows)
+    for example_id in forgotten(connection, ids):
+        del rows[example_id]
+    gone = len(ids) - len(rows)
+    new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+    taken = take_over(connection, list(rows), at) if new else 0
+    add_rewards(connection, [example for example in examples if example.id in rows], at)
+    return Written(new, len(examples) - gone - new, gone, differing, taken)
 
 
 def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
@@ -182,7 +187,7 @@ def _row(example: Example) -> dict[str, Any]:
     }
 
 
-def _in_force(row: Row[Any], rated: dict[str, float]) -> Example:
+def in_force(row: Row[Any], rated: dict[str, float]) -> Example:
     """Return the example that a row holds, with the labels in force and its mean rating."""
     try:
         example = read(Example, row.body)

@@ -51,14 +51,16 @@ class Feedbacks(Part):
     """The ledger's verbs for feedback."""
 
     def add_feedback(self, feedback: Feedback) -> bool:
-        """Write the feedback; return False where its id is known already.
+        """Write the feedback; return False where its id is known already, or it or its example was forgotten.
 
         Raises `LedgerError` where the ledger does not hold the example that it is about, `RowRefused` for feedback that
         no ledger takes.
         """
-        row = _row(feedback, self._clock() + AHEAD)
+        row = feedback_row(feedback, self._clock() + AHEAD)
         with self._database.write() as connection:
-            if not _known(connection, [feedback.example_id]):
+            if forgotten(connection, [feedback.id, feedback.example_id]):
+                return False
+            if not known_examples(connection, [feedback.example_id]):
                 raise LedgerError(
                     f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "
                     "Give the id of a captured example."
@@ -71,12 +73,12 @@ class Feedbacks(Part):
         Raises `RowRefused` for feedback that no ledger takes, `LedgerAway` where the database is.
         """
         latest = self._clock() + AHEAD
-        rows = {one.id: (one, _row(one, latest)) for one in reversed(given)}
+        rows = {one.id: (one, feedback_row(one, latest)) for one in reversed(given)}
         about = list({one.example_id for one, _ in rows.values()})
         with self._database.write() as connection:
             gone = set(forgotten(connection, [*rows, *about]))
             kept = {name: pair for name, pair in rows.items() if not gone & {name, pair[0].example_id}}
-            there = _known(connection, about)
+            there = known_examples(connection, about)
             orphans = [one for one, _ in kept.values() if one.example_id not in there]
             if orphans:
                 require_room(connection, self._database.name)
@@ -104,7 +106,7 @@ class Feedbacks(Part):
 def orphan(feedback: Feedback, origin: str, at: datetime) -> DeadLetter:
     """Return feedback without an example as a dead letter."""
     return DeadLetter(
-        id=f"feedback:{feedback.id}",
+        id=f"{LetterKind.FEEDBACK}:{feedback.id}",
         kind=LetterKind.FEEDBACK,
         origin=origin,
         subject=feedback.example_id,
@@ -120,7 +122,7 @@ def take_over(connection: Connection, example_ids: Sequence[str], at: datetime) 
     """
     latest = at + AHEAD
     waiting = waiting_feedback(connection, example_ids)
-    rows = [_row(read(Feedback, letter.text), latest) for letter in waiting]
+    rows = [feedback_row(read(Feedback, letter.text), latest) for letter in waiting]
     mark_replayed(connection, [letter.id for letter in waiting], at)
     return insert_new(connection, FeedbackRow, FeedbackRow.id, rows)
 
@@ -135,7 +137,8 @@ def ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, flo
     return means
 
 
-def _row(feedback: Feedback, latest: datetime) -> dict[str, Any]:
+def feedback_row(feedback: Feedback, latest: datetime) -> dict[str, Any]:
+    """Return the row of some feedback. Raises `RowRefused` where it is of a time after `latest`."""
     if feedback.timestamp.astimezone(UTC) > latest:
         raise RowRefused(
             f"expected feedback {feedback.id} to be of a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
@@ -151,7 +154,8 @@ def _row(feedback: Feedback, latest: datetime) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, example_ids: Sequence[str]) -> set[str]:
+def known_examples(connection: Connection, example_ids: Sequence[str]) -> set[str]:
+    """Return those of the ids that the ledger has examples of."""
     return {
         found
         for ids in chunks(example_ids)

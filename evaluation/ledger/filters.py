@@ -17,7 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, literal, select, tuple_
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow, FeedbackRow
@@ -35,22 +38,57 @@ _READ = (
 _Column = InstrumentedAttribute[Any]
 
 
+class _Unindexed(FunctionElement[Any]):
+    """A column that no index of SQLite is to answer for; PostgreSQL knows its rows well enough to choose itself.
+
+    Source: https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms using Unary +".
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: _Column | ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(_Unindexed)
+def _as_it_is(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(next(iter(element.clauses)), **options)
+
+
+@compiles(_Unindexed, "sqlite")
+def _with_a_plus(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return "+" + compiler.process(next(iter(element.clauses)), **options)
+
+
 def conditions(wanted: ExampleFilter) -> list[ColumnElement[bool]]:
     """Return what rows have to fulfil."""
     return [*_fixed(wanted), *_loose(wanted, leads=True)]
 
 
 def batch_query(
-    wanted: ExampleFilter, after: tuple[datetime, str] | None, size: int, *, few: bool = False
+    wanted: ExampleFilter,
+    after: tuple[datetime, str] | None,
+    size: int,
+    *,
+    few: bool = False,
+    newest: bool = False,
+    columns: Sequence[Any] = _READ,
 ) -> Select[Any]:
-    """Return the query for the next `size` matching rows after that time and id.
+    """Return the query for the next `size` matching rows after that time and id; or before it, the `newest` first.
 
     `few`: ranges and choices are matched by few rows (`few_match`), so that their indexes may lead.
     """
-    query = select(*_READ).where(*_fixed(wanted), *_loose(wanted, leads=few))
+    query = select(*columns).where(*_fixed(wanted), *_loose(wanted, leads=few))
+    order: list[ColumnElement[Any] | _Column] = [ExampleRow.timestamp, ExampleRow.id]
+    if few:  # SQLite would take the index on time for the order's sake
+        order = [_Unindexed(column) for column in order]
+    place = tuple_(*order)
     if after is not None:
-        query = query.where(tuple_(ExampleRow.timestamp, ExampleRow.id) > after)
-    return query.order_by(ExampleRow.timestamp, ExampleRow.id).limit(size)
+        query = query.where(place < after if newest else place > after)
+    if newest:
+        order = [column.desc() for column in order]
+    return query.order_by(*order).limit(size)
 
 
 def by_id(example_id: str) -> Select[Any]:
@@ -109,8 +147,8 @@ def _fixed(wanted: ExampleFilter) -> Iterator[ColumnElement[bool]]:
 def _loose(wanted: ExampleFilter, *, leads: bool) -> Iterator[ColumnElement[bool]]:
     """Yield ranges and choices; unless one `leads`, in a form that no index answers."""
 
-    def given(column: _Column, nothing: object) -> _Column | ColumnElement[Any]:
-        return column if leads else column + literal(nothing)
+    def given(column: _Column) -> _Column | ColumnElement[Any]:
+        return column if leads else _Unindexed(column)
 
     bounds = (
         (ExampleRow.validation_confidence, wanted.min_confidence, wanted.max_confidence),
@@ -119,14 +157,14 @@ def _loose(wanted: ExampleFilter, *, leads: bool) -> Iterator[ColumnElement[bool
     )
     for column, least, most in bounds:
         if least is not None:
-            yield given(column, 0.0) >= least
+            yield given(column) >= least
         if most is not None:
-            yield given(column, 0.0) <= most
-    yield from (given(column, "").in_(values) for column, values in _choices(wanted) if len(values) != 1)
+            yield given(column) <= most
+    yield from (given(column).in_(values) for column, values in _choices(wanted) if len(values) != 1)
     if wanted.min_rating is not None:
         said = latest_ratings().subquery()
         rated = select(said.c.example_id).group_by(said.c.example_id)
-        yield given(ExampleRow.id, "").in_(rated.having(func.avg(said.c.rating) >= wanted.min_rating))
+        yield given(ExampleRow.id).in_(rated.having(func.avg(said.c.rating) >= wanted.min_rating))
     if wanted.tool is not None:
         # Not LIKE, which minds capitals in PostgreSQL and not in SQLite.
         yield func.replace(ExampleRow.tools_used, json.dumps(wanted.tool), "") != ExampleRow.tools_used

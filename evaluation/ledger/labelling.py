@@ -96,7 +96,7 @@ def agreeing(people: Sequence[LabelRecord], needed: int) -> list[LabelRecord]:
     found = [label for label in people if _opinion(label) == opinion]
     if needed == 1 and tied:
         return [people[-1]]
-    if opinion == LabelVerdict.RATE:
+    if any(label.verdict is LabelVerdict.RATE and label.response_quality is not None for label in found):
         found = _near([(label, label.response_quality) for label in found])
     return found if len(found) >= needed and not tied else []
 
@@ -114,7 +114,7 @@ def propagated(label: LabelRecord, similar: Mapping[str, float], at: datetime) -
         LabelRecord(
             id=stable_id("propagated", label.id, example_id),
             example_id=example_id,
-            by=f"label:{label.id}",
+            by=taken_over(label.id),
             source=LabelSource.PROPAGATED,
             verdict=verdict,
             confidence=label.confidence * similarity,
@@ -127,6 +127,11 @@ def propagated(label: LabelRecord, similar: Mapping[str, float], at: datetime) -
         for example_id, similarity in similar.items()
         if example_id != label.example_id and label.confidence * similarity >= WEAKEST
     ]
+
+
+def taken_over(label_id: str) -> str:
+    """Return who a weak label is by: the label that it was taken over from."""
+    return f"label:{label_id}"
 
 
 def _agreed(people: Sequence[LabelRecord], needed: int) -> dict[str, Claim]:
@@ -184,6 +189,8 @@ def _opinion(label: LabelRecord) -> Hashable:
         return ("recovery", label.recovery.strategy)
     if label.verdict is LabelVerdict.CORRECT:
         return ("correct", _gist(label.messages))
+    if label.verdict is LabelVerdict.RATE:
+        return ("rate", label.success, label.correct_tool_selection)
     return label.verdict
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from evaluation.ledger.collected import LabelRecord, ReviewKind
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError
-from evaluation.ledger.labelling import in_force
+from evaluation.ledger.labelling import in_force, taken_over
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, LabelRow, ReviewRow
 from evaluation.records import Labels
@@ -87,11 +87,14 @@ def lock_examples(connection: Connection, example_ids: Sequence[str]) -> None:
 
 
 def undo(connection: Connection, label: LabelRecord, at: datetime) -> LabelRecord:
-    """Mark a label as undone and bring its example's columns up to date; return it."""
-    lock_examples(connection, [label.example_id])
-    row = update(LabelRow).where(LabelRow.id == label.id, LabelRow.undone_at.is_(None))
-    connection.execute(row.values(undone_at=at))
-    settle(connection, [label.example_id])
+    """Mark a label, and what was taken over from it, as undone; bring the examples' columns up to date; return it."""
+    weak = read_labels(connection, LabelRow.by == taken_over(label.id), LabelRow.undone_at.is_(None))
+    ids = sorted({label.example_id, *(one.example_id for one in weak)})
+    lock_examples(connection, ids)
+    for one in (label, *weak):
+        row = update(LabelRow).where(LabelRow.id == one.id, LabelRow.undone_at.is_(None))
+        connection.execute(row.values(undone_at=at))
+    settle(connection, ids)
     return label if label.undone_at is not None else label.model_copy(update={"undone_at": at})
 
 
@@ -101,9 +104,10 @@ def settle(connection: Connection, example_ids: Sequence[str]) -> None:
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
         needed = _needed(connection, ids)
-        bodies = connection.execute(select(ExampleRow.id, ExampleRow.body["labels"]).where(ExampleRow.id.in_(ids)))
+        # The whole body: PostgreSQL cannot look inside JSON that holds a NUL, which a model may emit.
+        bodies = connection.execute(select(ExampleRow.id, ExampleRow.body).where(ExampleRow.id.in_(ids)))
         for example_id, body in bodies.all():
-            found = in_force(Labels.model_validate(body), said.get(example_id, ()), needed.get(example_id, 1))
+            found = in_force(Labels.model_validate(body["labels"]), said.get(example_id, ()), needed.get(example_id, 1))
             columns = found.model_dump(exclude={"user_satisfaction"})
             connection.execute(update(ExampleRow).where(ExampleRow.id == example_id).values(columns))
 
@@ -135,5 +139,5 @@ def _label(row: Row[Any]) -> LabelRecord:
 
 def _row(label: LabelRecord) -> dict[str, Any]:
     plain = {"source": label.source.value, "verdict": label.verdict.value}
-    columns = label.model_dump(include={"id", "example_id", "by", "confidence", "at", "undone_at"})
+    columns = label.model_dump(include={"id", "example_id", "by", "confidence", "at", "undone_at", "review_id"})
     return columns | plain | {"body": label.model_dump(mode="json", exclude={"undone_at"})}

@@ -53,7 +53,7 @@ class ExampleFilter(Record):
     error_kind: str | None = None
     """The first failure is of this kind (`FailureKind`)."""
     limit: int | None = Field(default=None, ge=0)
-    """At most so many, the earliest first."""
+    """At most so many, those that come first."""
 
 
 class Status(StrEnum):

@@ -239,7 +239,7 @@ def _free(reviewer: str, now: datetime) -> ColumnElement[bool]:
 
 
 def _answers(item: ReviewItem) -> tuple[ColumnElement[bool], ...]:
-    return LabelRow.example_id == item.example_id, LabelRow.body["review_id"].as_string() == item.id
+    return LabelRow.example_id == item.example_id, LabelRow.review_id == item.id
 
 
 def _asked(queue: str, reviewer: str) -> tuple[ColumnElement[bool], ...]:
@@ -247,7 +247,7 @@ def _asked(queue: str, reviewer: str) -> tuple[ColumnElement[bool], ...]:
         LabelRow.example_id == ReviewRow.example_id,
         LabelRow.by == reviewer,
         LabelRow.undone_at.is_(None),
-        LabelRow.body["review_id"].as_string() == ReviewRow.id,
+        LabelRow.review_id == ReviewRow.id,
     )
     return ReviewRow.queue == queue, ReviewRow.status.in_(_WAITING), ~answered
 

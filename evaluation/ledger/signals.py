@@ -78,13 +78,13 @@ def add_rewards(connection: Connection, examples: Sequence[Example], at: datetim
 
     Only of examples that have none yet: one that was there before keeps what it has.
     """
-    brought = {
-        e.id: RewardRecord(example_id=e.id, version=e.reward.version, signal=e.reward, at=at)
-        for e in reversed(examples)
-        if e.reward is not None and e.reward.version
-    }
+    brought = {e.id: e.reward for e in reversed(examples) if e.reward is not None and e.reward.version}
     known = _among(connection, RewardRow.example_id, list(brought))
-    rows = [_values(reward) for example_id, reward in brought.items() if example_id not in known]
+    rows = [
+        {"example_id": key, "version": one.version, "value": one.value, "at": at, "body": one.model_dump(mode="json")}
+        for key, one in brought.items()
+        if key not in known
+    ]
     if rows:
         connection.execute(_insert(connection).on_conflict_do_nothing(index_elements=_KEY), rows)
 

@@ -1,9 +1,11 @@
 """The ledger: the one narrow door to what was recorded, and the only truth for what is in production.
 
-Tables: examples (`examples.py`), feedback (`feedback.py`) and what could not be written (`dead_letters.py`); runs,
-loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and looks at held-out scenarios
-(`judgement.py`); labels (`labels.py`), review queues (`reviews.py`), error recoveries (`recoveries.py`) and rewards
-(`signals.py`). Whatever a verb has returned from is on disk.
+Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, brought from files in `importing.py`),
+feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels (`labels.py`), review queues
+(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops, decisions and settings
+(`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
+looks at held-out scenarios (`judgement.py`); what is held of one person (`privacy.py`). Whatever a verb has
+returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -20,14 +22,18 @@ from evaluation.ledger.database import open_database
 from evaluation.ledger.dead_letters import DeadLetters
 from evaluation.ledger.examples import Examples
 from evaluation.ledger.feedback import Feedbacks
+from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
+from evaluation.ledger.looking import Looking
+from evaluation.ledger.privacy import Privacy
 from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
 from evaluation.ledger.reviews import Reviews
 from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 from evaluation.ledger.signals import Signals
+from evaluation.ledger.statistics import Statistics
 
 
 def utc_now() -> datetime:
@@ -39,6 +45,9 @@ class Ledger(
     Examples,
     Feedbacks,
     Reading,
+    Looking,
+    Statistics,
+    Importing,
     DeadLetters,
     Labelling,
     Reviews,
@@ -48,6 +57,7 @@ class Ledger(
     Rollouts,
     Decisions,
     Judgement,
+    Privacy,
 ):
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 

@@ -33,7 +33,12 @@ def test_all_commands_are_there() -> None:
         "test list", "test show", "test diff", "test export",
         "test import openai", "test import sharegpt", "test tools",
         "test generate", "test agents", "test pin", "test pins", "test unpin", "test flaky", "test looks",
-        "protocol check", "protocol list", "protocol show", "data list", "data show", "data quality",
+        "protocol check", "protocol list", "protocol show", "data synthesize", "data lineage",
+        "data list", "data show", "data quality",
+        "data review", "data queue", "data agreement", "data reward", "data recoveries", "data propagate",
+        "data stats", "data search", "data export", "data import", "data prepare", "data dedup", "data clusters",
+        "data privacy", "data user", "data forget", "data retain", "data serve", "data dead-letters", "data replay",
+        "data migrate", "feedback add", "feedback list",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
     }  # fmt: skip
@@ -79,9 +84,9 @@ def test_an_unknown_turn_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_home_lists_nothing_as_json(tmp_path: Path) -> None:
     result = runner.invoke(app, ["data", "list", "--home", str(tmp_path), "--json"])
-    found = json.loads(result.stdout)
-    assert found["examples"]["production"] == 0
-    assert found["runs"] == found["snapshots"] == []
+    assert json.loads(result.stdout) == []
+    result = runner.invoke(app, ["data", "stats", "--home", str(tmp_path), "--json"])
+    assert json.loads(result.stdout)["examples"] == 0
 
 
 def test_an_unknown_run_and_a_missing_snapshot_are_refused(tmp_path: Path) -> None:
@@ -118,13 +123,13 @@ def test_a_damaged_snapshot_is_listed_beside_the_others(tmp_path: Path) -> None:
     (tmp_path / "snapshots/lost/_delta_log").mkdir(parents=True)
     (tmp_path / f"snapshots/lost/_delta_log/{0:020}.json").write_text("no log")
     next((tmp_path / "snapshots/broken").glob("*.parquet")).unlink()
-    result = runner.invoke(app, ["data", "list", "--home", str(tmp_path), "--json"])
-    whole, broken, lost = json.loads(result.stdout)["snapshots"]
+    result = runner.invoke(app, ["data", "list", "--snapshots", "--home", str(tmp_path), "--json"])
+    whole, broken, lost = json.loads(result.stdout)
     assert (whole["rows"], whole["damaged"]) == (1, None)
     assert (broken["rows"], broken["ref"]) == (None, f"{tmp_path}/snapshots/broken@0")
     assert "no such file" in broken["damaged"]
     assert lost["damaged"]
-    plain = runner.invoke(app, ["data", "list", "--home", str(tmp_path)])
+    plain = runner.invoke(app, ["data", "list", "--snapshots", "--home", str(tmp_path)])
     assert (plain.exit_code, plain.stdout.count("damaged: ")) == (0, 2)
 
 

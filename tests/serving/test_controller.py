@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.ledger import Ledger, RolloutStatus
-from serving.app import PortTaken, check_port, routing_of
+from serving.app import routing_of
 from serving.lease import LeaseHeld
 from serving.policy import Action, RolloutPolicy
+from serving.port import PortTaken, check_port
 from serving.run import Controller, RolloutPlan
 from serving.spool import Spool
 from tests.serving.folders import make_plan

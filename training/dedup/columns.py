@@ -101,9 +101,11 @@ def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, te
         parts.add(block)
         if block.texts is not None:
             texts.append(block.texts)
-    order = ordered(
-        pa.chunked_array(parts.ids, pa.large_string()).combine_chunks(), _joined(parts.preferred, np.float64)
-    )
+    ids = pa.chunked_array(parts.ids, pa.large_string()).combine_chunks()
+    parts.ids.clear()
+    order = ordered(ids, _joined(parts.preferred, np.float64))
+    del ids
+    parts.preferred.clear()
     signed = None
     if config.near.enabled:
         slots = config.near.permutations

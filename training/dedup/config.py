@@ -82,7 +82,7 @@ class SemanticConfig(Record):
     """Rows that `tfidf` and the partitions are fitted on, at most; a random choice that depends on the ids alone."""
     search: Literal["exact", "partitioned"] = "partitioned"
     """`exact`: every pair. `partitioned`: cells and their borders."""
-    probes: int = Field(default=4, ge=1)
+    probes: int = Field(default=8, ge=1)
     """Further cells in which a row near their border is looked for, at most."""
     linkage: Linkage = "kept"
     """As in near."""

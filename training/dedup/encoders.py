@@ -5,6 +5,7 @@ Each is imported when it is asked for. A model that is not on this machine is fe
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,13 +24,13 @@ def encoder(vectors: str) -> Encode:
     if kind == "base":
         return base_embeddings(name or "tiny")
     try:
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found,unused-ignore]
+        library: Any = importlib.import_module("sentence_transformers")
     except ImportError:
         raise DedupError(
             f"expected sentence-transformers to be installed for the vectors {vectors!r}, found it missing;"
             " pip install sentence-transformers, or take semantic.vectors: tfidf"
         ) from None
-    model: Any = SentenceTransformer(vectors)
+    model = library.SentenceTransformer(vectors)
     return lambda texts: np.asarray(model.encode(list(texts), normalize_embeddings=True), np.float32)
 
 

@@ -59,6 +59,7 @@ def _steps(
     falls: list[Fall] = []
     if config.exact.enabled:
         falls.append(_fall("exact", exact.keepers(columns.keys), rows_in=len(columns.keys), begun=begun))
+        columns.keys = columns.keys[:0].copy()
         begun = time.perf_counter()
     if config.near.enabled:
         falls.append(_near(columns, config, _standing(falls, columns), begun))

@@ -118,3 +118,15 @@ def test_writable_changes_nothing_that_can_be_written() -> None:
     value = {"a": ["é", 1, None, {"b": (True, 1.5)}]}
     assert writable(value) == {"a": ["é", 1, None, {"b": [True, 1.5]}]}
     assert writable({"\udc00": ["\ud800x"]}) == {"?": ["?x"]}
+
+
+def test_a_schema_is_asked_for_as_the_api_names_it() -> None:
+    from evaluation.clients.chat_api import request_body
+
+    said = [Message(role="user", content="hi")]
+    assert "response_format" not in request_body("m", said, [], Sampling())
+    body = request_body("m", said, [], Sampling(response_schema='{"type": "object"}'))
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": {"type": "object"}},
+    }

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.records import Message, ToolCall, ToolSpec
-from training.privacy.find import digits_of, find, iban_remainder, luhn_ok
+from training.privacy.checks import digits_of, iban_remainder, luhn_ok
+from training.privacy.find import find
 from training.privacy.kinds import Pii
 from training.privacy.pseudonyms import Pseudonyms
 from training.privacy.scrub import scrub
@@ -136,7 +137,7 @@ def test_scrubbing_depends_on_the_example_alone_and_counts_by_kind() -> None:
     first, second = scrub(messages, tools, "a"), scrub(messages, tools, "a")
     assert first == second
     assert first.messages != scrub(messages, tools, "b").messages
-    assert first.counts == {Pii.MAIL: 4, Pii.PHONE: 1}
+    assert first.counts == {Pii.MAIL: 4, Pii.PHONE: 4}
     clean = (Message(role="user", content="What is the weather in Oslo on 2025-03-04?"),)
     assert scrub(clean, (), "a").messages == clean
 

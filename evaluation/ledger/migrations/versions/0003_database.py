@@ -79,6 +79,7 @@ def _labels() -> None:
         sa.Column("confidence", sa.Double(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("undone_at", sa.DateTime()),
+        sa.Column("review_id", sa.Text()),
         sa.Column("body", sa.JSON(), nullable=False),
     )
     op.create_index("ix_labels_example", "labels", ["example_id", "at", "id"])

@@ -22,16 +22,16 @@ COLUMNS: dict[str, tuple[Any, str | None]] = {
     "cost": (sa.Double(), "0"),
 }
 FIGURES = (
-    "timestamp",
     "task_key",
     "source",
     "model_version",
+    "error_kind",
     "success",
     "correct_tool_selection",
+    "timestamp",
     "response_quality",
     "validation_confidence",
     "tools_used",
-    "error_kind",
     "latency_ms",
     "tokens_in",
     "tokens_out",

@@ -1,0 +1,92 @@
+"""`ratchet data export`: conversations as a file for other tools."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
+from cluster.commands.data_filters import FilterFlags, filter_flags
+from training.formats.names import FormatName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.formats.row import Carried
+    from training.formats.writing import Written
+
+
+@filter_flags
+def export(
+    *,
+    name: Annotated[FormatName, typer.Option("--format", help="What the file is to be.")],
+    flags: FilterFlags,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write. [standard output]")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="Write a snapshot's rows, `folder@version`.")] = None,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Write preferences: what was said, and what should have been.")
+    ] = False,
+    last_only: Annotated[
+        bool, typer.Option("--last-only", help="Learn only what follows the user's last words.")
+    ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Leave out the field `ratchet`, for services that refuse it.")
+    ] = False,
+    home: HomeFlag = None,
+    config: ConfigFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write examples, or a snapshot, as a file that other tools train on; what it tells of them comes back on import.
+
+    Example: ratchet data export --format openai --out train.jsonl --success --min-quality 4.0 --task-key tools
+    """
+    from training.formats.lines import FormatError
+    from training.formats.registry import FORMATS
+    from training.formats.writing import Written, write_file, write_rows
+
+    with said(), opened({"home": home}, config) as at:
+        if out is None and (as_json or name is FormatName.PARQUET):
+            raise FormatError("--out: expected a file to write, found none; standard output is not free for it")
+        both = pairs or FORMATS[name].pairs
+        rows = _rows(at, flags, snapshot, pairs=both, last_only=last_only)
+        if out is None:
+            written = Written()
+            write_rows(rows, sys.stdout.buffer, name, bare=bare, written=written)
+        else:
+            written = write_file(rows, out, name, bare=bare)
+    _told(out, name, written, as_json=as_json)
+
+
+def _rows(at: Opened, flags: FilterFlags, snapshot: str | None, *, pairs: bool, last_only: bool) -> Iterator[Carried]:
+    from training.formats.sources import of_ledger, of_snapshot
+
+    if snapshot is None:
+        return of_ledger(at.ledger, flags.filter(), pairs=pairs, last_only=last_only)
+    from training.snapshot import open_snapshot
+
+    return of_snapshot(open_snapshot(snapshot), flags.filter(), pairs=pairs)
+
+
+def _told(out: Path | None, name: FormatName, written: Written, *, as_json: bool) -> None:
+    told: dict[str, Any] = {
+        "file": None if out is None else str(out),
+        "format": name.value,
+        "rows": written.rows,
+        "bytes": written.bytes,
+        "sha256": written.digest,
+        "left_out": dict(written.left_out),
+        "unsound": dict(written.unsound),
+    }
+    if as_json:
+        print_json(told)
+        return
+    at = console(as_json=out is None)
+    where = "" if out is None else f" to {out} ({written.bytes:,} bytes, sha256 {written.digest[:16]}…)"
+    at.print(f"Wrote {written.rows} rows{where}", highlight=False, markup=False, soft_wrap=True)
+    for reason, count in written.left_out.items():
+        at.print(f"Left out: {count} {reason}", highlight=False, markup=False, soft_wrap=True)
+    for reason, count in written.unsound.most_common():
+        at.print(f"Nothing to learn from as it is: {count} ({reason})", highlight=False, markup=False, soft_wrap=True)

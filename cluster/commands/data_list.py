@@ -1,0 +1,99 @@
+"""`ratchet data list`: examples, the newest first; or runs, or snapshots."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
+from cluster.commands.data_filters import FilterFlags, filter_flags
+
+if TYPE_CHECKING:
+    from evaluation.records import Example
+
+MOST = 20
+"""Examples of a list, where nothing else is said."""
+_SHORT = ("id", "timestamp", "task_key", "query", "response", "error", "tools_used", "user_hash", "conversation",
+          "labels", "metrics", "provenance")  # fmt: skip
+
+
+@filter_flags
+def list_data(
+    *,
+    flags: FilterFlags,
+    runs: Annotated[bool, typer.Option("--runs", help="List the runs that made examples instead.")] = False,
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="List the snapshots instead.")] = False,
+    as_lines: Annotated[
+        bool, typer.Option("--jsonl", help="Print whole examples, one JSON a line; all of them.")
+    ] = False,
+    home: HomeFlag = None,
+    config: ConfigFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List examples, the newest first; all filters can be combined.
+
+    Example: ratchet data list --task-key tools --failed --since 2026-01-31 --tool search
+    """
+    with said(), opened({"home": home}, config) as at:
+        if runs:
+            _list_runs(at, flags.limit, as_json=as_json)
+        elif snapshots:
+            _list_snapshots(at, as_json=as_json)
+        elif as_lines:
+            for example in at.ledger.examples(flags.filter(), newest=True):
+                sys.stdout.write(example.model_dump_json() + "\n")
+        else:
+            _list_examples(at, flags, as_json=as_json)
+
+
+def _list_examples(at: Opened, flags: FilterFlags, *, as_json: bool) -> None:
+    from cluster.example_text import print_list
+
+    wanted = flags.filter().model_copy(update={"limit": MOST if flags.limit is None else flags.limit})
+    found = list(at.ledger.examples(wanted, newest=True))
+    if as_json:
+        print_json([short(example) for example in found])
+        return
+    out = console()
+    total = at.ledger.count(wanted.model_copy(update={"limit": None}))
+    if not found:
+        out.print(f"No such example in this home ({at.home.root}): ratchet test run --collect", highlight=False)
+        return
+    print_list(out, found)
+    more = "" if total == len(found) else f"; --limit {min(total, 10 * len(found))} shows more"
+    out.print(f"{len(found)} of {total} examples{more}", highlight=False)
+
+
+def short(example: Example) -> dict[str, Any]:
+    """Return an example without what was said."""
+    return example.model_dump(mode="json", include=set(_SHORT))
+
+
+def _list_runs(at: Opened, limit: int | None, *, as_json: bool) -> None:
+    from rich.table import Table
+
+    runs = [run.model_dump(mode="json") for run in at.ledger.runs(limit=limit)]
+    if as_json:
+        print_json(runs)
+        return
+    table = Table("run", "kind", "model", "examples", "status", "started")
+    for run in runs:
+        examples = str(run["counts"].get("examples", "–"))
+        table.add_row(run["id"], run["kind"], run["model"], examples, run["status"], run["started_at"][:19])
+    console().print(table)
+
+
+def _list_snapshots(at: Opened, *, as_json: bool) -> None:
+    from cluster.snapshots import snapshots
+
+    found = snapshots(at.home.snapshots)
+    if as_json:
+        print_json(found)
+        return
+    for snapshot in found:
+        rows = f"damaged: {snapshot['damaged']}" if snapshot["damaged"] else f"{snapshot['rows']} rows"
+        console().print(f"Snapshot {snapshot['ref']}: {rows}", highlight=False, markup=False, soft_wrap=True)
+    if not found:
+        console().print("No snapshot in this home: ratchet data prepare", highlight=False)

@@ -1,0 +1,72 @@
+"""Many examples with their feedback, written together or not at all.
+
+Decisions: one transaction, however many batches it takes, so that what stops halfway leaves nothing behind. On SQLite
+it keeps other writers out while it lasts; they wait, or keep what they have aside, as they do when the ledger is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from evaluation.ledger.collected import DeadLetter
+from evaluation.ledger.database import insert_new
+from evaluation.ledger.dead_letters import forgotten, insert_letters, require_room
+from evaluation.ledger.examples import insert_examples
+from evaluation.ledger.feedback import AHEAD, feedback_row, known_examples
+from evaluation.ledger.part import Part
+from evaluation.ledger.schema import FeedbackRow
+from evaluation.records import Example, Feedback
+
+
+class ImportBatch:
+    """A transaction that rows are added to."""
+
+    def __init__(self, connection: Connection, at: datetime, name: str) -> None:
+        self._connection, self._at, self._name = connection, at, name
+        self.examples = 0
+        """How many were new."""
+        self.known = 0
+        """How many the ledger had already."""
+        self.forgotten = 0
+        """How many were forgotten once and are not written again."""
+        self.feedback = 0
+        """How much feedback was new."""
+
+    def add(self, examples: Sequence[Example], feedback: Sequence[Feedback]) -> None:
+        """Write what is new of them. Raises `RowRefused` for a row that no ledger takes."""
+        written = insert_examples(self._connection, examples, self._at)
+        self.examples += written.new
+        self.known += written.known
+        self.forgotten += written.forgotten
+        self._add_feedback(feedback)
+
+    def keep_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what cannot be written. Raises `DeadLettersFull`."""
+        if letters:
+            require_room(self._connection, self._name)
+            insert_letters(self._connection, letters)
+
+    def _add_feedback(self, feedback: Sequence[Feedback]) -> None:
+        if feedback:
+            gone = set(forgotten(self._connection, [said.id for said in feedback]))
+            there = known_examples(self._connection, list({said.example_id for said in feedback}))
+            rows = {
+                said.id: feedback_row(said, self._at + AHEAD)
+                for said in feedback
+                if said.id not in gone and said.example_id in there
+            }
+            self.feedback += insert_new(self._connection, FeedbackRow, FeedbackRow.id, list(rows.values()))
+
+
+class Importing(Part):
+    """The ledger's verb for what comes from files."""
+
+    @contextmanager
+    def importing(self) -> Iterator[ImportBatch]:
+        """Give a batch that is on disk when the block ends, and nowhere where it raises."""
+        with self._database.write() as connection:
+            yield ImportBatch(connection, self._clock(), str(self._database.name))

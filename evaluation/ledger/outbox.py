@@ -1,0 +1,175 @@
+"""A write-ahead outbox: rows on the local disk while the place where they belong is away.
+
+One SQLite file. Decisions: what `put` has returned from is synced to the disk; a row's id is its key, so that what is
+put twice waits once; rows leave (`done`) only after their place has confirmed them, so that a kill loses and doubles
+nothing. Bounded by rows and by bytes: an outbox that is full refuses and counts what it refused (`OutboxFull`); it
+never drops. What its place refuses for good is moved aside with the reason, and waits no longer.
+
+Not covered: two machines on one file (SQLite's locks do not hold over network file systems).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+LIMIT = 100_000
+LIMIT_BYTES = 1024**3
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS waiting (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (kind, id));
+CREATE TABLE IF NOT EXISTS aside (
+    kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (kind, id));
+CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO counts VALUES ('rows', 0), ('bytes', 0), ('refused', 0) ON CONFLICT DO NOTHING;
+"""
+
+
+class OutboxError(Exception):
+    """The outbox cannot be used. The message says what was found and what to change."""
+
+
+class OutboxFull(OutboxError):
+    """As many rows or bytes wait as the outbox may hold: nothing of the batch was kept, and it was counted."""
+
+
+class Waiting(NamedTuple):
+    """A row that waits."""
+
+    number: int
+    kind: str
+    id: str
+    body: str
+
+
+class OutboxCounts(NamedTuple):
+    """How full an outbox is."""
+
+    waiting: int
+    bytes: int
+    """Of the bodies that wait."""
+    refused: int
+    """Rows that were not taken because it was full, since the file was made."""
+    aside: int
+    """Rows that their place refused for good."""
+
+
+class Outbox:
+    """An open outbox. Safe to use from several threads and processes."""
+
+    def __init__(self, path: Path, limit: int = LIMIT, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.path, self._limit, self._limit_bytes = path, limit, limit_bytes
+        self._lock = threading.Lock()
+        with self._said():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def put(self, kind: str, rows: Sequence[tuple[str, str]]) -> int:
+        """Keep rows (id and body), all or none; return how many did not wait already. On disk when this returns.
+
+        Raises `OutboxFull`, which is counted, and `OutboxError` where the disk does not take them.
+        """
+        with self._transaction() as db:
+            new = size = 0
+            for name, body in rows:
+                kept = db.execute(
+                    "INSERT INTO waiting (kind, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (kind, _plain(name), body),
+                ).rowcount
+                new, size = new + kept, size + kept * len(body.encode())
+            self._count(db, rows=new, bytes=size)
+            found = dict(db.execute("SELECT name, value FROM counts"))
+            if full := found["rows"] > self._limit or found["bytes"] > self._limit_bytes:
+                db.execute("ROLLBACK")
+                db.execute("BEGIN IMMEDIATE")
+                self._count(db, refused=len(rows))
+        if full:
+            raise OutboxFull(
+                f"the outbox {self.path} is full: {found['rows'] - new} rows ({found['bytes'] - size} bytes) wait, at"
+                f" most {self._limit} rows ({self._limit_bytes} bytes) may; {len(rows)} were refused. Bring back what"
+                " they wait for, and send these again later"
+            )
+        return new
+
+    def take(self, kind: str, batch: int = 500, after: int = 0) -> list[Waiting]:
+        """Return rows of a kind that wait, in the order in which they came; they go on waiting."""
+        with self._said(), self._lock:
+            query = "SELECT number, kind, id, body FROM waiting WHERE kind = ? AND number > ? ORDER BY number LIMIT ?"
+            return [Waiting(*row) for row in self._db.execute(query, (kind, after, batch))]
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """Forget rows that their place has confirmed."""
+        with self._transaction() as db:
+            for number in numbers:
+                self._leave(db, number)
+
+    def set_aside(self, number: int, reason: str) -> None:
+        """Move a row aside that its place refuses for good."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO aside SELECT kind, id, body, ? FROM waiting WHERE number = ?"
+                " ON CONFLICT DO UPDATE SET body = excluded.body, reason = excluded.reason",
+                (reason, number),
+            )
+            self._leave(db, number)
+
+    def aside(self) -> list[tuple[str, str, str]]:
+        """Return kind, id and reason of the rows that were refused for good."""
+        with self._said(), self._lock:
+            return list(self._db.execute("SELECT kind, id, reason FROM aside ORDER BY kind, id"))
+
+    def counts(self) -> OutboxCounts:
+        """Return how full it is."""
+        with self._said(), self._lock:
+            found = dict(self._db.execute("SELECT name, value FROM counts"))
+            (aside,) = self._db.execute("SELECT count(*) FROM aside").fetchone()
+        return OutboxCounts(found["rows"], found["bytes"], found["refused"], aside)
+
+    def _leave(self, db: sqlite3.Connection, number: int) -> None:
+        query = "DELETE FROM waiting WHERE number = ? RETURNING length(CAST(body AS BLOB))"
+        for (size,) in db.execute(query, (number,)).fetchall():
+            self._count(db, rows=-1, bytes=-size)
+
+    def _count(self, db: sqlite3.Connection, **more: int) -> None:
+        db.executemany("UPDATE counts SET value = value + ? WHERE name = ?", [(n, name) for name, n in more.items()])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write together what is written inside, or nothing."""
+        with self._said(), self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite ends it itself after some errors
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(
+                f"the outbox {self.path} cannot be used ({error}): nothing was kept. Expected a folder that this user"
+                " may write, on a disk with space left, and a file that no other program holds"
+            ) from error
+
+
+def _plain(name: str) -> str:
+    """Return an id as SQLite can hold it: the row's own id stands in its body, whatever it holds."""
+    return name.encode("utf-8", "backslashreplace").decode()

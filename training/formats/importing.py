@@ -1,0 +1,270 @@
+"""From a file's rows to the ledger: all of them in one transaction, or none.
+
+Decisions: a row of ours that nobody has changed becomes the example that it was, to the last field, with its feedback.
+Any other row becomes an example of its own: its id is the row's, or follows from what is said in it, so that the same
+file twice is the same examples; its provenance names file and line; it has no labels, for nobody has judged it. A pair
+becomes two examples, of which the preferred one names the other as its parent. At the first bad row the transaction is
+given up, and the rest of the file is only checked. The file is read once and never held: only a digest of each id is
+(about 100 bytes a row), to find ids that stand twice.
+Lost: weights of messages, which examples do not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evaluation.ledger import Ledger, RunRecord, Status
+from evaluation.ledger.bodies import first_mistake
+from evaluation.ledger.collected import DeadLetter
+from evaluation.ledger.feedback import AHEAD
+from evaluation.ledger.importing import ImportBatch
+from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
+from training.formats.lines import FormatError, ReadingConfig
+from training.formats.names import FormatName
+from training.formats.reading import Bad, Good, read_file
+from training.formats.row import Extra, derived_fields, with_talk
+from training.formats.writing import file_digest
+
+BATCH = 500
+MOST_SHOWN = 20
+"""Mistakes that one message shows."""
+MOST_KEPT = 4096
+"""Characters of a bad row that its dead letter keeps."""
+MOST_LETTERS = 10_000
+"""Bad rows of one file that are kept among the dead letters; further ones are counted."""
+_FREE = Metrics(latency_ms=0, tokens_in=0, tokens_out=0, cost=0, model_calls=0)
+
+
+class Default(NamedTuple):
+    """What rows that are not of ours are taken for."""
+
+    task_key: str
+    source: Source
+    at: datetime
+    """Their time."""
+
+
+class Taken(NamedTuple):
+    """What a row becomes."""
+
+    examples: tuple[Example, ...]
+    feedback: tuple[Feedback, ...] = ()
+    named: bool = True
+    """Whether the id is the row's own, so that it may stand only once in a file."""
+
+
+@dataclass
+class Imported:
+    """What came of an import."""
+
+    run_id: str = ""
+    rows: int = 0
+    """Rows that could be used."""
+    bad: int = 0
+    twice: int = 0
+    """Rows that say the same as an earlier one."""
+    examples: int = 0
+    """Examples that are new in the ledger."""
+    known: int = 0
+    """Examples that it had already, whatever they say there."""
+    forgotten: int = 0
+    feedback: int = 0
+    mistakes: list[str] = field(default_factory=list)
+    """Of the first bad rows."""
+
+
+class Importer:
+    """Imports one file."""
+
+    def __init__(self, path: Path, name: FormatName, default: Default, config: ReadingConfig) -> None:
+        self._path, self._name, self._default, self._config = path, name, default, config
+
+    def run(self, ledger: Ledger, *, skip_bad: bool = False) -> Imported:
+        """Check the file and write it. Raises `ImportRefused` where a row is bad, unless `skip_bad` leaves those out;
+        and where no row is good. Then nothing was written.
+        """
+        digest = file_digest(self._path)
+        found = Imported(run_id=f"import-{digest[:12]}")
+        rows = self._counted(found)
+        try:
+            with ledger.importing() as batch:
+                self._write(rows, batch, found, skip_bad=skip_bad)
+        except _Unusable:
+            for _ in rows:
+                pass
+            raise ImportRefused(found.mistakes, found.bad, found.rows) from None
+        found.examples, found.known = batch.examples, batch.known
+        found.forgotten, found.feedback = batch.forgotten, batch.feedback
+        at = self._default.at
+        ledger.start_run(
+            RunRecord(id=found.run_id, kind="import", model="", seed=0, started_at=at, suite_digest=digest)
+        )
+        counts = {"examples": found.examples, "known": found.known, "bad": found.bad, "feedback": found.feedback}
+        ledger.finish_run(found.run_id, Status.FINISHED, counts)
+        return found
+
+    def _write(self, rows: Iterator[Taken | Bad], batch: ImportBatch, found: Imported, *, skip_bad: bool) -> None:
+        """Write all rows. Raises `_Unusable` at the first that is bad, unless `skip_bad`; and where none is good."""
+        letters = MOST_LETTERS
+        for some in _batches(rows):
+            good = [row for row in some if isinstance(row, Taken)]
+            bad = [row for row in some if isinstance(row, Bad)]
+            if bad and not skip_bad:
+                raise _Unusable
+            batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback])
+            batch.keep_aside([self._letter(row) for row in bad[:letters]])
+            letters -= len(bad[:letters])
+        if not found.rows:
+            found.mistakes.append(f"{self._path}:1: expected a row that can be used, found none")
+            raise _Unusable
+
+    def _counted(self, found: Imported) -> Iterator[Taken | Bad]:
+        for row in self._taken(found):
+            if isinstance(row, Taken):
+                found.rows += 1
+            else:
+                found.bad += 1
+                if len(found.mistakes) < MOST_SHOWN:
+                    found.mistakes.append(row.mistake)
+            yield row
+
+    def _taken(self, found: Imported) -> Iterator[Taken | Bad]:
+        """Yield what each row becomes; of those that say the same, the first."""
+        seen: set[int] = set()
+        for row in read_file(self._path, self._name, self._config):
+            if isinstance(row, Bad):
+                yield row
+                continue
+            try:
+                taken = taken_of(row, self._path, self._default, found.run_id)
+                self._check_times(taken)
+            except ValueError as error:
+                yield self._bad(row, first_mistake(error))
+                continue
+            name = taken.examples[0].id
+            key = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+            if key not in seen:
+                seen.add(key)
+                yield taken
+            elif taken.named:
+                yield self._bad(row, f"id: expected each id once, found {name!r} again")
+            else:
+                found.twice += 1
+
+    def _bad(self, row: Good, mistake: str) -> Bad:
+        return Bad(row.line, f"{self._path}:{row.line}:1: {mistake}", row.text)
+
+    def _check_times(self, taken: Taken) -> None:
+        latest = self._default.at + AHEAD
+        times = [example.timestamp for example in taken.examples] + [said.timestamp for said in taken.feedback]
+        for time in times:
+            if time.astimezone(UTC) > latest:
+                raise ValueError(
+                    f"timestamp: expected a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
+                    f" {time.isoformat()}"
+                )
+
+    def _letter(self, row: Bad) -> DeadLetter:
+        return DeadLetter(
+            id=stable_id("import", str(self._path.name), row.line, row.mistake),
+            kind="example",
+            origin=f"import:{self._path.name}:{row.line}",
+            reason=row.mistake,
+            text=row.text[:MOST_KEPT],
+            at=self._default.at,
+        )
+
+
+class _Unusable(Exception):
+    """A row is bad, so that nothing may be written."""
+
+
+class ImportRefused(FormatError):
+    """A file is not imported: some of its rows cannot be used. Nothing was written."""
+
+    def __init__(self, mistakes: Sequence[str], bad: int, good: int) -> None:
+        self.mistakes = tuple(mistakes)
+        more = f"\n… and {bad - len(self.mistakes)} more" if bad > len(self.mistakes) else ""
+        ways = "" if not good else f"; --skip-bad leaves those out and takes the other {good}"
+        found = f"expected rows that can be used, found {bad} that cannot, so nothing was written{ways}:\n"
+        super().__init__(found + "\n".join(self.mistakes) + more)
+
+
+def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
+    """Return what a row becomes. Raises `ValueError` with what is wrong with it."""
+    extra = row.extra
+    if extra is not None and row.intact and (extra.example or extra.rejected):
+        return _of_ours(row, extra)
+    origin = Provenance(source=default.source, run_id=run_id, imported_from=f"{path.name}:{row.line}")
+    if extra is not None and row.intact and extra.row:
+        return Taken((_of_snapshot(row, extra.row, origin, default),))
+    content = ("imported", default.task_key, [m.model_dump(mode="json") for m in row.talk.messages],
+               [t.model_dump(mode="json") for t in row.talk.tools])  # fmt: skip
+    given = row.data.get("id")
+    named = extra is None and given not in (None, "")
+    name = str(given) if named else stable_id(*content)
+    parent = _parent(extra)
+    worse: tuple[Example, ...] = ()
+    if row.talk.rejected:
+        worse = (_foreign(stable_id("rejected", name), row, row.talk.rejected, origin=origin, default=default),)
+        parent = worse[0].id
+    better = _foreign(
+        name, row, row.talk.messages, origin=origin.model_copy(update={"parent_id": parent}), default=default
+    )
+    return Taken((better, *worse), named=named)
+
+
+def _of_ours(row: Good, extra: Extra) -> Taken:
+    examples = []
+    if extra.example:
+        examples.append(with_talk(extra.example, row.talk.messages, row.talk.tools))
+    if extra.rejected:
+        examples.append(with_talk(extra.rejected, row.talk.rejected, row.talk.tools))
+    return Taken(tuple(examples), extra.feedback)
+
+
+def _parent(extra: Extra | None) -> str | None:
+    """Return the id of the example that somebody has changed since it was exported."""
+    known: Any = extra and (extra.example or extra.rejected or extra.row).get("id")
+    return str(known) if known else None
+
+
+def _foreign(name: str, row: Good, messages: Any, *, origin: Provenance, default: Default) -> Example:
+    return Example(
+        id=name,
+        task_key=default.task_key,
+        timestamp=default.at,
+        messages=messages,
+        tools=row.talk.tools,
+        metrics=_FREE,
+        provenance=origin,
+        **derived_fields(messages),
+    )
+
+
+def _of_snapshot(row: Good, fields: dict[str, Any], origin: Provenance, default: Default) -> Example:
+    known = {name: fields[name] for name in _OF_SNAPSHOT if fields.get(name) is not None}
+    provenance = Provenance.model_validate({**origin.model_dump(exclude_none=True), **known})
+    labels = Labels(response_quality=fields.get("quality"), validation_confidence=fields.get("confidence", 0.0))
+    example = _foreign(str(fields["id"]), row, row.talk.messages, origin=provenance, default=default)
+    return example.model_copy(update={"task_key": fields.get("task_key", default.task_key), "labels": labels})
+
+
+_OF_SNAPSHOT = ("source", "scenario_id", "scenario_group", "part", "run_id", "model_version", "parent_id", "teacher",
+                "prompt_variant")  # fmt: skip
+
+
+def _batches(rows: Iterator[Taken | Bad]) -> Iterator[list[Taken | Bad]]:
+    batch: list[Taken | Bad] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,341 @@
+"""Where an example, a snapshot or a synthesis comes from, and what became of it.
+
+Decisions: everything is read from where it is kept: the ledger, the snapshots' commits, the registry's records, the
+syntheses' folders. What a teacher was asked is shown as it was sent, and its answer as it came. A snapshot that cannot
+be read is told, and holds up nobody.
+Limits: every version of every snapshot of the home is looked through, by its ids; tables outside of the home are not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from pydantic import Field
+
+from evaluation.ledger import ExampleFilter, Ledger, LedgerError
+from evaluation.ledger.collected import LabelRecord
+from evaluation.ledger.records import RunRecord
+from evaluation.records import Example, Feedback, Message, Record
+from training.registry import Registry
+from training.snapshot import SnapshotError, open_snapshot
+from training.synthesis.folder import (
+    Plan,
+    read_answers_of,
+    read_end,
+    read_outcomes,
+    read_plan,
+    read_requests,
+)
+from training.synthesis.making import example_id
+from training.synthesis.planning import Assignment, Request
+from training.synthesis.prompts import Variant
+from training.synthesis.shots import Seed
+
+_COLUMNS = ["id", "parent_id", "run_id", "source"]
+_FIRST_ASKED = 3
+"""Question and answer pairs of a synthesis or a snapshot that are shown."""
+
+
+class Asking(Record):
+    """How a teacher came to write an example."""
+
+    synthesis: str
+    teacher: str
+    request: str
+    variant: str
+    about: str
+    """What the prompt variant is for."""
+    temperature: float
+    seed: int
+    asked_for: Assignment
+    """The line of the prompt that it answers."""
+    prompt: tuple[Message, ...]
+    """The whole conversation that the teacher was sent."""
+    shots: tuple[Seed, ...]
+    """The examples that it was shown."""
+    answers: dict[str, str]
+    """All that it answered to this request and the ones that followed on it, by their ids."""
+    written: str
+    """The item as the teacher wrote it."""
+    repairs: tuple[str, ...]
+
+
+class Held(Record):
+    """A snapshot that holds it."""
+
+    ref: str
+    rows: int
+    """How many of its rows."""
+    corrections: int = 0
+    """Rows that correct it."""
+    versions: tuple[str, ...] = ()
+    """Model versions that were trained on the snapshot."""
+
+
+class ExampleLineage(Record):
+    """One example."""
+
+    kind: str = "example"
+    example: Example
+    run: RunRecord | None
+    asking: Asking | None
+    """None: no teacher made it up, or its synthesis's folder is gone."""
+    parent: str | None
+    """The failed example that it corrects."""
+    feedback: tuple[Feedback, ...]
+    labels: tuple[LabelRecord, ...]
+    snapshots: tuple[Held, ...]
+    unreadable: tuple[str, ...] = ()
+    """Snapshots that could not be looked through."""
+
+
+class Pair(Record):
+    """A question and an answer, as a data set holds them."""
+
+    example_id: str
+    user: str
+    answer: str
+
+
+class SynthesisLineage(Record):
+    """One synthesis."""
+
+    kind: str = "synthesis"
+    id: str
+    plan: dict[str, Any]
+    """Config, teacher, tools by name, seeds."""
+    prompts: tuple[Variant, ...]
+    """The base prompts, whole."""
+    first: Request | None
+    """The first request, as it was sent."""
+    state: str
+    yields: dict[str, Any]
+    outcomes: dict[str, int]
+    examples: int
+    pairs: tuple[Pair, ...]
+    """The first examples."""
+    snapshots: tuple[Held, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+class SnapshotLineage(Record):
+    """One snapshot."""
+
+    kind: str = "snapshot"
+    ref: str
+    rows: int
+    name: str
+    config: dict[str, Any]
+    funnel: dict[str, Any]
+    seeds: dict[str, int]
+    sources: dict[str, int]
+    """Rows by source."""
+    runs: dict[str, int]
+    """Rows by the run that they come from."""
+    syntheses: tuple[SynthesisLineage, ...] = Field(default=())
+    """Those among the runs, with their base prompts."""
+    versions: tuple[str, ...]
+    """Model versions that were trained on it."""
+
+
+Lineage = ExampleLineage | SynthesisLineage | SnapshotLineage
+
+
+class LineageError(Exception):
+    """There is nothing of that name. Says what was expected and found."""
+
+
+class Places:
+    """Where a home keeps what is looked for."""
+
+    def __init__(
+        self, ledger: Ledger, snapshots: Path, syntheses: Path, registry: Callable[[], Registry] | None
+    ) -> None:
+        """`registry` is opened only where a snapshot is found; None: there is none."""
+        self.ledger, self.syntheses = ledger, syntheses
+        self._snapshots, self._registry = snapshots, registry
+        self._versions: dict[str, list[str]] | None = None
+        self.unreadable: list[str] = []
+
+    def trained_on(self, ref: str) -> tuple[str, ...]:
+        """Return the model versions that were trained on a snapshot."""
+        if self._versions is None:
+            self._versions = {}
+            registry = self._registry() if self._registry is not None else None
+            for name in registry.names() if registry is not None else ():
+                for version in registry.versions(name) if registry is not None else ():
+                    self._versions.setdefault(version.meta.snapshot, []).append(version.ref)
+        return tuple(self._versions.get(ref, ()))
+
+    def held(self, column: str, value: str) -> tuple[Held, ...]:
+        """Return the snapshots whose rows have this value in a column, `id` or `run_id`."""
+        found = []
+        for place, rows in self._rows():
+            same = sum(row[column] == value for row in rows)
+            corrections = sum(row["parent_id"] == value for row in rows) if column == "id" else 0
+            if same or corrections:
+                ref = self._ref(place)
+                found.append(Held(ref=ref, rows=same, corrections=corrections, versions=self.trained_on(ref)))
+        return tuple(found)
+
+    def _ref(self, place: str) -> str:
+        try:
+            return open_snapshot(place).ref
+        except (SnapshotError, DeltaError, OSError, ValueError):
+            self.unreadable.append(place)
+            return place
+
+    def _rows(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Yield every version of every snapshot with the columns that tell where its rows come from."""
+        for folder in sorted(self._snapshots.iterdir()) if self._snapshots.is_dir() else []:
+            if not DeltaTable.is_deltatable(str(folder)):
+                continue
+            for version in range(DeltaTable(folder).version() + 1):
+                place = f"{folder}@{version}"
+                try:
+                    yield place, DeltaTable(folder, version=version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
+                except (DeltaError, OSError, ValueError, KeyError):
+                    self.unreadable.append(place)
+
+
+def lineage(name: str, places: Places) -> Lineage:
+    """Return where `name` comes from: a snapshot's reference, a synthesis's id, or an example's.
+
+    Raises `LineageError` where there is none, `SnapshotError` for a snapshot that cannot be read.
+    """
+    if "@" in name:
+        return lineage_of_snapshot(name, places)
+    if (places.syntheses / name / "plan.json").is_file():
+        return lineage_of_synthesis(name, places)
+    try:
+        example = places.ledger.example(name)
+    except LedgerError:
+        raise LineageError(
+            f"expected the id of an example or a synthesis, or a snapshot as folder@version, found {name!r}, which is"
+            " none in this home; see `ratchet data list` and `ratchet data synthesize --list`"
+        ) from None
+    return lineage_of_example(example, places)
+
+
+def lineage_of_example(example: Example, places: Places) -> ExampleLineage:
+    """Return where an example comes from, and what became of it."""
+    origin = example.provenance
+    run = None
+    if origin.run_id is not None:
+        try:
+            run = places.ledger.run(origin.run_id)
+        except LedgerError:
+            run = None
+    return ExampleLineage(
+        example=example,
+        run=run,
+        asking=_asking(example, places.syntheses),
+        parent=origin.parent_id,
+        feedback=places.ledger.feedback_for(example.id),
+        labels=places.ledger.labels(example.id),
+        snapshots=places.held("id", example.id),
+        unreadable=tuple(places.unreadable),
+    )
+
+
+def lineage_of_synthesis(run_id: str, places: Places) -> SynthesisLineage:
+    """Return what a teacher was asked, what came of it, and which snapshots hold it."""
+    held = places.held("run_id", run_id)
+    return _synthesis(places.syntheses / run_id, places, held)
+
+
+def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
+    """Return how a snapshot came about. Raises `SnapshotError`."""
+    snapshot = open_snapshot(ref)
+    rows = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
+    runs = Counter(row["run_id"] or "none" for row in rows)
+    folders = [places.syntheses / run for run in runs if (places.syntheses / run / "plan.json").is_file()]
+    return SnapshotLineage(
+        ref=snapshot.ref,
+        rows=snapshot.rows,
+        name=snapshot.meta.name,
+        config=snapshot.meta.filter,
+        funnel=snapshot.meta.funnel,
+        seeds=snapshot.meta.seeds,
+        sources=dict(Counter(row["source"] for row in rows).most_common()),
+        runs=dict(runs.most_common()),
+        syntheses=tuple(_synthesis(folder, places, ()) for folder in folders),
+        versions=places.trained_on(snapshot.ref),
+    )
+
+
+def _synthesis(folder: Path, places: Places, held: tuple[Held, ...]) -> SynthesisLineage:
+    plan, end = read_plan(folder), read_end(folder)
+    requests = read_requests(folder)
+    wanted = ExampleFilter(run_ids=(plan.id,))
+    first = places.ledger.examples(wanted.model_copy(update={"limit": _FIRST_ASKED}))
+    return SynthesisLineage(
+        id=plan.id,
+        plan=_told(plan),
+        prompts=plan.variants,
+        first=requests[0] if requests else None,
+        state=end.state if end is not None else "killed or under way",
+        yields=end.yields if end is not None else {},
+        outcomes=dict(Counter(one.outcome for one in read_outcomes(folder)).most_common()),
+        examples=places.ledger.count(wanted),
+        pairs=tuple(Pair(example_id=one.id, user=one.query, answer=_answer(one)) for one in first),
+        snapshots=held,
+        unreadable=tuple(places.unreadable),
+    )
+
+
+def _told(plan: Plan) -> dict[str, Any]:
+    told = plan.model_dump(mode="json", exclude={"tools", "variants", "seeds"})
+    return told | {"tools": [tool.name for tool in plan.tools], "seeds": [seed.origin for seed in plan.seeds]}
+
+
+def _answer(example: Example) -> str:
+    calls = [f"{call.name}({call.arguments})" for message in example.messages for call in message.tool_calls]
+    return " → ".join([*calls, example.response])
+
+
+def _asking(example: Example, syntheses: Path) -> Asking | None:
+    """Return how a teacher came to write an example, where its synthesis is at hand."""
+    folder = syntheses / (example.provenance.run_id or "")
+    if example.provenance.run_id is None or not (folder / "plan.json").is_file():
+        return None
+    plan = read_plan(folder)
+    requests = read_requests(folder)
+    found = _request_of(example.id, plan.id, requests)
+    if found is None:
+        return None
+    request, number = found
+    following = [one for one in requests if one.id.split(".")[0] == request.id]
+    answers = read_answers_of(folder, [one.id for one in following])
+    outcome = next((one for one in read_outcomes(folder) if one.example_id == example.id), None)
+    variant = next((one for one in plan.variants if one.ref == request.variant), None)
+    seeds = {seed.id: seed for seed in plan.seeds}
+    return Asking(
+        synthesis=plan.id,
+        teacher=plan.teacher_name,
+        request=request.id,
+        variant=request.variant,
+        about=variant.about if variant is not None else "",
+        temperature=request.temperature,
+        seed=request.seed,
+        asked_for=next(one for one in request.assignments if one.number == number),
+        prompt=request.messages,
+        shots=tuple(seeds[one] for one in request.shots if one in seeds),
+        answers={key: one.completion.message.content for key, one in answers.items() if one.completion is not None},
+        written=outcome.text if outcome is not None else "",
+        repairs=outcome.repairs if outcome is not None else (),
+    )
+
+
+def _request_of(name: str, run_id: str, requests: Sequence[Request]) -> tuple[Request, int] | None:
+    """Return the request that an example was asked for in, and its number there: ids follow from both."""
+    for request in (one for one in requests if one.purpose == "items"):
+        for assignment in request.assignments:
+            if example_id(run_id, request.id, assignment.number) == name:
+                return request, assignment.number
+    return None

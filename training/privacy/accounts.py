@@ -1,0 +1,79 @@
+"""Card numbers and bank accounts.
+
+Sources: ISO/IEC 7812-1 (cards; the issuers' ranges and lengths are those that they publish), ISO 13616 and the SWIFT
+IBAN registry (bank accounts).
+Not covered: national account numbers without an IBAN, which have no check digits that would tell them from others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from training.privacy.checks import digits_of, iban_remainder, luhn_ok
+from training.privacy.kinds import Finding, Pii
+
+IBAN_LENGTHS = {
+    entry[:2]: int(entry[3:])
+    for entry in (  # noqa: SIM905
+        "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27 "
+        "DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FK:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 GT:28 HN:28 HR:21 HU:28 "
+        "IE:22 IL:23 IQ:23 IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 LU:20 LV:21 LY:25 MC:27 MD:24 ME:22 "
+        "MK:19 MN:20 MR:27 MT:31 MU:30 NI:28 NL:18 NO:15 OM:23 PK:24 PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 "
+        "SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23 ST:25 SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30"
+    ).split()
+}
+"""Characters of an IBAN by country (SWIFT IBAN registry)."""
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})")
+_CARD = re.compile(
+    r"(?<![\w.+-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])(?<!\+[0-9]{3}[ ])(?:[0-9]{12,19}|"
+    r"[0-9]{4}(?P<mark>[ -])[0-9]{4}(?:(?P=mark)[0-9]{4}){2}(?:(?P=mark)[0-9]{1,3})?|"
+    r"[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5})(?![0-9A-Za-z_]|[.-][0-9])",
+    re.ASCII,
+)
+_ISSUERS = re.compile(
+    r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|(?:5[1-5]|2[2-7])[0-9]{14}|3[47][0-9]{13}|3(?:0[0-5]|09|[689])[0-9]{11,16}|"
+    r"35[0-9]{14}|(?:1800|2131)[0-9]{11}|(?:5018|5020|5038|5[678][0-9]{2}|6304|639[0-9]|67[0-9]{2}|0604)[0-9]{8,15}|"
+    r"6(?:011|4[4-9][0-9]|5[0-9]{2}|2[0-9]{2}|0[0-9]{2}|8[0-9]{2})[0-9]{12,15}|220[0-4][0-9]{12,15}|9792[0-9]{12}|"
+    r"8[12][0-9]{14}"
+)
+"""Visa, Mastercard, American Express, Diners, JCB, Maestro, Discover, UnionPay and RuPay, Mir, Troy."""
+
+
+def find_ibans(text: str, start: int, end: int) -> Iterator[Finding]:
+    """Yield IBANs that begin between two positions, in groups or not, in capitals or not."""
+    for match in _IBAN.finditer(text, start, end):
+        length = IBAN_LENGTHS.get(match.group()[:2].upper(), 0)
+        if not length:
+            continue
+        stop, seen = match.start(), 0
+        while stop < len(text) and seen < length:
+            char = text[stop]
+            if char.isascii() and char.isalnum():
+                seen += 1
+            elif char not in " -" or text[stop - 1] in " -":
+                break
+            stop += 1
+        whole = iban_of(text[match.start() : stop])
+        if len(whole) != length or (text[stop : stop + 1].isalnum() and text[stop].isascii()):
+            continue
+        if iban_remainder(whole) == 1:
+            yield Finding(Pii.IBAN, match.start(), stop)
+
+
+def iban_of(text: str) -> str:
+    """Return an IBAN in capitals, without spaces and hyphens."""
+    return text.replace(" ", "").replace("-", "").upper()
+
+
+def is_card(digits: str) -> bool:
+    """Say whether an issuer has such numbers and the check digit is right."""
+    return _ISSUERS.fullmatch(digits) is not None and luhn_ok(digits)
+
+
+def find_cards(text: str, start: int, end: int) -> Iterator[Finding]:
+    """Yield card numbers between two positions."""
+    for match in _CARD.finditer(text, start, end):
+        if is_card(digits_of(match.group())):
+            yield Finding(Pii.CARD, *match.span())

@@ -1,0 +1,88 @@
+"""What a synthesis would ask and cost, before anything is sent.
+
+Decisions: prompts are really rendered and their tokens estimated as for any budget; what a teacher writes is reckoned
+at `TOKENS_PER_ITEM`, and at most at `max_tokens` a request. Everything is reckoned as if every item were kept, so that
+it is the least: divide by the yield that you expect.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from evaluation.clients.chat_api import estimated_tokens
+from evaluation.pricing import PriceTable
+from evaluation.records import Record
+from training.synthesis.folder import Plan
+from training.synthesis.items import Item, ItemCall
+from training.synthesis.making import is_executed
+from training.synthesis.planning import Planner, Request
+from training.synthesis.shots import Shots
+
+TOKENS_PER_ITEM = 160
+"""Output tokens of an item, about."""
+_TOKENS_PER_ANSWER = 40
+_SAMPLED = 50
+"""Requests that are rendered."""
+
+
+class Estimate(Record):
+    """What would be asked, at the least."""
+
+    examples: int
+    requests: int
+    """For items, and for final answers."""
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    most_cost: float
+    """Where every answer is as long as it may be."""
+    currency: str
+    kinds: dict[str, int]
+    """Items by kind, of those that were rendered."""
+    tools: dict[str, int]
+    first: Request
+    """The first request, as it would be sent."""
+
+
+def planner_of(plan: Plan) -> Planner:
+    """Return the planner of a synthesis."""
+    shots = Shots(plan.seeds, plan.config.shots, plan.seed)
+    specs = [tool.spec() for tool in plan.tools]
+    return Planner(plan.config, specs, plan.variants, shots, seeds=plan.seeds, seed=plan.seed)
+
+
+def estimate(plan: Plan, prices: PriceTable) -> Estimate:
+    """Return what a synthesis would ask and cost. Raises `LookupError` for a teacher without a price."""
+    config, planner = plan.config, planner_of(plan)
+    wanted = max(config.count, sum(planner.missing(Counter()).values()))
+    requests = planner.wave(0, min(wanted, _SAMPLED * config.ask.batch), Counter())
+    total = -(-wanted // config.ask.batch)
+    asked = _is_answer_asked(plan)
+    tokens_in = round(sum(estimated_tokens(one.messages) for one in requests) / len(requests) * total)
+    tokens_out = TOKENS_PER_ITEM * wanted
+    if asked:
+        tokens_in += tokens_out + 300 * total
+        tokens_out += _TOKENS_PER_ANSWER * wanted
+    count = total * (2 if asked else 1)
+    price = prices.price(plan.teacher_name)
+    assignments = [one for request in requests for one in request.assignments]
+    return Estimate(
+        examples=wanted,
+        requests=count,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost=price.of(tokens_in, tokens_out),
+        most_cost=price.most(tokens_in, config.ask.max_tokens * count),
+        currency=prices.currency,
+        kinds=dict(Counter(one.kind.value for one in assignments)),
+        tools=dict(Counter(name for one in assignments for name in one.tools).most_common()),
+        first=requests[0],
+    )
+
+
+def _is_answer_asked(plan: Plan) -> bool:
+    """Whether final answers are asked for in requests of their own."""
+    if plan.config.ask.answers != "auto":
+        return plan.config.ask.answers == "ask"
+    tools = {tool.name: tool for tool in plan.tools}
+    return any(is_executed(Item(user="?", calls=(ItemCall(name=name),)), tools) for name in tools)
