@@ -17,7 +17,8 @@ from training.prepare.example_rows import messages_json, messages_of
 from training.prepare.sorting import in_order
 from training.prepare.whole import Whole
 from training.privacy.scrub import scrub
-from training.snapshot import BLOCK, HOLD_OUT, SCHEMA
+from training.privacy.strict import require_clean
+from training.snapshot import BLOCK, HOLD_OUT, SCHEMA, SnapshotRow
 
 
 def final_numbers(whole: Whole) -> NDArray[np.int64]:
@@ -32,10 +33,17 @@ def final_numbers(whole: Whole) -> NDArray[np.int64]:
 
 
 def final_blocks(whole: Whole, numbers: NDArray[np.int64], work: Path) -> Iterator[pa.Table]:
-    """Yield the rows in blocks as they are committed."""
+    """Yield the rows in blocks as they are committed.
+
+    Raises `PrivacyError` where personal data is still found in them and the settings are strict.
+    """
+    privacy = whole.stage.privacy
     for run in in_order(whole.spool, numbers, work, SCHEMA.names):
         for start in range(0, run.num_rows, BLOCK):
-            yield _finished(whole, run.slice(start, BLOCK))
+            block = _finished(whole, run.slice(start, BLOCK))
+            if privacy.strict:
+                require_clean((SnapshotRow.model_validate(row) for row in block.to_pylist()), privacy)
+            yield block
 
 
 def _finished(whole: Whole, table: pa.Table) -> pa.Table:

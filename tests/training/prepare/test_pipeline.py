@@ -33,6 +33,8 @@ from training.prepare.config import (
 )
 from training.prepare.ledger_rows import ledger_tables
 from training.prepare.pipeline import Asked, Prepared, prepare
+from training.privacy.config import PrivacyConfig
+from training.privacy.errors import PrivacyError
 from training.snapshot import HOLD_OUT, SnapshotError, SnapshotRow, open_snapshot, read
 
 CONFIG = PrepareConfig(
@@ -197,6 +199,24 @@ def test_held_out_and_benchmark_texts_stay_out(small: Ledger, tmp_path: Path) ->
     assert step(found, "filter").reasons == {"overlaps with the held-out part": 1, "part held_out": 1}
     assert step(found, "benchmarks").reasons == {"13 words in a row of a benchmark": 1}
     assert step(found, "benchmarks").dropped[0].id == "e-00003"
+
+
+def test_a_strict_data_set_is_refused_as_long_as_something_is_found(small: Ledger, tmp_path: Path) -> None:
+    query = "Please tell me what the weather in Paris will be like tomorrow morning when I go out to the market"
+    poor = GOOD.model_copy(update={"response_quality": 1.0})
+    small.add_examples(
+        [
+            example(1, query, answer="Ask ann@corp.com or +1 415 555 2671."),
+            example(2, query, answer="Ask bob@corp.com.", labels=poor),
+        ]
+    )
+    strict = PrivacyConfig(strict=True)
+    every = (KindName.CHAT, KindName.TOOL_SELECTION, KindName.SUMMARIZER, KindName.PREFERENCE, KindName.PROTOCOL)
+    found = prepared(small, tmp_path / "data", PrepareConfig(kinds=every), privacy=strict)
+    assert set(found.kinds) == set(every)
+    with pytest.raises(PrivacyError, match=r"expected rows without personal data, found .* mail"):
+        prepared(small, tmp_path / "data", PrepareConfig(kinds=every, scrub=False), privacy=strict)
+    assert DeltaTable(tmp_path / "data").version() == 0
 
 
 def test_rows_too_long_and_nothing_left_are_told(small: Ledger, tmp_path: Path) -> None:
