@@ -163,6 +163,8 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
             example(3, "Something else entirely", answer="Yes."),
             example(4, "Never asked again", answer="No.", labels=poor),
             example(5, query, labels=GOOD.model_copy(update={"response_quality": 3.5})),
+            example(6, "The very same answer twice", answer="Hm."),
+            example(7, "The very same answer twice", answer="Hm.", labels=poor),
         ]
     )
     config = PrepareConfig(kinds=(KindName.PREFERENCE,), split=SplitConfig(hold_out=0.5))
@@ -170,15 +172,17 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
     [row] = rows(found)
     assert row.id.startswith("preference-")
     assert row.examples == ("e-00001", "e-00002")
-    assert row.turns == (2,)
+    assert row.turns == (4,), "both call the same tool: they part at the answer"
     better, worse = json.loads(row.messages), json.loads(row.rejected or "")
-    assert better[2]["tool_calls"]
-    assert worse[0]["tool_calls"]
+    assert len(worse) == 1
     mail = better[-1]["content"].split()[-1]
     assert mail != "ann@corp.com."
     assert worse[-1]["content"] == f"No idea, {mail}"
     pairs = step(found, "pairs")
-    assert pairs.reasons == {"no counterpart for the input": 2, "the worse half of a pair": 1}
+    assert pairs.reasons == {
+        "no counterpart for the input that goes on otherwise": 4,
+        "the worse half of a pair": 1,
+    }
     assert found.rows == 1
 
 
