@@ -46,6 +46,7 @@ INDEX = pa.schema(
         pa.field("timestamp", pa.timestamp("us", "UTC")),
         pa.field("side", pa.int8()),
         pa.field("score", pa.float32()),
+        pa.field("reply", pa.uint64()),
         pa.field("draw", pa.uint64()),
         pa.field("by_scenario", pa.uint64()),
         pa.field("by_query", pa.uint64()),
@@ -150,7 +151,11 @@ class Candidates:
 
 def _input(made: Made) -> str:
     """Return what half a pair begins with."""
-    return text_of([message.to_openai() for message in made.messages[: (made.turns or (0,))[0]]], "conversation")
+    return _told([message.to_openai() for message in made.messages[: (made.turns or (0,))[0]]])
+
+
+def _told(messages: list[dict[str, Any]]) -> str:
+    return text_of(messages, "conversation")
 
 
 def _index(item: Item, made: Made, seed: int) -> dict[str, Any]:
@@ -161,6 +166,7 @@ def _index(item: Item, made: Made, seed: int) -> dict[str, Any]:
         "timestamp": example.timestamp,
         "side": half.side if half else 0,
         "score": half.score if half else None,
+        "reply": digest64(_told([m.to_openai() for m in half.messages[(half.turns or (0,))[0] :]])) if half else 0,
         "draw": digest64(f"{seed}/{made.id}"),
         "by_scenario": digest64(f"s/{example.provenance.scenario_group}") if example.provenance.scenario_group else 0,
         "by_query": digest64(f"q/{query}") if query else 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evaluation.records import OpenAITool
+from evaluation.records import Message, OpenAITool
 from training.prepare.example_rows import messages_json, messages_of
 from training.prepare.sorting import in_order
 from training.prepare.whole import Whole
 from training.privacy.scrub import scrub
-from training.snapshot import BLOCK, HOLD_OUT, SCHEMA
+from training.privacy.strict import require_clean
+from training.snapshot import BLOCK, HOLD_OUT, SCHEMA, SnapshotRow
 
 
 def final_numbers(whole: Whole) -> NDArray[np.int64]:
@@ -32,10 +33,17 @@ def final_numbers(whole: Whole) -> NDArray[np.int64]:
 
 
 def final_blocks(whole: Whole, numbers: NDArray[np.int64], work: Path) -> Iterator[pa.Table]:
-    """Yield the rows in blocks as they are committed."""
+    """Yield the rows in blocks as they are committed.
+
+    Raises `PrivacyError` where personal data is still found in them and the settings are strict.
+    """
+    privacy = whole.stage.privacy
     for run in in_order(whole.spool, numbers, work, SCHEMA.names):
         for start in range(0, run.num_rows, BLOCK):
-            yield _finished(whole, run.slice(start, BLOCK))
+            block = _finished(whole, run.slice(start, BLOCK))
+            if privacy.strict:
+                require_clean((SnapshotRow.model_validate(row) for row in block.to_pylist()), privacy)
+            yield block
 
 
 def _finished(whole: Whole, table: pa.Table) -> pa.Table:
@@ -61,8 +69,10 @@ def _finished(whole: Whole, table: pa.Table) -> pa.Table:
 def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
     """Return the better half with the worse one's reply, both scrubbed as one."""
     worse = whole.spool.row(int(whole.partner[number]), ["messages", "turns", "examples"])
-    said = messages_of(json.loads(row["messages"]))
+    said, at = messages_of(json.loads(row["messages"])), row["turns"][0]
     replied = messages_of(json.loads(worse["messages"])[worse["turns"][0] :])
+    alike = _alike(said[at:], replied)
+    at, replied = at + alike, replied[alike:]
     name = whole.pair_ids[number]
     if whole.privacy is not None:
         tools = [OpenAITool.model_validate(tool).spec() for tool in json.loads(row["tools"])]
@@ -72,6 +82,23 @@ def _pair(whole: Whole, row: dict[str, Any], number: int) -> dict[str, Any]:
     return row | {
         "id": name,
         "messages": messages_json(said),
+        "turns": [at],
         "rejected": messages_json(replied),
         "examples": [*row["examples"], *worse["examples"]],
     }
+
+
+def _alike(said: Sequence[Message], replied: Sequence[Message]) -> int:
+    """Return after how many messages two replies part, at a turn of the assistant in both."""
+    part = 0
+    for at, (a, b) in enumerate(zip(said, replied, strict=False)):
+        if a.role == b.role == "assistant":
+            part = at
+        if _told(a) != _told(b):
+            break
+    return part
+
+
+def _told(message: Message) -> tuple[object, ...]:
+    """Return what a message says, without the ids of calls."""
+    return message.role, message.content, message.name, [(call.name, call.arguments) for call in message.tool_calls]

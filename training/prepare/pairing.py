@@ -1,13 +1,15 @@
 """Halves of preferences to pairs: the same or nearly the same input, one side better, one worse. Pure.
 
 Decisions: inputs that are alike letter by letter or nearly (`training/dedup/`) are one; within one, the best is paired
-with the worst, the next best with the next worst, and no half is used twice. Ties go by id.
+with the worst, the next best with the next worst, and no half is used twice. Ties go by id. Two that go on alike are no
+pair, whatever they were given for it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -22,6 +24,8 @@ class Side(NamedTuple):
     id: str
     side: int
     score: float
+    reply: int = 0
+    """Digest of how it goes on."""
 
 
 def same_inputs(batches: Iterable[pa.RecordBatch | pa.Table], near: float | None) -> dict[str, str]:
@@ -41,9 +45,12 @@ def paired(halves: Iterable[Side], cluster: dict[str, str], most: int) -> list[t
     for half in halves:
         if half.id in cluster:
             inputs[cluster[half.id]].append(half)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for _, sides in sorted(inputs.items()):
         better = sorted((s for s in sides if s.side > 0), key=lambda s: (-s.score, s.id))
         worse = sorted((s for s in sides if s.side < 0), key=lambda s: (s.score, s.id))
-        pairs += [(a.number, b.number) for a, b in list(zip(better, worse, strict=False))[:most]]
+        differing = (
+            (a.number, b.number) for a, b in zip(better, worse, strict=False) if a.reply != b.reply or not a.reply
+        )
+        pairs += islice(differing, most)
     return pairs

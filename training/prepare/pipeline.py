@@ -82,7 +82,8 @@ def prepare(
 ) -> Prepared:
     """Commit the candidates that stay to the table in `folder`; return what became of all of them.
 
-    Raises `SnapshotError` (nothing left, too) and `PrepareError`; then nothing was committed.
+    Raises `SnapshotError` (nothing left, too), and `PrivacyError` where the settings are strict and personal data is
+    still found; then nothing was committed.
     """
     folder = folder.resolve()
     with _working(folder) as work, Spool(work) as spool:

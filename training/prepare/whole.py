@@ -160,8 +160,8 @@ def _pairs(whole: Whole) -> None:
     rank[whole.by_id] = np.arange(len(rank))
     inputs = _texts(whole, rank, "preference", mask=whole.keep & (side != 0), text="input")
     cluster = same_inputs(inputs, whole.config.kind.near)
-    score = whole.spool.numbers("score")
-    sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n])) for n in numbers.tolist()]
+    score, reply = whole.spool.numbers("score"), whole.spool.numbers("reply")
+    sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n]), int(reply[n])) for n in numbers.tolist()]
     pairs = paired(sides, cluster, whole.config.kind.pairs)
     ids = whole.spool.column("id")
     for better, worse in pairs:
@@ -169,7 +169,10 @@ def _pairs(whole: Whole) -> None:
         whole.pair_ids[better] = f"preference-{stable_id(ids[better].as_py(), ids[worse].as_py())}"
     used = {number: better == number for better, worse in pairs for number in (better, worse)}
     gone = [number for number in numbers.tolist() if not used.get(number, False)]
-    reasons = ["the worse half of a pair" if number in used else "no counterpart for the input" for number in gone]
+    reasons = [
+        "the worse half of a pair" if number in used else "no counterpart for the input that goes on otherwise"
+        for number in gone
+    ]
     whole.drop("pairs", np.array(gone, np.int64), reasons)
 
 

@@ -33,6 +33,8 @@ from training.prepare.config import (
 )
 from training.prepare.ledger_rows import ledger_tables
 from training.prepare.pipeline import Asked, Prepared, prepare
+from training.privacy.config import PrivacyConfig
+from training.privacy.errors import PrivacyError
 from training.snapshot import HOLD_OUT, SnapshotError, SnapshotRow, open_snapshot, read
 
 CONFIG = PrepareConfig(
@@ -161,6 +163,8 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
             example(3, "Something else entirely", answer="Yes."),
             example(4, "Never asked again", answer="No.", labels=poor),
             example(5, query, labels=GOOD.model_copy(update={"response_quality": 3.5})),
+            example(6, "The very same answer twice", answer="Hm."),
+            example(7, "The very same answer twice", answer="Hm.", labels=poor),
         ]
     )
     config = PrepareConfig(kinds=(KindName.PREFERENCE,), split=SplitConfig(hold_out=0.5))
@@ -168,15 +172,17 @@ def test_preferences_are_paired_over_all_examples(small: Ledger, tmp_path: Path)
     [row] = rows(found)
     assert row.id.startswith("preference-")
     assert row.examples == ("e-00001", "e-00002")
-    assert row.turns == (2,)
+    assert row.turns == (4,), "both call the same tool: they part at the answer"
     better, worse = json.loads(row.messages), json.loads(row.rejected or "")
-    assert better[2]["tool_calls"]
-    assert worse[0]["tool_calls"]
+    assert len(worse) == 1
     mail = better[-1]["content"].split()[-1]
     assert mail != "ann@corp.com."
     assert worse[-1]["content"] == f"No idea, {mail}"
     pairs = step(found, "pairs")
-    assert pairs.reasons == {"no counterpart for the input": 2, "the worse half of a pair": 1}
+    assert pairs.reasons == {
+        "no counterpart for the input that goes on otherwise": 4,
+        "the worse half of a pair": 1,
+    }
     assert found.rows == 1
 
 
@@ -197,6 +203,24 @@ def test_held_out_and_benchmark_texts_stay_out(small: Ledger, tmp_path: Path) ->
     assert step(found, "filter").reasons == {"overlaps with the held-out part": 1, "part held_out": 1}
     assert step(found, "benchmarks").reasons == {"13 words in a row of a benchmark": 1}
     assert step(found, "benchmarks").dropped[0].id == "e-00003"
+
+
+def test_a_strict_data_set_is_refused_as_long_as_something_is_found(small: Ledger, tmp_path: Path) -> None:
+    query = "Please tell me what the weather in Paris will be like tomorrow morning when I go out to the market"
+    poor = GOOD.model_copy(update={"response_quality": 1.0})
+    small.add_examples(
+        [
+            example(1, query, answer="Ask ann@corp.com or +1 415 555 2671."),
+            example(2, query, answer="Ask bob@corp.com.", labels=poor),
+        ]
+    )
+    strict = PrivacyConfig(strict=True)
+    every = (KindName.CHAT, KindName.TOOL_SELECTION, KindName.SUMMARIZER, KindName.PREFERENCE, KindName.PROTOCOL)
+    found = prepared(small, tmp_path / "data", PrepareConfig(kinds=every), privacy=strict)
+    assert set(found.kinds) == set(every)
+    with pytest.raises(PrivacyError, match=r"expected rows without personal data, found .* mail"):
+        prepared(small, tmp_path / "data", PrepareConfig(kinds=every, scrub=False), privacy=strict)
+    assert DeltaTable(tmp_path / "data").version() == 0
 
 
 def test_rows_too_long_and_nothing_left_are_told(small: Ledger, tmp_path: Path) -> None:
