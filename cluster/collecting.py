@@ -66,16 +66,20 @@ def drain_home(home: Home, ledger: Ledger) -> Kept:
     return moved
 
 
-def serve_collector(at: Collecting, address: tuple[str, int], told: Callable[[str], None]) -> Kept:
+def serve_collector(
+    at: Collecting, address: tuple[str, int], told: Callable[[str], None], *, reviews: Ledger | None = None
+) -> Kept:
     """Collect over HTTP until Ctrl-C; return what reached the ledger. `told` is given what its user should know.
 
-    `address`: host and port. Raises `PortTaken`.
+    `address`: host and port; `reviews`: the ledger whose review queue is served, too. Raises `PortTaken`.
     """
     import uvicorn
 
     from serving.port import check_port
+    from serving.reviews import review_routes
 
     check_port(*address)
+    routes = None if reviews is None else review_routes(reviews, at.settings.data.review)
     inbox = Inbox(
         at.collector.outbox, at.secret, quality=at.settings.quality, dead_letters=lambda: at.collector.dead_letters()
     )
@@ -84,7 +88,8 @@ def serve_collector(at: Collecting, address: tuple[str, int], told: Callable[[st
     try:
         host, port = address
         with suppress(KeyboardInterrupt):  # the server has ended in good order and passes it on
-            uvicorn.Server(uvicorn.Config(build_collector_app(inbox), host=host, port=port, log_level="warning")).run()
+            app = build_collector_app(inbox, routes)
+            uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
     finally:
         drainer.stop.set()
         drainer.thread.join()

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -40,8 +40,8 @@ def add_examples_routes(app: FastAPI, inbox: Callable[[], Inbox | None], more: C
         }
 
 
-def build_collector_app(inbox: Inbox) -> FastAPI:
-    """Return an application that collects and serves no model."""
+def build_collector_app(inbox: Inbox, reviews: APIRouter | None = None) -> FastAPI:
+    """Return an application that collects and serves no model; `reviews` are the routes of the review queue."""
     app = FastAPI(title="Ratchet collector", docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit, limit=BODY_LIMIT)
     answer_errors(app)
@@ -55,6 +55,8 @@ def build_collector_app(inbox: Inbox) -> FastAPI:
         return waiting(inbox.take_feedback(body))
 
     add_examples_routes(app, lambda: inbox, dict)
+    if reviews is not None:
+        app.include_router(reviews)
     return app
 
 

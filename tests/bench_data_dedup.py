@@ -157,9 +157,9 @@ def recalls(what: str, data: Planted, ours: list[int], theirs: list[int], *, ver
         if pairs:
             mine, other = (sum(not {a, b} <= kept for a, b in pairs) for kept in sets)
             figure = share(f"{what}, {name}", mine, len(pairs))
-            met = mine >= other if pairs is above else None
-            yield figure._replace(peer=other / len(pairs), bar=other / len(pairs) if pairs is above else None, met=met,
-                                  peer_version=version)  # fmt: skip
+            bar = other / len(pairs) if pairs is above and version.startswith(DATASKETCH.name) else None
+            met = None if bar is None else mine >= other
+            yield figure._replace(peer=other / len(pairs), bar=bar, met=met, peer_version=version)
 
 
 def semantic_rows(data: Planted, path: Path) -> Iterator[Row]:

@@ -29,6 +29,10 @@ SHOWN = 70
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at. Anybody who reaches it may send.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8124,
+    *,
+    reviews: Annotated[
+        bool, typer.Option("--reviews", help="Serve the review queue, too: whoever reaches it reads the examples.")
+    ] = False,
     home: HomeFlag = None,
     config: ConfigFlag = None,
 ) -> None:
@@ -36,13 +40,22 @@ def serve(
 
     Example: ratchet data serve --port 8124
     """
+    from contextlib import nullcontext
+
     from cluster.collecting import INBOX, collecting, serve_collector
 
     out = console(as_json=True)
-    with said(), collecting({"home": home}, config, origin="gateway", box=INBOX) as at:
+    with (
+        said(),
+        collecting({"home": home}, config, origin="gateway", box=INBOX) as at,
+        opened({"home": home}, config) if reviews else nullcontext() as read,
+    ):
         out.print(f"Collecting at http://{host}:{port}/v1/ratchet/examples · Ctrl-C ends it", highlight=False)
         total = serve_collector(
-            at, (host, port), lambda words: out.print(f"ratchet: {words}", highlight=False, markup=False)
+            at,
+            (host, port),
+            lambda words: out.print(f"ratchet: {words}", highlight=False, markup=False),
+            reviews=None if read is None else read.ledger,
         )
         out.print(_words(total), highlight=False)
 

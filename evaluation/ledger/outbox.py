@@ -2,7 +2,7 @@
 
 One SQLite file. Decisions: what `put` has returned from is synced to the disk; a row's id is its key, so that what is
 put twice waits once; rows leave (`done`) only after their place has confirmed them, so that a kill loses and doubles
-nothing. Bounded by rows and by bytes: an outbox that is full refuses and counts what it refused (`OutboxFull`); it
+nothing. Bounded by rows and by bytes, which the file itself counts, whoever deletes from it: an outbox that is full refuses and counts what it refused (`OutboxFull`); it
 never drops. What its place refuses for good is moved aside with the reason, and waits no longer.
 
 Not covered: two machines on one file (SQLite's locks do not hold over network file systems).
@@ -27,6 +27,12 @@ CREATE TABLE IF NOT EXISTS aside (
     kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (kind, id));
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO counts VALUES ('rows', 0), ('bytes', 0), ('refused', 0) ON CONFLICT DO NOTHING;
+CREATE TRIGGER IF NOT EXISTS came AFTER INSERT ON waiting BEGIN
+    UPDATE counts SET value = value + 1 WHERE name = 'rows';
+    UPDATE counts SET value = value + length(CAST(new.body AS BLOB)) WHERE name = 'bytes'; END;
+CREATE TRIGGER IF NOT EXISTS went AFTER DELETE ON waiting BEGIN
+    UPDATE counts SET value = value - 1 WHERE name = 'rows';
+    UPDATE counts SET value = value - length(CAST(old.body AS BLOB)) WHERE name = 'bytes'; END;
 """
 
 
@@ -83,26 +89,22 @@ class Outbox:
         Raises `OutboxFull`, which is counted, and `OutboxError` where the disk does not take them.
         """
         with self._transaction() as db:
-            new = size = 0
-            for name, body in rows:
-                kept = db.execute(
-                    "INSERT INTO waiting (kind, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                    (kind, _plain(name), body),
-                ).rowcount
-                new, size = new + kept, size + kept * len(body.encode())
-            self._count(db, rows=new, bytes=size)
-            found = dict(db.execute("SELECT name, value FROM counts"))
-            if full := found["rows"] > self._limit or found["bytes"] > self._limit_bytes:
+            before = self._counts(db)
+            statement = "INSERT INTO waiting (kind, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            db.executemany(statement, [(kind, _plain(name), body) for name, body in rows])
+            after = self._counts(db)
+            full = after["rows"] > self._limit or after["bytes"] > self._limit_bytes
+            if full:
                 db.execute("ROLLBACK")
                 db.execute("BEGIN IMMEDIATE")
-                self._count(db, refused=len(rows))
+                db.execute("UPDATE counts SET value = value + ? WHERE name = 'refused'", (len(rows),))
         if full:
             raise OutboxFull(
-                f"the outbox {self.path} is full: {found['rows'] - new} rows ({found['bytes'] - size} bytes) wait, at"
+                f"the outbox {self.path} is full: {before['rows']} rows ({before['bytes']} bytes) wait, at"
                 f" most {self._limit} rows ({self._limit_bytes} bytes) may; {len(rows)} were refused. Bring back what"
                 " they wait for, and send these again later"
             )
-        return new
+        return after["rows"] - before["rows"]
 
     def take(self, kind: str, batch: int = 500, after: int = 0) -> list[Waiting]:
         """Return rows of a kind that wait, in the order in which they came; they go on waiting."""
@@ -113,8 +115,7 @@ class Outbox:
     def done(self, numbers: Sequence[int]) -> None:
         """Forget rows that their place has confirmed."""
         with self._transaction() as db:
-            for number in numbers:
-                self._leave(db, number)
+            db.executemany("DELETE FROM waiting WHERE number = ?", [(number,) for number in numbers])
 
     def set_aside(self, number: int, reason: str) -> None:
         """Move a row aside that its place refuses for good."""
@@ -124,7 +125,7 @@ class Outbox:
                 " ON CONFLICT DO UPDATE SET body = excluded.body, reason = excluded.reason",
                 (reason, number),
             )
-            self._leave(db, number)
+            db.execute("DELETE FROM waiting WHERE number = ?", (number,))
 
     def aside(self) -> list[tuple[str, str, str]]:
         """Return kind, id and reason of the rows that were refused for good."""
@@ -134,17 +135,12 @@ class Outbox:
     def counts(self) -> OutboxCounts:
         """Return how full it is."""
         with self._said(), self._lock:
-            found = dict(self._db.execute("SELECT name, value FROM counts"))
+            found = self._counts(self._db)
             (aside,) = self._db.execute("SELECT count(*) FROM aside").fetchone()
         return OutboxCounts(found["rows"], found["bytes"], found["refused"], aside)
 
-    def _leave(self, db: sqlite3.Connection, number: int) -> None:
-        query = "DELETE FROM waiting WHERE number = ? RETURNING length(CAST(body AS BLOB))"
-        for (size,) in db.execute(query, (number,)).fetchall():
-            self._count(db, rows=-1, bytes=-size)
-
-    def _count(self, db: sqlite3.Connection, **more: int) -> None:
-        db.executemany("UPDATE counts SET value = value + ? WHERE name = ?", [(n, name) for name, n in more.items()])
+    def _counts(self, db: sqlite3.Connection) -> dict[str, int]:
+        return dict(db.execute("SELECT name, value FROM counts"))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -12,22 +12,10 @@ from evaluation.ledger.columns import AnyText, Body
 from evaluation.ledger.columns import Base as Base
 
 FIGURES = (
-    "task_key",
-    "source",
-    "model_version",
-    "error_kind",
-    "success",
-    "correct_tool_selection",
-    "timestamp",
-    "response_quality",
-    "validation_confidence",
-    "tools_used",
-    "latency_ms",
-    "tokens_in",
-    "tokens_out",
-    "cost",
-    "bytes",
-)
+    "task_key", "source", "model_version", "error_kind", "success", "correct_tool_selection", "timestamp",
+    "response_quality", "validation_confidence", "tools_used", "latency_ms", "tokens_in", "tokens_out",
+    "cost", "bytes",
+)  # fmt: skip
 """What statistics are made of, what is counted by first. SQLite reads them from one index, past the bodies; PostgreSQL
 keeps large bodies apart anyway, and there the index is empty."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import RecoveryStatus
 from evaluation.passes import find_recoveries
 from evaluation.records import Labels
+from serving.collecting import build_collector_app
+from serving.inbox import Inbox
 from serving.reviews import review_routes
 from tests.evaluation.ledger.test_reviews import item
 from tests.evaluation.making import calls, result, says, talk, user
@@ -32,8 +33,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def ask(ledger: Ledger, method: str, path: str = "", **more: Any) -> httpx.Response:
-    app = FastAPI()
-    app.include_router(review_routes(ledger))
+    app = build_collector_app(cast(Inbox, None), review_routes(ledger))
 
     async def once() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://reviews") as client:

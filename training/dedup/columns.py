@@ -61,14 +61,10 @@ class Columns:
     texts: Texts
 
     def sets(self, signed: Signed) -> Sets:
-        """Return the rows' sets of shingles in order of preference."""
-        sizes = signed.sizes
-        arrived = np.cumsum(sizes) - sizes
+        """Return the rows' sets of shingles, rows in order of preference, which the hashes need not be."""
         best = np.argsort(self.order.place)
-        counts = sizes[best]
-        ends = np.concatenate([[0], np.cumsum(counts)])
-        within = np.arange(counts.sum()) - np.repeat(ends[:-1], counts)
-        return Sets(signed.hashes[np.repeat(arrived[best], counts) + within], ends)
+        starts = np.cumsum(signed.sizes) - signed.sizes
+        return Sets(signed.hashes, starts[best], signed.sizes[best])
 
 
 @dataclass
@@ -161,7 +157,7 @@ def signed(texts: pa.Array, config: NearConfig) -> Signed:
         out[done : done + len(piece)] = signatures(found, config.permutations, config.seed)
         counts.append(found.counts)
         done += len(piece)
-        if config.verify == "true":
+        if config.verify == "exact":
             kept, number = _sets(found)
             hashes.append(kept)
             sizes.append(number)

@@ -47,8 +47,8 @@ class NearConfig(Record):
     """Slots of one band; None: chosen by `recall`."""
     recall: float = Field(default=0.99, gt=0, lt=1)
     """Least chance that a pair just at the threshold is looked at, where bands and rows are not given."""
-    verify: Literal["estimated", "true"] = "estimated"
-    """`true`: compare the sets themselves, at 4 bytes of memory for each different shingle of each row."""
+    verify: Literal["estimated", "exact"] = "estimated"
+    """`exact`: compare the sets themselves, at 4 bytes of memory for each different shingle of each row."""
     linkage: Linkage = "chained"
     """`chained`: what resembles a dropped one falls, too. `kept`: what falls resembles the one that stays."""
     seed: int = 0

@@ -25,11 +25,13 @@ Similarity = Callable[[Rows, Rows], NDArray[np.float32]]
 
 
 class Sets(NamedTuple):
-    """Sets of shingles, 32 bits each, sorted, one row after another."""
+    """Sets of shingles, 32 bits each, sorted within a set."""
 
     hashes: NDArray[np.uint32]
-    ends: NDArray[np.int64]
-    """By row where the next one begins, after a first 0."""
+    starts: NDArray[np.int64]
+    """By row where its set begins."""
+    sizes: NDArray[np.int64]
+    """By row."""
 
 
 def cut(config: NearConfig) -> Bands:
@@ -67,16 +69,15 @@ def true(sets: Sets) -> Similarity:
 
 
 def _jaccard(sets: Sets, left: Rows, right: Rows) -> NDArray[np.float32]:
-    sizes = sets.ends[1:] - sets.ends[:-1]
     rows, pair = np.concatenate([left, right]), np.tile(np.arange(len(left)), 2)
-    counts = sizes[rows]
+    counts = sets.sizes[rows]
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    hashes = sets.hashes[np.repeat(sets.ends[rows], counts) + within].astype(np.uint64)
+    hashes = sets.hashes[np.repeat(sets.starts[rows], counts) + within].astype(np.uint64)
     words = np.sort((np.repeat(pair, counts).astype(np.uint64) << np.uint64(32)) | hashes)
     both = words[1:][words[1:] == words[:-1]] >> np.uint64(32)
     common = np.bincount(both.astype(np.int64), minlength=len(left))
-    together = sizes[left] + sizes[right] - common
-    return (common / np.maximum(together, 1)).astype(np.float32)
+    together = sets.sizes[left] + sets.sizes[right] - common
+    return np.asarray(common / np.maximum(together, 1), np.float32)
 
 
 def keepers(

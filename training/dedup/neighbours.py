@@ -12,7 +12,6 @@ cost one comparison each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -114,8 +113,10 @@ def _linked(vectors: Vectors, rows: Rows, living: int, *, threshold: float, chai
     while done < len(local):
         others = done + np.flatnonzero(free[done:])
         leaders = others[: min(_BLOCK, max(16, _AT_ONCE // max(len(others), 1)))]
-        for leader, alike in _pairs(data, leaders, others, lives, threshold=threshold):
-            if free[leader] and len(fell := alike[free[alike]]):
+        for leader, against, alike in _alike(data, leaders, others, lives, threshold=threshold):
+            if free[leader]:
+                fell = against[alike]
+                fell = fell[free[fell] & (fell > leader)]
                 free[fell] = False
                 found.append((leader, fell))
         done = int(leaders[-1]) + 1 if len(leaders) else len(local)
@@ -149,25 +150,19 @@ def _chained(data: NDArray[np.float32], stars: Links, lives: NDArray[np.bool_], 
     return Links.of(found)
 
 
-def _pairs(
+def _alike(
     data: NDArray[np.float32], leaders: Rows, others: Rows, lives: NDArray[np.bool_], *, threshold: float
-) -> Iterator[tuple[int, Rows]]:
-    """Yield each leader, in order, with those after it that resemble it; of two visitors nobody asks here."""
+) -> list[tuple[int, Rows, NDArray[np.bool_]]]:
+    """Return each leader that resembles another row, in order, and which of whom; of two visitors nobody asks here."""
     least = np.float32(threshold - 1e-6)
     at_home = lives[leaders]
-    left, right = [], []
+    found = []
     for some, against in ((leaders[at_home], others), (leaders[~at_home], others[lives[others]])):
-        if len(some) and len(against):
-            first, second = np.divmod(np.flatnonzero((data[some] @ data[against].T >= least).ravel()), len(against))
-            left.append(some[first])
-            right.append(against[second])
-    leader, member = np.concatenate([leaders[:0], *left]), np.concatenate([leaders[:0], *right])
-    after = member > leader
-    leader, member = leader[after], member[after]
-    order = np.argsort(leader, kind="stable")
-    leader, member = leader[order], member[order]
-    heads, starts = np.unique(leader, return_index=True)
-    yield from zip(heads.tolist(), np.split(member, starts[1:]), strict=bool(len(heads)))
+        alike = data[some] @ data[against].T >= least
+        itself = 1 if against is others else 0
+        hits = np.flatnonzero(np.count_nonzero(alike, axis=1) > itself)
+        found += [(int(some[hit]), against, alike[hit]) for hit in hits]
+    return sorted(found, key=lambda one: one[0])
 
 
 def _parts(count: int, width: int) -> list[slice]:

@@ -85,7 +85,7 @@ def _near(columns: Columns, config: DedupConfig, rows: NDArray[np.int64], begun:
     assert columns.signed is not None
     found = columns.signed
     columns.signed = None
-    compare = near.true(columns.sets(found)) if config.near.verify == "true" else near.estimated(found.signatures)
+    compare = near.true(columns.sets(found)) if config.near.verify == "exact" else near.estimated(found.signatures)
     keeper = near.keepers(
         found.signatures, rows[found.filled[rows]], columns.scopes, config=config.near, similarity=compare
     )

@@ -35,6 +35,10 @@ def test_a_full_outbox_refuses_the_whole_batch_and_counts_it(tmp_path: Path) -> 
     assert box.put("example", [("a", "1"), ("c", "3")]) == 1  # what waits already takes no room
     box.done([1])
     assert box.put("example", [("e", "5")]) == 1
+    with sqlite3.connect(tmp_path / "out.db") as other:  # whoever takes a person's rows out
+        other.execute("DELETE FROM waiting WHERE id = 'e'")
+    other.close()
+    assert box.counts()[:2] == (2, 2)
     box.close()
 
 

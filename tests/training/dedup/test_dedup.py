@@ -26,7 +26,7 @@ CONFIGS = st.sampled_from(
         NEAR,
         ALL,
         SEMANTIC.model_copy(update={"semantic": SEMANTIC.semantic.model_copy(update={"linkage": "chained"})}),
-        DedupConfig(near=NearConfig(linkage="kept", threshold=0.5, verify="true"), scope="all", keep="longest"),
+        DedupConfig(near=NearConfig(linkage="kept", threshold=0.5, verify="exact"), scope="all", keep="longest"),
         DedupConfig(near=NearConfig(shingle="char", size=5, threshold=0.6, permutations=64)),
     ]
 )
@@ -153,9 +153,9 @@ def test_bad_columns_are_named(rows: pa.Table, said: str) -> None:
 @pytest.mark.parametrize("config", [NEAR, SEMANTIC, DedupConfig(near=NearConfig(linkage="kept"))])
 def test_many_equal_rows_take_no_longer(config: DedupConfig) -> None:
     text = " ".join(passage(40, 1))
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = dedup([table([text] * 20_000)], config)
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
     assert found.kept.to_pylist() == ["r00000"]
     assert np.allclose(found.clusters["similarity"].to_numpy(), 1, atol=1e-3)
 

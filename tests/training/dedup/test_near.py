@@ -99,7 +99,7 @@ def test_bands_are_the_longest_that_find_enough() -> None:
     assert bands(0.05, 16, 0.99) == Bands(16, 1)
 
 
-@pytest.mark.parametrize("verify", ["estimated", "true"])
+@pytest.mark.parametrize("verify", ["estimated", "exact"])
 @pytest.mark.parametrize("linkage", ["chained", "kept"])
 def test_planted_pairs_are_found_and_others_are_not(verify, linkage) -> None:
     texts, near, far = [], set(), set()
@@ -118,7 +118,7 @@ def test_planted_pairs_are_found_and_others_are_not(verify, linkage) -> None:
 def test_the_true_similarity_is_the_one_that_is_told() -> None:
     said = passage(50, 1)
     texts = [" ".join(said), " ".join(edited(said, 2, 1))]
-    found = dedup([table(texts)], DedupConfig(near=NearConfig(threshold=0.5, verify="true"))).clusters
+    found = dedup([table(texts)], DedupConfig(near=NearConfig(threshold=0.5, verify="exact"))).clusters
     assert found["similarity"].to_pylist() == pytest.approx([1.0, true(*texts)], abs=1e-6)
 
 
@@ -127,7 +127,7 @@ def test_a_chain_falls_together_or_only_what_resembles_the_kept() -> None:
     second, third = edited(first, 3, 1), edited(edited(first, 3, 1), 4, 2)
     texts = [" ".join(first), " ".join(second), " ".join(third)]
     assert true(texts[0], texts[2]) < 0.7 < min(true(texts[0], texts[1]), true(texts[1], texts[2]))
-    near = NearConfig(threshold=0.7, verify="true")
+    near = NearConfig(threshold=0.7, verify="exact")
     assert dedup([table(texts)], DedupConfig(near=near)).kept.to_pylist() == ["r00000"]
     kept = near.model_copy(update={"linkage": "kept"})
     assert dedup([table(texts)], DedupConfig(near=kept)).kept.to_pylist() == ["r00000", "r00002"]
