@@ -88,6 +88,9 @@ class OutlierConfig(Record):
     cutoff: float = Field(default=8.0, gt=0)
     """Greatest robust score, |log x − median| / (1.4826 × MAD), of length, latency and the ratio of tokens out to in.
     3.5 is the usual cutoff (Iglewicz and Hoaglin 1993); these figures have heavy tails."""
+    factor: float = Field(default=3.0, ge=1)
+    """An outlier is also so many times the median, or the median so many times it: where all are much alike, the
+    others are not far away."""
     least: int = Field(default=50, ge=2)
     """Rows that have a figure; with fewer, nothing is an outlier in it."""
     repetition: float = Field(default=0.6, gt=0, le=1)

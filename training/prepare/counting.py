@@ -26,8 +26,11 @@ _READ, _SHOWN = 1_000, 160
 class Intake:
     """Counts what the stage over single examples did, and hands on what it kept."""
 
-    def __init__(self, privacy: PrivacyConfig | None) -> None:
-        """`privacy`: how what is shown of dropped rows is scrubbed; None: not at all."""
+    def __init__(self, privacy: PrivacyConfig | None, told: tuple[str, ...] = ()) -> None:
+        """`privacy`: how what is shown of dropped rows is scrubbed; None: not at all. `told`: further steps that are
+        reported where they dropped nothing, too.
+        """
+        self._told = (*STEPS[:4], *told)
         self._privacy = privacy
         self._drops = {name: StepCount(name) for name in STEPS}
         self._items = self._rows = 0
@@ -57,7 +60,7 @@ class Intake:
             step.rows_in = going
             going = self._rows if name == AT_KIND else going - step.reasons.total()
             step.rows_out = going
-        return [step for step in self._drops.values() if step.reasons or step.name in STEPS[:4]]
+        return [step for step in self._drops.values() if step.reasons or step.name in self._told]
 
 
 def shown(text: str, row_id: str, privacy: PrivacyConfig | None) -> str:

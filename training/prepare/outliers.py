@@ -47,8 +47,9 @@ def outliers(figures: Mapping[str, NDArray[np.float64]], config: OutlierConfig) 
         values = figures[name]
         known = np.isfinite(values) & (values > 0)
         if known.sum() >= config.least:
-            far = robust_scores(values) > config.cutoff
             middle = np.median(values[known])
+            times = np.where(known, np.maximum(values / middle, middle / np.where(known, values, 1.0)), 1.0)
+            far = (robust_scores(values) > config.cutoff) & (times >= config.factor)
             mark(far & (values > middle), f"{called} far above the others")
             mark(far & (values <= middle), f"{called} far below the others")
     mark(figures["repetition"] > config.repetition, f"repeats more than {config.repetition:.0%} of its words")

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.records import Record
-from training.prepare.candidates import Candidates, StageConfig
+from training.prepare.candidates import BENCHMARK, Candidates, StageConfig
 from training.prepare.config import PrepareConfig
 from training.prepare.counting import Intake
 from training.prepare.final import final_blocks, final_numbers
@@ -88,7 +88,8 @@ def prepare(
     folder = folder.resolve()
     with _working(folder) as work, Spool(work) as spool:
         begun = time.perf_counter()
-        intake = Intake(stage.privacy if stage.config.scrub else None)
+        looked_for = (BENCHMARK,) if stage.config.decontaminate.files else ()
+        intake = Intake(stage.privacy if stage.config.scrub else None, looked_for)
         for table in candidates:
             spool.write(intake.kept(table))
         spool.finish()

@@ -48,6 +48,9 @@ def test_outliers_have_a_reason_each() -> None:
         5: "repeats more than 60% of its words",
         6: "user and assistant write in different scripts",
     }
+    alike = figures | {"chars": np.exp(rng.normal(5, 0.001, 200)), "latency_ms": figures["token_ratio"]}
+    alike["chars"][9] = np.exp(5.5)
+    assert [n for n, reason in enumerate(outliers(alike, OutlierConfig())) if reason] == [5, 6], "not far away"
     few = outliers({name: values[:10] for name, values in figures.items()}, OutlierConfig())
     assert [n for n, reason in enumerate(few) if reason] == [5, 6], "too few rows to say what is usual"
 
