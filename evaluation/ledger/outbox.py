@@ -3,7 +3,8 @@
 One SQLite file. Decisions: what `put` has returned from is synced to the disk; a row's id is its key, so that what is
 put twice waits once; rows leave (`done`) only after their place has confirmed them, so that a kill loses and doubles
 nothing. Bounded by rows and by bytes, which the file itself counts, whoever deletes from it: an outbox that is full
-refuses and counts what it refused (`OutboxFull`); it never drops. What its place refuses for good is moved aside with the reason, and waits no longer.
+refuses and counts what it refused (`OutboxFull`); it never drops. What its place refuses for good is moved aside with
+the reason, and waits no longer.
 
 Not covered: two machines on one file (SQLite's locks do not hold over network file systems).
 """
