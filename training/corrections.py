@@ -90,6 +90,9 @@ def suggested(example: Example, feedback: Sequence[Feedback]) -> Correction:
         answered = last.role == "assistant" and not last.tool_calls
         if given.suggested_response and tools_right and answered:
             return Correction(_with_response(example, given, given.suggested_response))
+    labels = example.labels
+    if not feedback and labels.success is None and labels.correct_tool_selection is None:
+        return Correction(None, "not judged: nobody reviewed or rated it")
     return Correction(None, "rated or judged bad, and no suggestion corrects it whole")
 
 

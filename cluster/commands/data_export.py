@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from training.formats.row import Carried
     from training.formats.writing import Written
 
+AS_THEY_ARE = (
+    "As collected: personal data is not replaced, and held-out scenarios are not left out; to train on it, prepare a"
+    " snapshot (ratchet data prepare) and export that (--snapshot)."
+)
+
 
 @filter_flags
 def export(
@@ -41,6 +46,9 @@ def export(
 ) -> None:
     """Write examples, or a snapshot, as a file that other tools train on; what it tells of them comes back on import.
 
+    Examples of the ledger are written as they are, personal data and held-out scenarios included; to train elsewhere,
+    write a snapshot of `ratchet data prepare`, which holds neither.
+
     Example: ratchet data export --format openai --out train.jsonl --success --min-quality 4.0 --task-key tools
     """
     from training.formats.lines import FormatError
@@ -58,6 +66,8 @@ def export(
         else:
             written = write_file(rows, out, name, bare=bare)
     _told(out, name, written, as_json=as_json)
+    if snapshot is None and not as_json:
+        console(as_json=True).print(AS_THEY_ARE, highlight=False, soft_wrap=True)
 
 
 def _rows(at: Opened, flags: FilterFlags, snapshot: str | None, *, pairs: bool, last_only: bool) -> Iterator[Carried]:
