@@ -193,7 +193,7 @@ def _seeds(at: Opened, asked: Asked, held_out: Any, tools: frozenset[str]) -> Se
         return seeds_of_file(asked.seeds, held_out)
     if asked.from_ledger:
         wanted = ExampleFilter(success=True, task_key=at.settings.data.synthesis.task_key)
-        return seeds_of_examples(at.ledger.examples(wanted), held_out, tools)
+        return seeds_of_examples(at.ledger.examples(wanted), held_out, tools, at.settings.data.privacy)
     return Seeds(())
 
 

@@ -21,6 +21,8 @@ from evaluation.importers.rows import Row, read_rows
 from evaluation.records import Example, Record, stable_id
 from evaluation.splits import normalised
 from training.guard import HeldOut
+from training.privacy.config import PrivacyConfig
+from training.privacy.scrub import scrub
 from training.synthesis.config import ShotConfig, SynthesisError
 from training.synthesis.items import Item, NoItem, item_mistakes, item_of, item_of_messages
 
@@ -75,8 +77,13 @@ def seeds_of_file(path: Path, held_out: HeldOut) -> Seeds:
     return Seeds(_unique(found), overlaps, passed_over)
 
 
-def seeds_of_examples(examples: Iterable[Example], held_out: HeldOut, tools: frozenset[str]) -> Seeds:
-    """Return as seeds the examples that were right and whose calls are of `tools`; never one that is held out."""
+def seeds_of_examples(
+    examples: Iterable[Example], held_out: HeldOut, tools: frozenset[str], privacy: PrivacyConfig | None = None
+) -> Seeds:
+    """Return as seeds the examples that were right and whose calls are of `tools`; never one that is held out.
+
+    Personal data is replaced: a teacher may be somebody else's endpoint. Raises `ScrubError` and `PrivacyError`.
+    """
     found: list[Seed] = []
     passed_over = overlaps = 0
     for example in examples:
@@ -85,7 +92,9 @@ def seeds_of_examples(examples: Iterable[Example], held_out: HeldOut, tools: fro
         if origin.part == "held_out" or held_out.overlap(origin.scenario_id, origin.scenario_group, said):
             overlaps += 1
             continue
-        item = item_of_messages(example.messages) if example.labels.success else None
+        item = None
+        if example.labels.success:
+            item = item_of_messages(scrub(example.messages, example.tools, example.id, privacy).messages)
         if item is None or not {call.name for call in item.calls} <= tools:
             passed_over += 1
             continue

@@ -119,3 +119,6 @@ def test_seeds_of_the_ledger_were_right_and_are_not_held_out() -> None:
     assert found.seeds[0].group == "g"
     assert (found.held_out, found.passed_over) == (2, 1)
     assert seeds_of_examples(examples, GUARD, frozenset({"other"})).seeds == ()
+    (private,) = seeds_of_examples([example("m", "Mail ann.lee@mailbox.org")], GUARD, frozenset({"read_page"})).seeds
+    assert "mailbox" not in private.item.user
+    assert "@" in private.item.user
