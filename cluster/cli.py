@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import typer
 
 from cluster.commands import data, feedback, gate, history, machine, model, protocol, test, train
@@ -37,4 +40,8 @@ app.command()(machine.doctor)
 def main() -> None:
     """Run the command line. First of all the environment: commands load the libraries that read it at import."""
     prepare_environment()
+    for stream in (sys.stdout, sys.stderr):
+        # Half of a surrogate pair, which texts may hold and no encoding does, is shown as its escape.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

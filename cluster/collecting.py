@@ -112,6 +112,8 @@ class Drainer:
                 now = self._collector.trouble if moved.waiting else None
             except OutboxError as error:
                 moved, now = Kept(), str(error)
+            except Exception as error:  # what comes next has to be moved, whatever was wrong with this
+                moved, now = Kept(), f"Moving rows to the ledger failed: {type(error).__name__}: {error}."
             self.total = self.total.plus(moved._replace(waiting=0))
             if now != trouble:
                 self._told(f"{now} What comes meanwhile waits." if now else "The ledger is back.")

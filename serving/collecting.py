@@ -63,7 +63,7 @@ def build_collector_app(inbox: Inbox, reviews: APIRouter | None = None) -> FastA
 def _take(inbox: Inbox, text: bytes) -> list[str]:
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"expected a body of JSON, found {error}") from None
     return inbox.take_examples(read_examples(body))
 

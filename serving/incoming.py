@@ -27,13 +27,15 @@ THUMBS = {"up": 5, "down": 1}
 """The rating that a thumb stands for."""
 MOST = 1000
 """Examples of one request."""
+MOST_TOKENS = 10**9
+"""Of one example; sums over a ledger stay within what databases count."""
 
 
 class Usage(BaseModel):
     """Tokens, as an OpenAI response tells them."""
 
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
 
 
 class GivenLabels(BaseModel):
@@ -175,7 +177,10 @@ def _example(body: ExampleBody, messages: tuple[Message, ...], secret: bytes, at
 def _time(given: datetime | None, now: datetime) -> datetime:
     if given is None:
         return now
-    at = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    try:
+        at = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"timestamp: expected a time that there is in UTC, found {given.isoformat()}") from None
     if at > now + AHEAD:
         raise ValueError(
             f"timestamp: expected a time up to {AHEAD / timedelta(days=1):g} day from now, found {at.isoformat()}"

@@ -8,6 +8,7 @@ Not covered: a file that another process keeps locked for longer than `busy_s`; 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from evaluation.records import stable_id
 _STRING = re.compile(r'"([^"\\]{1,200})"')
 _HEADER = b"SQLite format 3\0"
 CONVERSATIONS = "conversations"
+HOLDING = {"exchanges", "waiting", "aside"}
+"""Tables with an `id` and a `body` that is an example or feedback: of the gateway's spool, and of outboxes."""
 
 
 class Sought(NamedTuple):
@@ -52,12 +55,24 @@ def _is_database(place: Path) -> bool:
 
 
 def ids_in_spool(path: Path, user_hash: str) -> set[str]:
-    """Return the ids of a person's exchanges that a spool holds, in the ledger or not."""
+    """Return the ids of a person's examples that a spool or outbox holds, in the ledger or not."""
     with closing(sqlite3.connect(path, timeout=30)) as spool:
-        if not _columns(spool).get("exchanges"):
-            return set()
-        query = "SELECT id FROM exchanges WHERE json_extract(body, '$.user_hash') = ?"
-        return {str(row[0]) for row in spool.execute(query, (user_hash,))}
+        return {
+            str(row[0])
+            for table in sorted(HOLDING & _columns(spool).keys())
+            for row in spool.execute(f'SELECT id, body FROM "{table}"')
+            if _is_of(str(row[1]), user_hash)
+        }
+
+
+def _is_of(body: str, user_hash: str) -> bool:
+    """Whether a body that was written for the ledger is an example of this person's."""
+    if user_hash not in body:
+        return False
+    try:
+        return bool(json.loads(body).get("user_hash") == user_hash)
+    except (ValueError, AttributeError):
+        return False
 
 
 def forget_in_spool(path: Path, sought: Sought, *, dry_run: bool = False, busy_s: float = 30) -> dict[str, int]:
@@ -75,7 +90,7 @@ def forget_in_spool(path: Path, sought: Sought, *, dry_run: bool = False, busy_s
                     spool.executemany(f'DELETE FROM "{table}" WHERE rowid = ?', [(row,) for row in rows])
         if talked:
             counts[CONVERSATIONS] = len(talked)
-        if not dry_run:
+        if talked and not dry_run:
             names = [(f"forgotten-{stable_id(one, sought.user_hash)}", one) for one in talked]
             spool.executemany("UPDATE OR REPLACE conversations SET id = ? WHERE id = ?", names)
         spool.execute("COMMIT")

@@ -31,6 +31,9 @@ def export(
     flags: FilterFlags,
     out: Annotated[Path | None, typer.Option("--out", help="File to write. [standard output]")] = None,
     snapshot: Annotated[str | None, typer.Option(help="Write a snapshot's rows, `folder@version`.")] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Of a snapshot, the rows kept for evaluation in place of the others.")
+    ] = False,
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Write preferences: what was said, and what should have been.")
     ] = False,
@@ -59,7 +62,9 @@ def export(
         if out is None and (as_json or name is FormatName.PARQUET):
             raise FormatError("--out: expected a file to write, found none; standard output is not free for it")
         both = pairs or FORMATS[name].pairs
-        rows = _rows(at, flags, snapshot, pairs=both, last_only=last_only)
+        if held_out and snapshot is None:
+            raise FormatError("--held-out: expected --snapshot, found none; say whose rows")
+        rows = _rows(at, flags, snapshot, pairs=both, last_only=last_only, held_out=held_out)
         if out is None:
             written = Written()
             write_rows(rows, sys.stdout.buffer, name, bare=bare, written=written)
@@ -70,14 +75,16 @@ def export(
         console(as_json=True).print(AS_THEY_ARE, highlight=False, soft_wrap=True)
 
 
-def _rows(at: Opened, flags: FilterFlags, snapshot: str | None, *, pairs: bool, last_only: bool) -> Iterator[Carried]:
+def _rows(
+    at: Opened, flags: FilterFlags, snapshot: str | None, *, pairs: bool, last_only: bool, held_out: bool
+) -> Iterator[Carried]:
     from training.formats.sources import of_ledger, of_snapshot
 
     if snapshot is None:
         return of_ledger(at.ledger, flags.filter(), pairs=pairs, last_only=last_only)
     from training.snapshot import open_snapshot
 
-    return of_snapshot(open_snapshot(snapshot), flags.filter(), pairs=pairs)
+    return of_snapshot(open_snapshot(snapshot), flags.filter(), pairs=pairs, held_out=held_out)
 
 
 def _told(out: Path | None, name: FormatName, written: Written, *, as_json: bool) -> None:

@@ -42,8 +42,10 @@ def list_data(
         elif snapshots:
             _list_snapshots(at, as_json=as_json)
         elif as_lines:
+            from evaluation.ledger.bodies import written
+
             for example in at.ledger.examples(flags.filter(), newest=True):
-                sys.stdout.write(example.model_dump_json() + "\n")
+                sys.stdout.write(written(example) + "\n")
         else:
             _list_examples(at, flags, as_json=as_json)
 

@@ -47,6 +47,8 @@ def translated(name: str, busy_s: float) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _error(error.orig or error, name, busy_s, lost=error.connection_invalidated) from error
+    except OverflowError as error:
+        raise RowRefused(f"The ledger {name} does not take a value: {error}. Nothing was written.") from error
     except PoolTimeout as error:
         raise LedgerAway(f"The ledger {name} gives no further connection: {error}. Try again later.") from error
     except sqlite3.Error as error:

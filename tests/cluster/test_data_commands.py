@@ -16,7 +16,7 @@ from evaluation.ledger import Ledger
 from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict
 from evaluation.records import Labels, Message, Source
 from tests.evaluation.ledger.making import START, example, feedback
-from training.snapshot import SnapshotMeta, SnapshotRow, commit
+from training.snapshot import HOLD_OUT, SnapshotMeta, SnapshotRow, commit
 
 runner = CliRunner()
 
@@ -209,6 +209,12 @@ def test_a_snapshot_is_exported_with_its_turns_and_pairs(filled: Path, tmp_path:
     run("export", "--format", "trl", "--pairs", "--snapshot", ref, "--out", str(out), "--bare")
     [pair] = [json.loads(line) for line in out.read_text().splitlines()]
     assert (len(pair["prompt"]), pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (3, "d", "no")
+    kept_back = [one.model_copy(update={"split": HOLD_OUT} if one.id == "r3" else {}) for one in snapshot_rows()]
+    table = commit(kept_back, filled / "snapshots/split", SnapshotMeta(name="s")).path
+    for flags, count in (((), 2), (("--held-out",), 1)):
+        done = run("export", "--format", "openai", "--snapshot", f"{table}@0", "--out", str(out), "--json", *flags)
+        assert json.loads(done.stdout)["rows"] == count
+    assert "--held-out: expected --snapshot" in run("export", "--format", "openai", "--held-out").stderr
     some = run("export", "--format", "openai", "--snapshot", ref, "--out", str(out), "--min-quality", "4", "--json")
     assert json.loads(some.stdout)["rows"] == 1
     refused = run("export", "--format", "openai", "--snapshot", ref, "--out", str(out), "--failed")

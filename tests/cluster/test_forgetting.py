@@ -16,7 +16,9 @@ from cluster.forgetting import Forgetting, Seen, kept_ids
 from cluster.home import Home
 from cluster.retaining import enforce, rules_now
 from evaluation.ledger import Ledger, PinEvent, PinRecord
+from evaluation.ledger.bodies import written
 from evaluation.ledger.collected import DeadLetter, LabelRecord
+from evaluation.ledger.outbox import Outbox
 from evaluation.ledger.schema import DeadLetterRow, LabelRow
 from evaluation.records import Example, Source
 from evaluation.scenarios import Expected, Kind, Part, Scenario
@@ -110,6 +112,24 @@ def test_nothing_of_the_person_is_left_on_disk_and_nothing_of_others_is_lost(tmp
         again = forgetting.forget("me", lambda: versions(home))
         assert again.found is False
         assert len(ledger.privacy_events()) == 1
+
+
+def test_what_waits_in_outboxes_is_forgotten_and_never_comes_back(tmp_path: Path) -> None:
+    home, ledger = fill(tmp_path)
+    waiting, given = example(31, ANN, said=PLANTED), feedback("by-ann-2", OTHERS[0], ANN)
+    box = Outbox(home.spool / "inbox.db")
+    box.put("example", [(one.id, written(one)) for one in (waiting, example(14, BOB))])
+    box.put("feedback", [(given.id, written(given))])
+    box.close()
+    with ledger:
+        done = Forgetting(home, ledger, ANN).forget("me", list)
+        assert (done.spools["spool/inbox.db"], done.left, done.examples) == ({"waiting": 2}, (), 6)
+        assert holding(tmp_path) == []
+        assert ledger.add_examples([waiting]) == 0
+        kept = Outbox(home.spool / "inbox.db")
+        assert [row.id for row in kept.take("example")] == [example(14, BOB).id]
+        assert kept.counts().waiting == 1
+        kept.close()
 
 
 def test_late_deliveries_never_come_back(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def test_a_list_is_kept_whole_or_not_at_all_and_a_full_spool_counts(http: TestCl
     ("change", "said"),
     [
         ({"messages": []}, "messages: List should have at least 1 item"),
+        ({"usage": {"prompt_tokens": 10**20}}, "usage.prompt_tokens: Input should be less than or equal to 1000000000"),
+        ({"timestamp": "0001-01-01T00:00:00+10:00"}, "timestamp: expected a time that there is in UTC"),
         ({"messages": [{"role": "user", "content": "x"}]}, "messages: expected at least one message of the assistant"),
         ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role: expected system, user, assistant or"),
         ({"labels": {"sucess": True}}, "labels.sucess: Extra inputs are not permitted"),

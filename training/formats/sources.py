@@ -17,7 +17,7 @@ from evaluation.records import Example, Feedback, Message, OpenAITool, ToolCall,
 from training.corrections import suggested
 from training.formats.lines import FormatError
 from training.formats.row import Carried, Talk, talk_of
-from training.snapshot import Snapshot, scan
+from training.snapshot import HOLD_OUT, Snapshot, scan
 
 BATCH = 500
 OF_ROWS = frozenset(
@@ -103,8 +103,12 @@ def _last(messages: Sequence[Message]) -> tuple[int, ...]:
     return tuple(int(not users or at > users[-1]) for at in range(len(messages)))
 
 
-def of_snapshot(snapshot: Snapshot, wanted: ExampleFilter, *, pairs: bool = False) -> Iterator[Carried]:
+def of_snapshot(
+    snapshot: Snapshot, wanted: ExampleFilter, *, pairs: bool = False, held_out: bool = False
+) -> Iterator[Carried]:
     """Yield the snapshot's rows that match, after checking it; with `pairs`, only those with a rejected end.
+
+    `held_out`: only the rows that are kept for evaluation; otherwise only those to train on.
 
     Raises `FormatError` for a filter that rows cannot be told by, `SnapshotError` for a damaged snapshot.
     """
@@ -114,7 +118,8 @@ def of_snapshot(snapshot: Snapshot, wanted: ExampleFilter, *, pairs: bool = Fals
             f"expected filters that a snapshot's rows can be told by ({', '.join(sorted(OF_ROWS))}), found"
             f" {', '.join(unknown)}; filter before the snapshot is made (ratchet data prepare)"
         )
-    rows = (row for block in scan(snapshot) for row in block.to_pylist() if _matches(row, wanted))
+    every = (row for block in scan(snapshot) for row in block.to_pylist())
+    rows = (row for row in every if (row["split"] == HOLD_OUT) is held_out and _matches(row, wanted))
     chosen = (row for row in rows if row["rejected"] is not None) if pairs else rows
     yield from map(of_row, islice(chosen, wanted.limit))
 

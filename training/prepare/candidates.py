@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from evaluation.records import Message, stable_id
 from training.dedup import DedupConfig
@@ -94,8 +95,23 @@ class Candidates:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the candidates of a batch, dropped ones included."""
-        rows = [row for item in items(table) for row in self.of(item)]
-        return pa.Table.from_pylist(rows, schema=CANDIDATES)
+        try:
+            return _batch(row for item in items(table) for row in self.of(item))
+        except (UnicodeEncodeError, ValidationError):  # half of a surrogate pair, which Arrow's texts do not hold
+            return _batch(row for item in items(table) for row in self._readable(item))
+
+    def _readable(self, item: Item) -> Iterator[dict[str, Any]]:
+        """Yield the candidates of one item; dropped where a text of it is none in Unicode."""
+        try:
+            found = list(self.of(item))
+            _batch(found)
+        except (UnicodeEncodeError, ValidationError):
+            for name in self._config.kinds:
+                left = Left(FILTER, "a text that is no Unicode: half of a surrogate pair")
+                row = self._dropped(item, item.example.id, name, left=left) | {"first": True}
+                yield {key: _plain(value) if isinstance(value, str) else value for key, value in row.items()}
+        else:
+            yield from found
 
     def of(self, item: Item) -> Iterator[dict[str, Any]]:
         """Yield the candidates of one item, at least one for each kind."""
@@ -147,6 +163,15 @@ class Candidates:
             "reason": left.reason,
             "text": item.example.query[:_EXCERPT],
         }
+
+
+def _batch(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=CANDIDATES)
+
+
+def _plain(text: str) -> str:
+    """Return a text with a question mark for what is no Unicode."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _input(made: Made) -> str:

@@ -46,6 +46,14 @@ def _collector(opening: Callable[[], Ledger], outbox: Outbox) -> Collector:
     return collector
 
 
+def test_a_number_that_no_database_holds_is_set_aside_and_the_rest_goes_on(ledger: Ledger, outbox: Outbox) -> None:
+    huge = example(1).model_copy(update={"metrics": example(1).metrics.model_copy(update={"tokens_in": 10**20})})
+    assert _collector(Door(ledger), outbox).keep_examples([huge, example(2)]) == Kept(new=1, aside=1)
+    [letter] = ledger.dead_letters()
+    assert "does not take a value" in letter.reason
+    assert [one.id for one in ledger.examples()] == ["e0002"]
+
+
 def test_what_comes_while_the_ledger_is_away_waits_and_is_written_once(ledger: Ledger, outbox: Outbox) -> None:
     door = Door(ledger)
     door.shut = True

@@ -66,6 +66,15 @@ def step(found: Prepared, name: str) -> Any:
     return next(one for one in found.funnel.steps if one.name == name)
 
 
+def test_a_text_that_is_no_unicode_leaves_its_row_out_and_no_other(small: Ledger, tmp_path: Path) -> None:
+    half = example(1, labels=GOOD)
+    said = (half.messages[0].model_copy(update={"content": "a \ud800 \x00"}), *half.messages[1:])
+    small.add_examples([half.model_copy(update={"messages": said, "query": "a \ud800"}), example(2, labels=GOOD)])
+    found = prepared(small, tmp_path, PrepareConfig())
+    assert [row.examples for row in rows(found)] == [(example(2).id,)]
+    assert step(found, "filter").reasons == {"a text that is no Unicode: half of a surrogate pair": 1}
+
+
 def test_what_goes_in_comes_out_or_is_counted_with_a_reason(ledger: Ledger, tmp_path: Path) -> None:
     found = prepared(ledger, tmp_path, CONFIG)
     going = 600
