@@ -161,6 +161,7 @@ class Candidates:
             "kind": kind,
             "step": left.step,
             "reason": left.reason,
+            "examples": [item.example.id],
             "text": item.example.query[:_EXCERPT],
         }
 

@@ -42,11 +42,12 @@ class Intake:
             times = pc.sum(pc.equal(table["counts"], counts)).as_py()
             self.scrubbed.update({kind: count * times for kind, count in json.loads(counts).items()})
         stays = pc.is_null(table["step"])
-        for row in table.filter(pc.invert(stays)).select(["id", "step", "reason", "text"]).to_pylist():
+        for row in table.filter(pc.invert(stays)).select(["id", "step", "reason", "text", "examples"]).to_pylist():
             step = self._drops[row["step"]]
             step.reasons[row["reason"]] += 1
             if step.would_show(row["id"], row["reason"]):
-                step.show(row["id"], row["reason"], shown(row["text"], row["id"], self._privacy))
+                text = shown(row["text"], row["id"], self._privacy)
+                step.show(row["id"], row["reason"], text, examples=row["examples"])
         self._items += pc.sum(table["first"]).as_py() or 0
         at_kind = STEPS[: STEPS.index(AT_KIND) + 1]
         self._rows += table.num_rows - sum(pc.sum(pc.equal(table["step"], name)).as_py() or 0 for name in at_kind)
@@ -71,10 +72,10 @@ def shown(text: str, row_id: str, privacy: PrivacyConfig | None) -> str:
     return text[:_SHOWN]
 
 
-def asked(spool: Spool, number: int) -> str:
-    """Return the beginning of a candidate's last user message."""
-    messages = json.loads(spool.row(number, ["messages"])["messages"])
-    return next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")[:_READ]
+def asked(messages: str) -> str:
+    """Return the beginning of the last user message."""
+    said = json.loads(messages)
+    return next((str(m["content"]) for m in reversed(said) if m["role"] == "user"), "")[:_READ]
 
 
 def count_drops(
@@ -86,4 +87,5 @@ def count_drops(
         step.reasons[reason] += 1
         row_id = ids[number].as_py()
         if step.would_show(row_id, reason):
-            step.show(row_id, reason, shown(asked(spool, number), row_id, privacy))
+            row = spool.row(number, ["messages", "examples"])
+            step.show(row_id, reason, shown(asked(row["messages"]), row_id, privacy), examples=row["examples"])

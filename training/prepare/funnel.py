@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaluation.records import Record, stable_id
@@ -21,6 +21,8 @@ class Dropped(Record):
     """A row that a step dropped, for a person to look at."""
 
     id: str
+    examples: tuple[str, ...] = ()
+    """The ledger's rows that it is made of: whoever is forgotten goes from here, too."""
     reason: str
     text: str
     """The beginning of what was asked, as far as it is known; without personal data where rows are scrubbed."""
@@ -54,7 +56,7 @@ class StepCount:
     rows_in: int = 0
     rows_out: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    _shown: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
+    _shown: dict[str, list[tuple[int, str, str, tuple[str, ...]]]] = field(default_factory=dict)
 
     def keeps(self, reason: str | None) -> bool:
         """Count one row that goes in, and out unless there is a reason against it."""
@@ -64,10 +66,10 @@ class StepCount:
             self.reasons[reason] += 1
         return reason is None
 
-    def show(self, row_id: str, reason: str, text: str) -> None:
-        """Keep a dropped row for the report, if it is one of the few."""
+    def show(self, row_id: str, reason: str, text: str, *, examples: Sequence[str]) -> None:
+        """Keep a dropped row for the report, if it is one of the few; `examples` are what it is made of."""
         heap = self._shown.setdefault(reason, [])
-        entry = (-int(stable_id(row_id)[:12], 16), row_id, text)
+        entry = (-int(stable_id(row_id)[:12], 16), row_id, text, tuple(examples))
         if len(heap) < SHOWN:
             heapq.heappush(heap, entry)
         else:
@@ -81,9 +83,9 @@ class StepCount:
     def record(self) -> FunnelStep:
         """Return what was counted."""
         shown = (
-            Dropped(id=row_id, reason=reason, text=text)
+            Dropped(id=row_id, examples=examples, reason=reason, text=text)
             for reason, heap in sorted(self._shown.items())
-            for _, row_id, text in sorted(heap, reverse=True)
+            for _, row_id, text, examples in sorted(heap, reverse=True)
         )
         return FunnelStep(
             name=self.name,

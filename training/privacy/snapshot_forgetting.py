@@ -258,7 +258,9 @@ def _text_without(text: str, suffix: str, ids: set[str]) -> str:
 def without(value: Any, ids: set[str]) -> Any:
     """Return a JSON value without the smallest list items and entries that name one of the ids."""
     if isinstance(value, dict):
-        if any(isinstance(item, str) and item in ids for item in value.values()):
+        made_of = value.get("examples")
+        named = [*value.values(), *(made_of if isinstance(made_of, list) else [])]
+        if any(isinstance(item, str) and item in ids for item in named):
             return {}
         return {key: without(item, ids) for key, item in value.items() if key not in ids}
     if isinstance(value, list):

@@ -212,6 +212,7 @@ def test_held_out_and_benchmark_texts_stay_out(small: Ledger, tmp_path: Path) ->
     assert step(found, "filter").reasons == {"overlaps with the held-out part": 1, "part held_out": 1}
     assert step(found, "benchmarks").reasons == {"13 words in a row of a benchmark": 1}
     assert step(found, "benchmarks").dropped[0].id == "e-00003"
+    assert step(found, "benchmarks").dropped[0].examples == ("e-00003",)
 
 
 def test_a_strict_data_set_is_refused_as_long_as_something_is_found(small: Ledger, tmp_path: Path) -> None:

@@ -30,7 +30,14 @@ def table(folder: Path) -> Path:
     """Four versions: without Ann, with her, with her and others, with a correction of hers."""
     ann = row("ann", PLANTED)
     commit([row("bob")], folder, SnapshotMeta(name="v0"))
-    commit([row("bob"), ann], folder, SnapshotMeta(name="v1", funnel={"dropped": [{"id": "ann", "said": PLANTED}]}))
+    commit(
+        [row("bob"), ann],
+        folder,
+        SnapshotMeta(
+            name="v1",
+            funnel={"dropped": [{"id": "ann", "said": PLANTED}, {"id": "pair", "examples": ["ann"], "said": PLANTED}]},
+        ),
+    )
     commit([row("bob"), ann, row("eve")], folder, SnapshotMeta(name="v2"))
     commit([row("eve"), row("fixed", PLANTED, parent="ann")], folder, SnapshotMeta(name="v3", funnel={"steps": [1]}))
     return folder
