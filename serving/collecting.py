@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse
 
 from serving.errors import BODY_LIMIT, BodyLimit, answer_errors
 from serving.inbox import Inbox
-from serving.incoming import FeedbackBody, read_examples
+from serving.incoming import read_examples, read_feedback
 
 
 def add_examples_routes(app: FastAPI, inbox: Callable[[], Inbox | None], more: Callable[[], dict[str, int]]) -> None:
@@ -28,7 +28,7 @@ def add_examples_routes(app: FastAPI, inbox: Callable[[], Inbox | None], more: C
 
     @app.post("/v1/ratchet/examples", status_code=202)
     async def examples(request: Request) -> dict[str, Any]:
-        text = await request.body()  # whatever type it claims to be: curl claims a form
+        text = await request.body()
         return {"status": "kept", "ids": await run_in_threadpool(_take, _required(inbox()), text)}
 
     @app.get("/v1/ratchet/spool")
@@ -51,8 +51,9 @@ def build_collector_app(inbox: Inbox, reviews: APIRouter | None = None) -> FastA
         return {"status": "ok"}
 
     @app.post("/v1/ratchet/feedback", status_code=202)
-    def feedback(body: FeedbackBody) -> JSONResponse:
-        return waiting(inbox.take_feedback(body))
+    async def feedback(request: Request) -> JSONResponse:
+        body = read_feedback(read_json(await request.body()))
+        return waiting(await run_in_threadpool(inbox.take_feedback, body))
 
     add_examples_routes(app, lambda: inbox, dict)
     if reviews is not None:
@@ -61,11 +62,15 @@ def build_collector_app(inbox: Inbox, reviews: APIRouter | None = None) -> FastA
 
 
 def _take(inbox: Inbox, text: bytes) -> list[str]:
+    return inbox.take_examples(read_examples(read_json(text)))
+
+
+def read_json(text: bytes) -> Any:
+    """Return the body of a request, whatever type it claims to be: curl claims a form. Raises ValueError."""
     try:
-        body = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"expected a body of JSON, found {error}") from None
-    return inbox.take_examples(read_examples(body))
 
 
 def waiting(feedback_id: str) -> JSONResponse:

@@ -15,10 +15,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from evaluation.models import Completion, ModelError, UnfitPrompt
-from serving.collecting import add_examples_routes, waiting
+from serving.collecting import add_examples_routes, read_json, waiting
 from serving.errors import BODY_LIMIT, BodyLimit, answer_errors
 from serving.gateway import Gateway, Headers, Ticket
-from serving.incoming import FeedbackBody
+from serving.incoming import read_feedback
 from serving.openai import ChatRequest, call_deltas, chunk, error_body, response, usage
 
 
@@ -69,7 +69,8 @@ def build_app(gateway: Callable[[], Gateway]) -> FastAPI:
         return {"status": "kept"}
 
     @app.post("/v1/ratchet/feedback")
-    async def feedback(body: FeedbackBody) -> Response:
+    async def feedback(request: Request) -> Response:
+        body = read_feedback(read_json(await request.body()))
         if gateway().feedback(body):
             return JSONResponse({"status": "kept"})
         inbox = gateway().inbox

@@ -4,12 +4,13 @@ Decisions: an id of the sender's is the row's own id, so that what is sent again
 gets a new id each time. Users and raters are kept as keyed hashes only. Fields that we do not know are refused, since
 a misspelt label would be lost in silence; within messages and tools they are passed over, as everywhere.
 
-Not covered: images and other content than text; whether the roles of a conversation alternate.
+Not covered: images and other content than text, which are refused; whether the roles of a conversation alternate.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -75,6 +76,8 @@ class ExampleBody(BaseModel):
 
     def record(self, secret: bytes, now: datetime, quality: QualityConfig | None = None) -> Example:
         """Return the example. Raises ValueError for messages that cannot be read, far times and ids with a NUL."""
+        for number, message in enumerate(self.messages):
+            _require_text(message, number)
         messages = tuple(record_of(message, number) for number, message in enumerate(self.messages))
         if not any(message.role == "assistant" for message in messages):
             raise ValueError("messages: expected at least one message of the assistant, found none")
@@ -135,12 +138,29 @@ def read_examples(body: Any) -> list[ExampleBody]:
         try:
             found.append(ExampleBody.model_validate(one))
         except ValidationError as error:
-            mistake = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in mistake["loc"])
-            before = f"examples[{number}]" if many else ""
-            where = ".".join(part for part in (before, place) if part)
-            raise ValueError(f"{where or 'body'}: {mistake['msg'].removeprefix('Value error, ')}") from None
+            raise ValueError(_first(error, f"examples[{number}]" if many else "")) from None
+    given = [one.id for one in found if one.id is not None]
+    if twice := [name for name, count in Counter(given).items() if count > 1]:
+        raise ValueError(
+            f"examples: expected each id once, found {twice[0]!r} more than once; one of them would be lost"
+        )
     return found
+
+
+def read_feedback(body: Any) -> FeedbackBody:
+    """Return the feedback of a request. Raises ValueError with the place of the first mistake."""
+    try:
+        return FeedbackBody.model_validate(body)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from None
+
+
+def _first(error: ValidationError, before: str = "") -> str:
+    """Return the first mistake with its place."""
+    mistake = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in mistake["loc"])
+    where = ".".join(part for part in (before, place) if part)
+    return f"{where or 'body'}: {mistake['msg'].removeprefix('Value error, ')}"
 
 
 def _example(body: ExampleBody, messages: tuple[Message, ...], secret: bytes, at: datetime) -> Example:
@@ -186,6 +206,16 @@ def _time(given: datetime | None, now: datetime) -> datetime:
             f"timestamp: expected a time up to {AHEAD / timedelta(days=1):g} day from now, found {at.isoformat()}"
         )
     return at
+
+
+def _require_text(message: ChatMessage, number: int) -> None:
+    """Raise ValueError for a part that is no text: without it the answer would not follow from the question."""
+    for part in message.content if isinstance(message.content, list) else ():
+        if part.get("type") != "text":
+            raise ValueError(
+                f"messages[{number}].content: expected parts of type text, which is all that examples hold, found"
+                f" {str(part.get('type'))[:40]!r}; leave the example out, or say in words what was shown"
+            )
 
 
 def _require_plain(name: str, value: str | None) -> None:

@@ -198,7 +198,8 @@ def _print(found: Prepared) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.seconds.items() if seconds >= 0.05)
     out.print(f"Replaced on the way: {scrubbed}", highlight=False)
-    out.print(f"Rows: {kinds}; {found.hold_out:,} held out; about {found.tokens:,} tokens", highlight=False)
+    out.print(f"Rows: {kinds or 'none'}; {found.hold_out:,} held out; about {found.tokens:,} tokens", highlight=False)
     out.print(f"Cost of what is behind them: {found.cost:.4f}; time: {took or 'under 0.05 s'}", highlight=False)
-    ref = found.ref or f"none: a dry run, its content would be {found.content_hash[:16]}"
+    dry = f"a dry run, its content would be {found.content_hash[:16]}" if found.kinds else "no row is left; loosen what"
+    ref = found.ref or f"none: {dry}{'' if found.kinds else ' dropped most'}"
     out.print(f"Snapshot: {ref}", highlight=False, markup=False, soft_wrap=True)

@@ -62,6 +62,8 @@ def test_an_example_and_what_is_said_of_it_reach_the_ledger(http: TestClient, ou
     first = http.post("/v1/ratchet/feedback", json=given | {"rater": "bob"})
     again = http.post("/v1/ratchet/feedback", json=given | {"rater": "bob"})
     assert (first.status_code, first.json()) == (202, again.json())
+    as_curl = http.post("/v1/ratchet/feedback", content=json.dumps(given | {"rater": "bob"}))
+    assert (as_curl.status_code, as_curl.json()) == (202, again.json())
     http.post("/v1/ratchet/feedback", json={"id": "f2", "example_id": "mine-1", "thumb": "down", "rater": "cem"})
     with _ledger(tmp_path) as ledger:
         assert Collector(ledger, outbox, origin="gateway").drain() == Kept(new=3)
@@ -83,6 +85,8 @@ def test_a_list_is_kept_whole_or_not_at_all_and_a_full_spool_counts(http: TestCl
     one = {"messages": TALK}
     many = http.post("/v1/ratchet/examples", json=[one, one])
     assert (many.status_code, len(set(many.json()["ids"]))) == (202, 2)
+    twice = http.post("/v1/ratchet/examples", json=[one | {"id": "dd"}, one | {"id": "dd"}])
+    assert (twice.status_code, "each id once, found 'dd'" in twice.text) == (400, True)
     full = http.post("/v1/ratchet/examples", json=[one, one])
     assert (full.status_code, full.headers["retry-after"]) == (429, "5")
     assert "is full: 2 rows" in full.json()["error"]["message"]
@@ -99,6 +103,10 @@ def test_a_list_is_kept_whole_or_not_at_all_and_a_full_spool_counts(http: TestCl
     [
         ({"messages": []}, "messages: List should have at least 1 item"),
         ({"usage": {"prompt_tokens": 10**20}}, "usage.prompt_tokens: Input should be less than or equal to 1000000000"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, *TALK]},
+            "messages[0].content: expected parts of type text",
+        ),
         ({"timestamp": "0001-01-01T00:00:00+10:00"}, "timestamp: expected a time that there is in UTC"),
         ({"messages": [{"role": "user", "content": "x"}]}, "messages: expected at least one message of the assistant"),
         ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role: expected system, user, assistant or"),
@@ -141,7 +149,7 @@ def test_what_cannot_be_read_names_the_place(
 )
 def test_feedback_that_cannot_be_read_is_refused(http: TestClient, change: dict[str, Any], said: str) -> None:
     answer = http.post("/v1/ratchet/feedback", json={"example_id": "e", "rating": 3} | change)
-    assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True)
+    assert (answer.status_code, said in answer.json()["error"]["message"]) == (400, True)
 
 
 def test_the_gateway_takes_examples_and_feedback_about_unknown_ones_where_it_has_an_inbox(
