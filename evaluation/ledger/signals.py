@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from evaluation.ledger.collected import RewardRecord
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, RewardRow
-from evaluation.records import Example
+from evaluation.records import Example, RewardSignal
 
 _CHUNK = 500
 _KEY = ("example_id", "version")
@@ -46,6 +46,17 @@ class Signals(Part):
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(RewardRow.at.desc(), RewardRow.version))
             return tuple(_reward(row) for row in rows)
+
+    def rewards_by_example(self, example_ids: Sequence[str]) -> dict[str, RewardSignal]:
+        """Return the reward that was written last of each example that has one."""
+        found: dict[str, RewardSignal] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(example_ids), _CHUNK):
+                ids = example_ids[start : start + _CHUNK]
+                query = select(RewardRow.example_id, RewardRow.body).where(RewardRow.example_id.in_(ids))
+                for row in connection.execute(query.order_by(RewardRow.at, RewardRow.version.desc())):
+                    found[row.example_id] = RewardSignal.model_validate(row.body)
+        return found
 
     def rewards(self, version: str | None = None, batch: int = 1000) -> Iterator[RewardRecord]:
         """Yield all rewards of a version (None: the newest), by example. Holds nothing open between batches."""

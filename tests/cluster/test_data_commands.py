@@ -12,9 +12,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cluster.cli import app
-from evaluation.ledger import Ledger
-from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict
-from evaluation.records import Labels, Message, Source
+from evaluation.ledger import ExampleFilter, Ledger
+from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict, RewardRecord
+from evaluation.records import Labels, Message, RewardSignal, Source
 from tests.evaluation.ledger.making import START, example, feedback
 from training.snapshot import HOLD_OUT, SnapshotMeta, SnapshotRow, commit
 
@@ -163,6 +163,18 @@ def test_an_export_comes_back_in_another_home(filled: Path, tmp_path: Path, name
     assert (json.loads(back.stdout)["examples"], json.loads(back.stdout)["feedback"]) == (3, 1)
     with Ledger.open(f"sqlite:///{filled}/ledger.db") as one, Ledger.open(f"sqlite:///{other}/ledger.db") as two:
         assert list(one.examples()) == list(two.examples())
+
+
+def test_rewards_that_were_reckoned_anew_travel_with_their_example(filled: Path, tmp_path: Path) -> None:
+    signal = RewardSignal(value=0.5, correctness=1, speed=0, cost=0, user_satisfaction=0, version="v2")
+    with Ledger.open(f"sqlite:///{filled}/ledger.db") as ledger:
+        ledger.put_rewards([RewardRecord(example_id="e0001", version="v2", signal=signal, at=START)])
+    out, other = tmp_path / "out.jsonl", str(tmp_path / "other")
+    assert run("export", "--format", "openai", "--out", str(out)).exit_code == 0
+    assert runner.invoke(app, ["data", "import", str(out), "--format", "openai", "--home", other]).exit_code == 0
+    with Ledger.open(f"sqlite:///{other}/ledger.db") as ledger:
+        assert [(one.version, one.signal) for one in ledger.rewards_of("e0001")] == [("v2", signal)]
+        assert "e0001" in {one.id for one in ledger.examples(ExampleFilter(min_reward=0.5, max_reward=0.5))}
 
 
 def test_an_export_says_what_it_leaves_out_and_writes_no_empty_file(filled: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ OF_ROWS = frozenset(
 def of_ledger(
     ledger: Ledger, wanted: ExampleFilter, *, pairs: bool = False, last_only: bool = False
 ) -> Iterator[Carried]:
-    """Yield the examples that match, with their feedback; or, with `pairs`, each with what should have been.
+    """Yield the examples that match, with feedback and reward; or, with `pairs`, each with what should have been.
 
     `last_only`: of each conversation only what follows the user's last words is to be learned.
     """
@@ -53,7 +53,9 @@ def of_ledger(
         if pairs:
             yield from _pairs(ledger, batch, said)
             continue
-        for example in batch:
+        worth = ledger.rewards_by_example([example.id for example in batch])
+        for one in batch:
+            example = one.model_copy(update={"reward": worth.get(one.id, one.reward)})
             weights = _last(example.messages) if last_only else ()
             yield Carried(talk_of(example, weights), example, feedback=said.get(example.id, ()))
 

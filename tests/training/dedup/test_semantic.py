@@ -124,6 +124,7 @@ def test_long_vectors_take_half_the_bytes() -> None:
     assert len(found.kept) == 20
 
 
+@pytest.mark.slow  # imports transformers
 def test_the_base_models_embeddings() -> None:
     config = DedupConfig(
         exact=ExactConfig(enabled=False),
