@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -247,11 +248,10 @@ def _remove_notes(table: Path, ids: set[str]) -> None:
 
 
 def _text_without(text: str, suffix: str, ids: set[str]) -> str:
+    """Return the text without what names one of the ids: JSON by values; all else, and broken JSON, by lines."""
     if suffix == ".json":
-        try:
+        with suppress(ValueError):
             return json.dumps(without(json.loads(text), ids), ensure_ascii=False, indent=1)
-        except ValueError:
-            pass
     return "".join(line for line in text.splitlines(keepends=True) if not any(one in line for one in ids))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given, settings
@@ -135,8 +136,8 @@ def test_canonical_forms_join_spellings() -> None:
 def test_every_address_that_is_drawn_is_one() -> None:
     fakes = Pseudonyms("k")
     for number in range(700):
-        fakes.of(Pii.IP, f"2606:4700::{number:x}")
-        fakes.of(Pii.IP, f"8.8.{number // 250}.{number % 250}")
+        assert ip_address(fakes.of(Pii.IP, f"2606:4700::{number:x}")).version == 6
+        assert ip_address(fakes.of(Pii.IP, f"8.8.{number // 250}.{number % 250}")).version == 4
 
 
 def test_real_ids_and_phones_are_not_taken_for_made_up_ones() -> None:

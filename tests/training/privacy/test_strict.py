@@ -69,9 +69,12 @@ def test_fields_are_named_to_the_key_and_labels_count() -> None:
 def test_what_is_nobodys_is_no_finding() -> None:
     said = [Message(role="user", content="mail desk@shop.com, help@example.com, KD-1, from 192.0.2.7 or 555-555-0134")]
     config = PrivacyConfig(keep=("desk@shop.com",), terms=(OwnTerms(name="no", pattern="KD-1", replacement="KD-1"),))
-    require_clean([row(said)], config)
+    assert list(check([row(said)], config)) == []
+    with pytest.raises(PrivacyError):
+        require_clean([row(said)])  # the same without the config that allows it
     public = json.dumps([{"function": {"name": "f", "parameters": {"enum": ["a@firm.com"]}}}])
-    require_clean([row([Message(role="user", content="a@firm.com")], tools=public)])
+    assert list(check([row([Message(role="user", content="a@firm.com")], tools=public)])) == []
+    assert list(check([row([Message(role="user", content="a@firm.com")])])) != []
 
 
 def test_the_report_counts_by_kind_field_and_task_key_without_values() -> None:
