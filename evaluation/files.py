@@ -27,9 +27,10 @@ def writing(place: Path) -> Iterator[None]:
         ) from error
 
 
-def atomic_write(path: Path, content: str | bytes) -> None:
+def atomic_write(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """Write `content` to `path` by a temporary file and a rename; what was there stays until then.
 
+    `private`: for the owner's eyes only, from the first byte on.
     Raises `DiskError` where the disk is full or the folder cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
@@ -37,7 +38,7 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with part.open("xb") as file:
+            with open(part, "xb", opener=_private if private else None) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -45,6 +46,10 @@ def atomic_write(path: Path, content: str | bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
         _sync_folder(path.parent)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -61,7 +61,9 @@ def _list_examples(at: Opened, flags: FilterFlags, *, as_json: bool) -> None:
     out = console()
     total = at.ledger.count(wanted.model_copy(update={"limit": None}))
     if not found:
-        out.print(f"No such example in this home ({at.home.root}): ratchet test run --collect", highlight=False)
+        held = at.ledger.count()
+        why = f"{held} do not match, or --limit is 0" if held else "there is none yet: ratchet data serve, data import"
+        out.print(f"No such example in this home ({at.home.root}): {why}", highlight=False, soft_wrap=True)
         return
     print_list(out, found)
     more = "" if total == len(found) else f"; --limit {min(total, 10 * len(found))} shows more"

@@ -156,7 +156,7 @@ def _export(at: Opened, user_hash: str, file: Path, by: str) -> None:
     from evaluation.records import stable_id
 
     data = user_data(at.ledger, user_hash)
-    atomic_write(file, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    atomic_write(file, json.dumps(data, ensure_ascii=False, indent=1) + "\n", private=True)
     now, digest = datetime.now(UTC), digest_of(data)
     counts = {key: len(value) for key, value in data.items() if isinstance(value, list)}
     identity = stable_id("export", user_hash, now.isoformat())

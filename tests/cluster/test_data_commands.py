@@ -88,7 +88,9 @@ def test_a_list_shows_a_line_each_and_nothing_that_was_said_is_markup(filled: Pa
     assert "[red]ROT[/red] \N{REPLACEMENT CHARACTER}[31m" in shown.stdout
     assert "3 of 3 examples" in shown.stdout
     assert "\x1b[31m" not in shown.stdout
-    assert "No such example in this home" in run("list", "--task-key", "none").stdout
+    none = run("list", "--task-key", "none").stdout
+    assert "No such example in this home" in none
+    assert "3 do not match" in none
     lines = run("list", "--jsonl", "--limit", "2").stdout.splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["e0003", "e0002"]
     assert run("list", "--min-quality", "7").exit_code == 2

@@ -243,6 +243,7 @@ def test_the_commands_show_export_and_forget(tmp_path: Path) -> None:
     assert report["kinds"] == {"mail": 1}
     out = tmp_path / "ann.json"
     shown = run(app, ["data", "user", "ann@corp.com", "--export", str(out), "--json", *at])
+    assert out.stat().st_mode & 0o777 == 0o600, "a person's rows are for the owner's eyes only"
     assert json.loads(shown.stdout)["rows"]["examples"] == 1
     [request] = json.loads(out.read_text())["your requests"]
     assert request["you asked"] == f"{PLANTED} ann.lee@corp.com 1"
