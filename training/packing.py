@@ -193,6 +193,56 @@ def _family(rows: Sequence[TokenRow], shared: int) -> Family:
     return Family(rows[0].input_ids[:shared], list(rests))
 
 
+def close_gaps(packs: Sequence[Sequence[Family]], capacity: int) -> list[list[Family]]:
+    """Return the packs without those, the emptiest first, whose rows fit into the room that the others have left.
+
+    A family is divided for it, and each part has the head again: a pack costs its length however full it is.
+    """
+    kept = [list(members) for members in packs]
+    for _ in packs:
+        room = [capacity - sum(map(len, members)) for members in kept]
+        emptiest = max(range(len(room)), key=room.__getitem__)
+        if capacity - room[emptiest] > sum(room) - room[emptiest]:
+            break
+        others = sorted((n for n in range(len(room)) if n != emptiest and room[n]), key=lambda n: -room[n])
+        moved = _divided(kept[emptiest], [room[n] for n in others])
+        if moved is None:
+            break
+        for n, parts in zip(others, moved, strict=False):
+            kept[n] += parts
+        del kept[emptiest]
+    return kept
+
+
+def _divided(members: Sequence[Family], rooms: Sequence[int]) -> list[list[Family]] | None:
+    """Return parts of all `members` for each of `rooms`; None: they do not fit."""
+    left = deque((family.head, list(family.rests)) for family in members)
+    out: list[list[Family]] = []
+    for room in rooms:
+        out.append([])
+        for _ in range(len(left)):
+            head, rests = left.popleft()
+            chosen = set(fullest([len(rest) for rest in rests], room - len(head))) if room > len(head) else set()
+            if chosen:
+                out[-1].append(_part(head, [rests[n] for n in sorted(chosen)]))
+                room -= len(out[-1][-1])
+                rests = [rest for n, rest in enumerate(rests) if n not in chosen]
+            if rests:
+                left.append((head, rests))
+        if not left:
+            return out
+    return None
+
+
+def _part(head: npt.NDArray[np.int32], rests: Sequence[TokenRow]) -> Family:
+    """Return some of a family: a row that is left alone has the head to itself."""
+    if len(rests) > 1:
+        return Family(head, rests)
+    (rest,) = rests
+    weights = np.concatenate([np.zeros(len(head)), rest.weights])
+    return Family((), [TokenRow(np.concatenate([head, rest.input_ids]), weights, rest.held)])
+
+
 def collate(packs: Sequence[Sequence[Family]], length: int, pad_id: int) -> Batch:
     """Lay `packs` out as tensors `[len(packs), length]`."""
     shape = (len(packs), length)

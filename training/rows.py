@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from training.config import BatchConfig
 from training.filling import pack
-from training.packing import Batch, Family, TokenRow, collate, families
+from training.packing import Batch, Family, TokenRow, close_gaps, collate, families
 
 ROW_COLUMNS = ("input_ids", "weights", "held")
 
@@ -114,10 +114,12 @@ class Packer:
         yield from self._pack(buffer, rng)
 
     def _pack(self, rows: list[TokenRow], rng: random.Random) -> list[list[Family]]:
-        grouped = families(rows, self._config.pack_length) if self._share else [Family((), (row,)) for row in rows]
-        bins = pack([len(family) for family in grouped], self._config.pack_length)
-        rng.shuffle(bins)
-        return [[grouped[i] for i in indices] for indices in bins]
+        length = self._config.pack_length
+        grouped = families(rows, length) if self._share else [Family((), [row]) for row in rows]
+        packs = [[grouped[i] for i in indices] for indices in pack([len(family) for family in grouped], length)]
+        packs = close_gaps(packs, length)
+        rng.shuffle(packs)
+        return packs
 
     def endless(self) -> Iterator[list[Family]]:
         """Yield packs for ever, one epoch after the other. Raises ValueError where there is no row at all."""

@@ -31,7 +31,9 @@ class Slice:
 
     def takes(self, row_id: str, tools: str) -> bool:
         """Return whether the row is this worker's."""
-        return self.world == 1 or int(_share(tools if self.by_tools else row_id, self.seed + 1) * self.world) == self.rank
+        return (
+            self.world == 1 or int(_share(tools if self.by_tools else row_id, self.seed + 1) * self.world) == self.rank
+        )
 
     def holds(self, row_id: str, group: str) -> bool:
         """Return whether the row is kept for evaluation. A group is trained on or evaluated on, never both."""
