@@ -1,9 +1,9 @@
 """From a snapshot to packs, beside datasets and TRL, and beside the tokenizer alone.
 
-Both sides read the same snapshot, render it by the same template with the same mask of the assistant's tokens, and pack
-it to the same length, with two processes, turn and turn about. Neither clock runs while a side imports or counts what it
-made. The peer tokenizes row by row and packs by batches of 1,000 as TRL's SFTTrainer does, with its best strategy for
-conversations, `bfd`. The tokenizer alone gets the rendered texts, in batches, in two processes.
+Both sides read the same snapshot, render it by the same template with the same mask of the assistant's tokens, and
+pack it to the same length, with two processes, turn and turn about. Neither clock runs while a side imports or counts
+what it made. The peer tokenizes row by row and packs by batches of 1,000 as TRL's SFTTrainer does, with its best
+strategy for conversations, `bfd`. The tokenizer alone gets the rendered texts, in batches, in two processes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _ours(ref: str, work: Callable[[str, int], dict[str, Any]]) -> dict[str, Any
         begun = time.perf_counter()
         parts = list(pool.map(work, [ref] * len(ready), range(2)))
         seconds = time.perf_counter() - begun
-    seconds = max((part["seconds"] for part in parts), default=seconds) if "seconds" in parts[0] else seconds
+    if "seconds" in parts[0]:
+        seconds = max(part["seconds"] for part in parts)
     sums = {name: sum(part[name] for part in parts) for name in ("rows", "tokens", "packs")}
     return {"seconds": seconds, **sums}
 

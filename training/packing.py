@@ -131,7 +131,7 @@ def _families(waiting: deque[TokenRow], capacity: int) -> Iterator[Family]:
         while waiting:
             row = waiting[0]
             joint = _joint(group[-1], row, shared)
-            # The likest of all that wait for a row that stands alone is the next one, unless that one's likest is another.
+            # Of all that wait, the next one is the likest to a row that stands alone; but another may be its likest.
             could = shared if len(group) > 1 else max(joint, _next_joint(waiting))
             if not _pays(joint, could, len(group)):
                 break

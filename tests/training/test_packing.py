@@ -157,7 +157,7 @@ def test_gaps_are_closed_with_the_same_rows_in_no_more_packs(rows: list[TokenRow
 def test_a_family_is_divided_where_others_have_room_for_all_of_it() -> None:
     first, second, third = ([row(40 + n, 100 * n)] for n in range(3))
     small = families([TokenRow([*range(500, 516), n], [0.0] * 17) for n in range(4)], CAPACITY)
-    packs = [*map(lambda rows: [Family((), rows)], (first, second, third)), small]
+    packs = [*([Family((), rows)] for rows in (first, second, third)), small]
     (family,) = small
     assert len(family) == 20
     closed = close_gaps(packs, CAPACITY)
