@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
     from evaluation.ledger.collected import DeadLetter
     from evaluation.ledger.collector import Kept
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHOWN = 70
 """Characters of a reason in the table."""
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at. Anybody who reaches it may send.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. Without --keys anybody who reaches it may send.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8124,
     *,
+    keys: Annotated[
+        Path | None, typer.Option(help="File with one key a line: who sends has to have one. [data.collect.keys]")
+    ] = None,
     reviews: Annotated[
         bool, typer.Option("--reviews", help="Serve the review queue, too: whoever reaches it reads the examples.")
     ] = False,
@@ -47,10 +54,11 @@ def serve(
     out = console(as_json=True)
     with (
         said(),
-        collecting({"home": home}, config, origin="gateway", box=INBOX) as at,
+        collecting({"home": home, "data.collect.keys": keys}, config, origin="gateway", box=INBOX) as at,
         opened({"home": home}, config) if reviews else nullcontext() as read,
     ):
         out.print(f"Collecting at http://{host}:{port}/v1/ratchet/examples · Ctrl-C ends it", highlight=False)
+        out.print(_who(host, at.settings.data.collect.keys), highlight=False, markup=False, soft_wrap=True)
         total = serve_collector(
             at,
             (host, port),
@@ -58,6 +66,15 @@ def serve(
             reviews=None if read is None else read.ledger,
         )
         out.print(_words(total), highlight=False)
+
+
+def _who(host: str, keys: Path | None) -> str:
+    """Return who may send."""
+    if keys is not None:
+        return f"Who sends has to have a key of {keys}"
+    if host in LOOPBACK:
+        return "No key is asked for; only this machine reaches it"
+    return f"ratchet: anybody who reaches {host} may send, since no key is asked for: --keys FILE"
 
 
 def dead_letters(
@@ -180,6 +197,7 @@ def _words(kept: Kept) -> str:
     words = (
         (kept.new, "written"),
         (kept.known, "were there already"),
+        (kept.differing, "have a known id and other content: to the dead letters"),
         (kept.aside, "to the dead letters"),
         (kept.forgotten, "of people who were forgotten, not kept"),
         (kept.waiting, "wait for the ledger"),

@@ -84,11 +84,18 @@ def insert_new(
     connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert the rows whose `key` the table does not hold yet; return how many those were."""
+    return len(new_keys(connection, row, key, rows))
+
+
+def new_keys(
+    connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Insert the rows whose `key` the table does not hold yet; return the keys of those."""
     if not rows:
-        return 0
+        return set()
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(row).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return len(connection.execute(statement, [dict(values) for values in rows]).all())
+    return set(connection.scalars(statement, [dict(values) for values in rows]))
 
 
 def migrate(database: Database, revision: str = "head") -> None:

@@ -10,7 +10,8 @@ from serving.app import routing_of
 from serving.lease import LeaseHeld
 from serving.policy import Action, RolloutPolicy
 from serving.port import PortTaken, check_port
-from serving.run import Controller, RolloutPlan
+from serving.rollout_plan import RolloutPlan
+from serving.run import Controller
 from serving.spool import Spool
 from tests.serving.folders import make_plan
 
