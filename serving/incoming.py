@@ -37,13 +37,16 @@ from evaluation.records import Example, FailureKind, Feedback, Labels, Message, 
 from serving.capture import REPORTED, user_hash
 
 
-def _not_blank(text: str) -> str:
+def _plain(text: str) -> str:
+    """Return an id, key or name. Raises ValueError where no ledger could hold it, or nobody could read it."""
     if not text.strip():
         raise ValueError(f"expected a text with more than spaces, found {text!r}")
+    if "\x00" in text or (not text.isascii() and text.encode("utf-8", "replace").decode() != text):
+        raise ValueError(f"expected text without NUL and halves of surrogate pairs, found {text!a}")
     return text
 
 
-Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Rating = Annotated[int, Field(strict=True, ge=1, le=5)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 PAGE = "docs/collecting.md"
@@ -118,9 +121,7 @@ class ExampleBody(BaseModel):
         return self._talk
 
     def record(self, secret: bytes, now: datetime, quality: QualityConfig | None = None) -> Example:
-        """Return the example. Raises `Unreadable` for what `talk` does, far times and ids with a NUL."""
-        for name in ("id", "task_key", "model", "conversation"):
-            _require_plain(name, getattr(self, name))
+        """Return the example. Raises `Unreadable` for what `talk` does, and for far times."""
         known = _example(self, self.talk(), secret, _time(self.timestamp, now))
         if known.labels.response_quality is not None:
             return known
@@ -160,9 +161,7 @@ class FeedbackBody(BaseModel):
         return self
 
     def record(self, secret: bytes, now: datetime) -> Feedback:
-        """Return the feedback. Raises `Unreadable` for far times and ids with a NUL."""
-        for name in ("id", "example_id"):
-            _require_plain(name, getattr(self, name))
+        """Return the feedback. Raises `Unreadable` for far times."""
         given = self.model_dump(exclude={"id", "rater", "timestamp", "rating"})
         rating = self.rating if self.rating is not None else THUMBS[self.thumb or "up"]
         rater = user_hash(secret, self.rater)
@@ -274,10 +273,3 @@ def _time(given: datetime | None, now: datetime) -> datetime:
     except ValueError as error:
         raise Unreadable(str(error)) from None
     return at
-
-
-def _require_plain(name: str, value: str | None) -> None:
-    if value is None:
-        return
-    if "\x00" in value or (not value.isascii() and value.encode("utf-8", "replace").decode() != value):
-        raise Unreadable(f"{name}: expected text without NUL and halves of surrogate pairs, found {value!a}")

@@ -189,13 +189,14 @@ class Outbox:
         known, differing = [], []
         for name, body in asked.rows:
             key = _plain(name)
-            first = held.setdefault(key, body)
-            if first is not body and (first == body or timeless(first) == timeless(body)):
+            first = held.get(key)
+            if first is not None and (first == body or timeless(first) == timeless(body)):
                 known.append(name)
                 continue
-            if first is not body:
+            if first is not None:
                 differing.append(name)
-                key = f"{key}#{hashlib.sha256(timeless(body).encode()).hexdigest()[:16]}"
+                key = f"{key}#{hashlib.sha256(timeless(body).encode('utf-8', 'backslashreplace')).hexdigest()[:16]}"
+            held.setdefault(key, body)
             rows.append((asked.kind, key, body))
         return Put(len(rows) - len(differing), tuple(known), tuple(differing)), rows
 
