@@ -146,11 +146,14 @@ def replay(
 
 def migrate(
     to: Annotated[str, typer.Option("--to", help="URL of an empty database: postgresql://user@host/name, sqlite:///…")],
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Delete what an unfinished move has copied there, and begin anew.")
+    ] = False,
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy the whole ledger to another database, all or nothing. The old one stays as it is.
+    """Copy the whole ledger to another database. The old one stays as it is; run it again if it was stopped.
 
     Example: ratchet data migrate --to postgresql://ratchet@db.example/ratchet
     """
@@ -168,11 +171,13 @@ def migrate(
             if rows:
                 out.print(f"{rows:>9} {name}", highlight=False)
 
-        moved = move(source, to, on_table=told)
+        moved = move(source, to, afresh=afresh, on_table=told)
     if as_json:
-        print_json({"rows": moved.rows, "mended": moved.mended})
+        print_json({"rows": moved.rows, "mended": moved.mended, "before": moved.before})
         return
-    out.print(f"{sum(moved.rows.values())} rows moved and counted on both sides", highlight=False)
+    before = f" ({moved.before} of them before this move was gone on with)" if moved.before else ""
+    total = sum(moved.rows.values())
+    out.print(f"{total} rows moved{before}, and the same by count and digest on both sides", highlight=False)
     if moved.mended:
         out.print(f"{moved.mended} of them held a number that JSON does not have, which is null now", highlight=False)
     out.print(f"From now on set: RATCHET_STORES__LEDGER_URL={without_password(to)}", highlight=False, soft_wrap=True)
