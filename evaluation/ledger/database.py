@@ -7,6 +7,7 @@ returns, so that it survives the death of the process and a loss of power.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import time
@@ -93,9 +94,17 @@ def new_keys(
     """Insert the rows whose `key` the table does not hold yet; return the keys of those."""
     if not rows:
         return set()
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(row).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return set(connection.scalars(statement, [dict(values) for values in rows]))
+    statement = _insertion(connection.dialect.name, row, key)
+    # One row by itself spares the driver's work for many.
+    given = dict(rows[0]) if len(rows) == 1 else [dict(values) for values in rows]
+    return set(connection.scalars(statement, given))
+
+
+@functools.lru_cache(maxsize=64)
+def _insertion(dialect: str, row: type[Base], key: InstrumentedAttribute[str]) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # The table, not the class: that would be taken through the object mapper, row by row.
+    return insert(row.metadata.tables[row.__tablename__]).on_conflict_do_nothing(index_elements=[key]).returning(key)
 
 
 def migrate(database: Database, revision: str = "head") -> None:
