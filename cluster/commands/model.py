@@ -8,11 +8,13 @@ import typer
 from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.model_import import import_model
 
 if TYPE_CHECKING:
     from training.registry import ModelVersion
 
 app = typer.Typer(help="Versions of models.", no_args_is_help=True)
+app.command("import")(import_model)
 
 Ref = Annotated[str, typer.Argument(help="`name:version`, `name@alias` or `name`.")]
 
@@ -33,11 +35,14 @@ def list_models(home: HomeFlag = None, config: ConfigFlag = None, as_json: JsonF
     if as_json:
         print_json(found)
         return
-    table = Table("version", "aliases", "parent", "recipe", "turn", "made")
+    table = Table("version", "aliases", "parent", "recipe", "answers", "turn", "made")
     for row in found:
         meta = row["meta"]
         made = row["created_at"][:19]
-        table.add_row(row["ref"], ", ".join(row["aliases"]), meta["parent"], meta["recipe"], meta["loop"], made)
+        engine = row["engine"]
+        answers = f"{engine['model']} at {engine['base_url']}" if engine["kind"] == "endpoint" else "weights"
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["ref"], aliases, meta["parent"], meta["recipe"], answers, meta["loop"], made)
     console().print(table)
 
 

@@ -15,6 +15,9 @@ class EndpointConfig:
     """One model at one endpoint."""
 
     model: str
+    """As the endpoint names it."""
+    name: str = ""
+    """What episodes record as their model; empty: as the endpoint names it."""
     base_url: str = OPENAI_URL
     key: Secret = field(default_factory=lambda: Secret(""))
     stream: bool = False
