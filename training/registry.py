@@ -1,6 +1,6 @@
 """Versions of models: an MLflow record each, and a folder that is checked before it is used.
 
-    <root>/models/<name>/<version>/  the model: safetensors, tokenizer, template; or `endpoint.json`, who is asked instead
+    <root>/models/<name>/<version>/  the model: safetensors, tokenizer, template; or `endpoint.json`, who is asked
     <root>/models/<name>/.incoming   a copy on its way; swept by the next registration
     <root>/artifacts/                what runs leave: their curves as pictures
 
@@ -131,7 +131,7 @@ class Registry:
     # Versions --------------------------------------------------------------------------------------------------------
 
     def register(self, name: str, folder: Path, meta: VersionMeta) -> ModelVersion:
-        """Copy the model in `folder` and return its version; the same files, trained from and on the same, are the same.
+        """Copy the model in `folder` and return its version; the same files of the same origin are the same version.
 
         Raises `ModelFolderError` for a folder that is no whole, safe model, `RegistryError` for a name that is no slug,
         `DiskError` where the copy cannot be written.
@@ -141,7 +141,7 @@ class Registry:
         return self._register(name, folder, WeightsEngine(), meta)
 
     def register_endpoint(self, name: str, engine: EndpointEngine, meta: VersionMeta) -> ModelVersion:
-        """Return the version that is a model behind an endpoint; the same one, trained from and on the same, is the same.
+        """Return the version that a model behind an endpoint is; the same one of the same origin is the same version.
 
         Raises `RegistryError` for a name that is no slug, `DiskError` where its file cannot be written.
         """

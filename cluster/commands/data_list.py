@@ -107,8 +107,6 @@ def _list_snapshots(at: Opened, *, as_json: bool) -> None:
 
 
 def _list_exports(at: Opened, *, as_json: bool) -> None:
-    from rich.table import Table
-
     from training.formats.exports import Exports
 
     found = Exports(at.home.exports).all()
@@ -118,11 +116,9 @@ def _list_exports(at: Opened, *, as_json: bool) -> None:
     if not found:
         console().print("No export of this home: ratchet data export", highlight=False)
         return
-    table = Table("sha256", "format", "rows", "of", "file", "written")
     for one in found:
         filters = ", ".join(f"{name} {value}" for name, value in one.filters.items())
-        of = one.snapshot.rpartition("/")[2].partition("#")[0] if one.snapshot else "the ledger"
-        place = one.file or "standard output"
-        table.add_row(one.digest[:16], one.format, str(one.rows), f"{of}{', ' if filters else ''}{filters}", place,
-                      f"{one.at:%Y-%m-%d %H:%M}")  # fmt: skip
-    console().print(table)
+        of = f"snapshot {one.snapshot.partition('#')[0]}" if one.snapshot else "the ledger"
+        made = f"{one.rows} rows of {of}{' (' + filters + ')' if filters else ''}, {one.at:%Y-%m-%d %H:%M}"
+        told = f"{one.digest[:16]}  {one.format}, {made}: {one.file or 'standard output'}"
+        console().print(told, highlight=False, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.model_import import import_model
@@ -35,14 +35,12 @@ def list_models(home: HomeFlag = None, config: ConfigFlag = None, as_json: JsonF
     if as_json:
         print_json(found)
         return
-    table = Table("version", "aliases", "parent", "recipe", "answers", "turn", "made")
+    table = Table(Column("version", no_wrap=True), "aliases", "parent", "recipe", "engine", "turn", "made")
     for row in found:
         meta = row["meta"]
-        made = row["created_at"][:19]
-        engine = row["engine"]
-        answers = f"{engine['model']} at {engine['base_url']}" if engine["kind"] == "endpoint" else "weights"
+        made = row["created_at"][:16].replace("T", " ")
         aliases = ", ".join(row["aliases"])
-        table.add_row(row["ref"], aliases, meta["parent"], meta["recipe"], answers, meta["loop"], made)
+        table.add_row(row["ref"], aliases, meta["parent"], meta["recipe"], row["engine"]["kind"], meta["loop"], made)
     console().print(table)
 
 

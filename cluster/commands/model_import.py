@@ -1,8 +1,8 @@
 """`ratchet model import`: a model that was trained elsewhere, as a version of the registry.
 
 Decisions: the version's lineage is the exported file that it was trained on, found by its digest, and with it the
-snapshot and the examples; a file of held-out rows is refused, since what was trained on those cannot be judged by them.
-Nothing is asked of an endpoint here: `ratchet test run` does. `champion` and `previous` say what is in production, which
+snapshot and the examples; a file of held-out rows is refused: what was trained on those cannot be judged by them.
+Nothing is asked of an endpoint here: `ratchet test run` does. `champion` and `previous` say what is in production, as
 the ledger alone decides.
 """
 

@@ -21,8 +21,8 @@ from typing import IO, Any
 
 from pydantic import Field
 
-from evaluation.ledger import ExampleFilter
 from evaluation.files import atomic_write, writing
+from evaluation.ledger import ExampleFilter
 from evaluation.records import Record
 from training.formats.lines import FormatError
 from training.formats.row import Carried
