@@ -53,6 +53,8 @@ def import_model(
         _check(endpoint, model, folder, key_env=key_env, alias=alias)
         engine = None if endpoint is None else _engine(endpoint, model or "", key_env or "")
         export = None if from_export is None else _export(at, from_export)
+        if folder is not None:
+            _check_weights(folder.expanduser())
         meta = _meta(export, base if base is not None else _base_of(model or ""), recipe)
         registry = at.registry()
         version = _registered(registry, name, folder=folder, engine=engine, meta=meta)
@@ -134,18 +136,18 @@ def _registered(
     if engine is not None:
         return registry.register_endpoint(name, engine, meta)
     assert folder is not None
-    _check_code(folder.expanduser())
     return registry.register(name, folder.expanduser(), meta)
 
 
-def _check_code(folder: Path) -> None:
-    """Raise `ModelFolderError` for an architecture that only code from elsewhere can build."""
-    from evaluation.model_folder import ModelFolderError
+def _check_weights(folder: Path) -> None:
+    """Raise `ModelFolderError` for a folder that is no whole, safe model, or that needs code from elsewhere."""
+    from evaluation.model_folder import ModelFolderError, check_folder
 
+    check_folder(folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return  # what is missing or broken is told with everything else that is
+        return  # an adapter has none; a broken one is told when it is loaded
     if not isinstance(config, dict) or "auto_map" not in config:
         return
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES

@@ -37,7 +37,7 @@ class Signals(Part):
             kept = [reward for reward in rewards if reward.example_id in held]
             before = _signals(connection, kept)
             changed = [r for r in kept if before.get((r.example_id, r.version)) != r.signal.model_dump(mode="json")]
-            _upsert(connection, kept)
+            upsert_rewards(connection, kept)
             return len(changed) + _remove(connection, without, version)
 
     def rewards_of(self, example_id: str) -> tuple[RewardRecord, ...]:
@@ -122,7 +122,8 @@ def _signals(connection: Connection, rewards: Sequence[RewardRecord]) -> dict[tu
     return found
 
 
-def _upsert(connection: Connection, rewards: Sequence[RewardRecord]) -> None:
+def upsert_rewards(connection: Connection, rewards: Sequence[RewardRecord]) -> None:
+    """Write rewards of examples that are there, and the examples' column: of several of one, the last counts."""
     if not rewards:
         return
     statement = _insert(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.cluster.run_making import many
 from tests.cluster.test_data_commands import filled as filled
 from tests.cluster.test_run_endpoint import Running
 from tests.cluster.test_run_endpoint import polite_endpoint as polite_endpoint
+from tests.training.test_registry import empty as empty
 from tests.training.test_registry import model
 
 runner = CliRunner()
@@ -37,6 +39,7 @@ def exported(out: Path, *flags: object) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_model_that_was_tuned_on_an_export_is_a_version_that_is_tested_and_compared_and_that_saw_the_rows(
     filled: Path, tmp_path: Path, polite_endpoint: Running
 ) -> None:
@@ -46,7 +49,11 @@ def test_a_model_that_was_tuned_on_an_export_is_a_version_that_is_tested_and_com
     there = ["--endpoint", polite_endpoint.endpoint.url, "--key-env", VARIABLE]
     tuned = ["--model", "ft:gpt-4o-mini:org::1", "--from-export", file, "--alias", "candidate"]
     made = json.loads(ratchet("model", "import", "agent", *there, *tuned, "--json").stdout)
-    assert (made["ref"], made["engine"]["model"], made["meta"]["export"]) == ("agent:1", "ft:gpt-4o-mini:org::1", digest)
+    assert (made["ref"], made["engine"]["model"], made["meta"]["export"]) == (
+        "agent:1",
+        "ft:gpt-4o-mini:org::1",
+        digest,
+    )
     assert (made["meta"]["parent"], made["meta"]["config"]["export"]["filters"]) == ("gpt-4o-mini", {"success": False})
     again = ratchet("model", "import", "agent", *there, *tuned[:2], "--from-export", tmp_path / "elsewhere.jsonl")
     assert "Registered agent:1: ft:gpt-4o-mini:org::1 at http://" in again.stdout
@@ -100,7 +107,8 @@ def test_forgetting_names_the_versions_whose_export_held_the_persons_rows(filled
     assert not done.left
 
 
-def test_a_folder_of_weights_is_taken_whole_and_safe_or_not_at_all(home: Path, tmp_path: Path) -> None:
+def test_a_folder_of_weights_is_taken_whole_and_safe_or_not_at_all(home: Path, empty: Path, tmp_path: Path) -> None:
+    shutil.copy(empty / "mlflow.db", home)  # its migrations take seconds
     folder = model(tmp_path / "tuned")
     (folder / "pytorch_model.bin").write_bytes(b"\x80")
     refused = ratchet("model", "import", "agent", "--folder", folder, code=2)

@@ -157,6 +157,7 @@ def _extra(row: dict[str, Any], carried: Carried, form: Format, written: Written
         rejected=without_talk(carried.rejected) if carried.rejected else {},
         row=dict(carried.row or {}),
         feedback=tuple(carried.feedback),
+        trail=carried.trail,
         ids=ids,
         talk=None if found == carried.talk and not back.mistakes else carried.talk,
     )
