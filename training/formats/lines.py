@@ -3,8 +3,8 @@
 Decisions: memory is bounded by the longest row that is allowed; a longer line is passed over to its end and refused
 with its length. A line that is no UTF-8 or no JSON is a row with that mistake, so that the others can still be read.
 A file is what its first bytes say, gzip included; what a name or a format promises and they do not is a mistake.
-Limits: of compressed files gzip alone is opened; a JSON list is read item by item, but a file that breaks off inside of a list
-ends there with what cannot be read.
+Limits: of compressed files gzip alone is opened; a JSON list is read item by item, but a file that breaks off inside of
+a list ends there with what cannot be read.
 """
 
 from __future__ import annotations

@@ -126,8 +126,10 @@ def _dropped(data: dict[str, Any], form: Format) -> Iterator[str]:
         said = data.get(name) if not isinstance(data.get("input"), dict) else data["input"].get(name, data.get(name))
         for message in said if isinstance(said, list) else ():
             if isinstance(message, dict):
+                # A result's name is that of its call; a person's has no place.
+                known = inside if message.get("role") in ("tool", "function") else inside - {"name"}
                 yield from (
-                    f"{name}[].{key}" for key, value in message.items() if value is not None and key not in inside
+                    f"{name}[].{key}" for key, value in message.items() if value is not None and key not in known
                 )
 
 

@@ -37,7 +37,7 @@ _MESSAGE = frozenset(
 )  # fmt: skip
 _OPENAI = frozenset((*_OF_ALL, "messages", "tools", "functions", "parallel_tool_calls"))
 _DPO = frozenset((*_OF_ALL, "input", "preferred_output", "non_preferred_output"))
-_SHAREGPT = frozenset((*_OF_ALL, "conversations", "conversation", "messages", "system", "tools"))
+_SHAREGPT = frozenset((*_OF_ALL, "conversations", "chat", "system", "tools"))
 _TRL = frozenset((*_OF_ALL, "messages", "prompt", "chosen", "rejected", "tools"))
 _PARQUET = frozenset((*_OF_ALL, "messages", "tools", "rejected"))
 
@@ -49,14 +49,14 @@ FORMATS: dict[FormatName, Format] = {
         openai_dpo.read,
         pairs=True,
         fields=_DPO,
-        inside={name: _MESSAGE for name in ("messages", "preferred_output", "non_preferred_output")},
+        inside=dict.fromkeys(("messages", "preferred_output", "non_preferred_output"), _MESSAGE),
     ),
     FormatName.SHAREGPT: Format(sharegpt.write, sharegpt.read, ids=False, fields=_SHAREGPT),
     FormatName.TRL: Format(
         trl.write,
         trl.read,
         fields=_TRL,
-        inside={name: _MESSAGE for name in ("messages", "prompt", "chosen", "rejected")},
+        inside=dict.fromkeys(("messages", "prompt", "chosen", "rejected"), _MESSAGE),
     ),
     FormatName.PARQUET: Format(
         parquet.write, parquet.read, shown=parquet.shown, fields=_PARQUET, inside={"messages": _MESSAGE}
