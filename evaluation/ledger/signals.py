@@ -47,17 +47,6 @@ class Signals(Part):
             rows = connection.execute(query.order_by(RewardRow.at.desc(), RewardRow.version))
             return tuple(_reward(row) for row in rows)
 
-    def rewards_by_example(self, example_ids: Sequence[str]) -> dict[str, RewardSignal]:
-        """Return the reward that was written last of each example that has one."""
-        found: dict[str, RewardSignal] = {}
-        with self._database.read() as connection:
-            for start in range(0, len(example_ids), _CHUNK):
-                ids = example_ids[start : start + _CHUNK]
-                query = select(RewardRow.example_id, RewardRow.body).where(RewardRow.example_id.in_(ids))
-                for row in connection.execute(query.order_by(RewardRow.at, RewardRow.version.desc())):
-                    found[row.example_id] = RewardSignal.model_validate(row.body)
-        return found
-
     def rewards(self, version: str | None = None, batch: int = 1000) -> Iterator[RewardRecord]:
         """Yield all rewards of a version (None: the newest), by example. Holds nothing open between batches."""
         version = version if version is not None else self.reward_version()

@@ -36,7 +36,7 @@ class Trail(Record):
     found: dict[str, RecoveryRecord] = Field(default_factory=dict)
     """By id: how a recovery was found, where reviewers have changed it."""
     rewards: tuple[RewardRecord, ...] = ()
-    """Of all versions, the earliest first."""
+    """Of all versions, the one that is in force last."""
     written: Labels | None = None
     """The labels that the example was written with, where others are in force."""
 
@@ -77,7 +77,7 @@ def write_trails(connection: Connection, trails: Sequence[Trail], known: set[str
     new += insert_new(connection, LabelRow, LabelRow.id, labels)
     new += insert_new(connection, RecoveryRow, RecoveryRow.id, recoveries)
     rewards = [one for trail in trails for one in trail.rewards if one.example_id not in known]
-    upsert_rewards(connection, sorted(rewards, key=lambda one: (one.at, one.version)))
+    upsert_rewards(connection, rewards)
     settle(connection, sorted({row["example_id"] for row in labels}))
     return new
 
@@ -112,7 +112,7 @@ def _add_recoveries(connection: Connection, ids: Sequence[str], found: dict[str,
 
 def _add_rewards(connection: Connection, ids: Sequence[str], found: dict[str, dict[str, Any]]) -> None:
     query = select(*RewardRow.__table__.c).where(RewardRow.example_id.in_(ids))
-    for row in connection.execute(query.order_by(RewardRow.at, RewardRow.version)):
+    for row in connection.execute(query.order_by(RewardRow.at, RewardRow.version.desc())):
         reward = RewardRecord(example_id=row.example_id, version=row.version, signal=row.body, at=row.at)
         _append(found, row.example_id, "rewards", reward)
 

@@ -55,13 +55,11 @@ def of_ledger(
         if pairs:
             yield from _pairs(ledger, batch, said)
             continue
-        worth = ledger.rewards_by_example([example.id for example in batch])
         trails = ledger.trails([example.id for example in batch])
         for one in batch:
-            example = one.model_copy(update={"reward": worth.get(one.id, one.reward)})
-            weights = _last(example.messages) if last_only else ()
+            weights = _last(one.messages) if last_only else ()
             trail = trails.get(one.id, _NO_TRAIL)
-            yield Carried(talk_of(example, weights), example, feedback=said.get(example.id, ()), trail=trail)
+            yield Carried(talk_of(one, weights), one, feedback=said.get(one.id, ()), trail=trail)
 
 
 def _pairs(ledger: Ledger, batch: Sequence[Example], said: dict[str, tuple[Feedback, ...]]) -> Iterator[Carried]:
