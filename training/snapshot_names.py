@@ -1,8 +1,8 @@
 """Which snapshot a name means, the same for every command.
 
-Decisions: a name is looked for among the snapshots of the home first, then as a path; a reference that says a hash
-(`path@version#hash`, as records carry it) is a path, and found under its table's name in this home where the home was
-moved. Without a version it is the newest. What is not there is answered with what is.
+Decisions: a name is looked for among the snapshots of the home first, then in the working folder; with a `/` in it, it
+is a path, and what records say (`path@version#hash`) is found under its table's name where the home was moved. Without
+a version it is the newest. What is not there is answered with what is.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _folder(root: Path, name: str) -> Path | None:
     if not name:
         return None
     path = Path(name).expanduser()
-    # Last by its table's name: records keep absolute paths, and homes are moved.
-    tried = [path, root / path.name] if path.is_absolute() else [root / name, path]
+    # A path's last by its table's name: records keep absolute paths, and homes are moved.
+    tried = [path, root / path.name] if "/" in name else [root / name, path]
     return next((one.resolve() for one in tried if _is_table(one)), None)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from evaluation.ledger.collected import RewardRecord
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, RewardRow
-from evaluation.records import Example, RewardSignal
+from evaluation.records import Example
 
 _CHUNK = 500
 _KEY = ("example_id", "version")

@@ -84,10 +84,11 @@ def write_trails(connection: Connection, trails: Sequence[Trail], known: set[str
 
 def require_about(trail: Trail, example_id: str) -> None:
     """Raise `ValueError` where something of a trail is of another example."""
-    every = (*trail.labels, *trail.reviews, *trail.recoveries, *trail.rewards, *trail.found.values())
-    for one in every:
-        if one.example_id != example_id:
-            raise ValueError(f"trail: expected what was said of example {example_id}, found it of {one.example_id}")
+    of = [one.example_id for one in (*trail.labels, *trail.rewards)]
+    of += [one.example_id for one in (*trail.reviews, *trail.recoveries, *trail.found.values())]
+    for name in of:
+        if name != example_id:
+            raise ValueError(f"trail: expected what was said of example {example_id}, found it of {name}")
 
 
 def _row_of_review(item: ReviewItem) -> dict[str, Any]:

@@ -175,7 +175,8 @@ class Importer:
     def _check_times(self, taken: Taken) -> None:
         latest = self._default.at + AHEAD
         times = [example.timestamp for example in taken.examples] + [said.timestamp for said in taken.feedback]
-        times += [said.at for said in (*taken.trail.labels, *taken.trail.rewards, *taken.trail.recoveries)]
+        times += [label.at for label in taken.trail.labels] + [reward.at for reward in taken.trail.rewards]
+        times += [recovery.at for recovery in taken.trail.recoveries]
         for time in times:
             if time.astimezone(UTC) > latest:
                 raise ValueError(

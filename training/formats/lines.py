@@ -104,7 +104,7 @@ def _require_text(path: Path, start: bytes, *, parquet: bool) -> None:
 
 def _unzipped(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
     try:
-        with gzip.open(file) as inner, BufferedReader(inner) as text:  # type: ignore[type-var]
+        with gzip.open(file) as inner, BufferedReader(inner) as text:
             start = text.peek(32)[:32]
             if start.startswith(_PARQUET):
                 raise FormatError(f"{path}: expected text inside of gzip, found Parquet; unpack it first")
@@ -114,7 +114,7 @@ def _unzipped(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterat
         raise FormatError(f"{path}: expected a whole gzip file, found: {error}; copy it again") from error
 
 
-def _rows(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+def _rows(path: Path, file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
     first = _first_character(file)
     return _items(path, file, config) if first == b"[" else _lines(file, config)
 
@@ -129,14 +129,14 @@ def readable(path: Path) -> Iterator[BufferedReader]:
         raise FormatError(f"{path}: expected a readable file, found: {error.strerror or error}") from error
 
 
-def _first_character(file: BufferedReader) -> bytes:
+def _first_character(file: BufferedReader[Any]) -> bytes:
     """Return the first character that is no space, and go back to the beginning."""
     head = file.read(CHUNK).removeprefix(_BOM).lstrip()
     file.seek(0)
     return head[:1]
 
 
-def _lines(file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+def _lines(file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
     most = config.longest_row_mb << 20
     number = 0
     while raw := file.readline(most + 1):
@@ -151,7 +151,7 @@ def _lines(file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
             yield _decoded(number, raw)
 
 
-def _skip_line(file: BufferedReader) -> int:
+def _skip_line(file: BufferedReader[Any]) -> int:
     length = 0
     while rest := file.readline(CHUNK):
         length += len(rest)
@@ -244,7 +244,7 @@ class _Cutter:
         self._length = 0
 
 
-def _items(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+def _items(path: Path, file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
     cutter = _Cutter(config.longest_row_mb << 20)
     head = file.read(CHUNK).removeprefix(_BOM)
     before, _, chunk = head.partition(b"[")
