@@ -172,6 +172,7 @@ class Places:
         snapshots: Path,
         syntheses: Path,
         registry: Callable[[], Registry] | None,
+        *,
         exports: Exports | None = None,
     ) -> None:
         """`registry` is opened only where a snapshot or an export is found; None: there is none."""

@@ -28,7 +28,7 @@ def lineage(
         # Opening a registry takes MLflow seconds: none where nothing was ever registered.
         registry = at.registry if (at.home.registry / "models").is_dir() else None
         exports = Exports(at.home.exports)
-        places = Places(at.ledger, at.home.snapshots, at.home.syntheses, registry, exports)
+        places = Places(at.ledger, at.home.snapshots, at.home.syntheses, registry, exports=exports)
         found = find(ref, places)
     if as_json:
         print_json(found.model_dump(mode="json"))

@@ -84,8 +84,9 @@ def write_trails(connection: Connection, trails: Sequence[Trail], known: set[str
 
 def require_about(trail: Trail, example_id: str) -> None:
     """Raise `ValueError` where something of a trail is of another example."""
-    of = [one.example_id for one in (*trail.labels, *trail.rewards)]
-    of += [one.example_id for one in (*trail.reviews, *trail.recoveries, *trail.found.values())]
+    of = [one.example_id for one in trail.labels] + [one.example_id for one in trail.rewards]
+    of += [one.example_id for one in trail.reviews]
+    of += [one.example_id for one in (*trail.recoveries, *trail.found.values())]
     for name in of:
         if name != example_id:
             raise ValueError(f"trail: expected what was said of example {example_id}, found it of {name}")
