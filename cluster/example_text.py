@@ -22,6 +22,9 @@ _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), N
 
 SHORT_ID = 13
 """Characters of an id in a list; its beginning is as good as the whole (`ratchet data show`)."""
+WIDE = 110
+"""Columns of a terminal from which on a list shows all that a line holds."""
+_WHERE_WIDE = ("source", "conf", "tools")
 
 
 class About(NamedTuple):
@@ -75,15 +78,19 @@ def line_of(example: Example) -> Line:
 
 
 def print_list(out: Console, examples: Sequence[Example]) -> None:
-    """Print examples as a table, one in a line, cut to the terminal's width."""
-    table = plain(("time (UTC)", "id", "task key", "source", "ok", "quality", "conf", "tools", "query"))
-    for column, ratio in zip(table.columns, (None, None, None, None, None, None, None, 1, 3), strict=True):
+    """Print examples as a table, one in a line, cut to the terminal's width; a narrow one gets fewer columns."""
+    wide = out.width >= WIDE
+    heads = ("time (UTC)", "id", "task key", "source", "ok", "quality", "conf", "tools", "query")
+    shown = [at for at, head in enumerate(heads) if wide or head not in _WHERE_WIDE]
+    table = plain(tuple(heads[at] for at in shown))
+    for column in table.columns:
+        ratio = {"tools": 1, "query": 3}.get(str(column.header))
         column.no_wrap, column.overflow, column.ratio = True, "ellipsis", ratio
     table.expand = True
     for example in examples:
         line = line_of(example)
         line = line._replace(id=line.id if len(line.id) <= SHORT_ID else line.id[: SHORT_ID - 1] + "…")
-        table.add_row(*(Text(clean_text(cell)) for cell in line))
+        table.add_row(*(Text(clean_text(line[at])) for at in shown))
     out.print(table)
 
 

@@ -60,6 +60,10 @@ def _example(found: ExampleLineage) -> Iterator[str]:
     yield ""
     yield "Derived from it"
     yield from _held(found.snapshots, found.unreadable)
+    for each in found.exports:
+        trained = f"; trained on it elsewhere: {', '.join(each.versions)}" if each.versions else ""
+        made = f"{each.export.format}, {each.export.file or 'standard output'}, {each.export.at:%Y-%m-%d %H:%M}"
+        yield f"  export {each.export.digest[:16]} ({made}): {each.rows} of its rows{trained}"
 
 
 def _conversation(found: ExampleLineage) -> Iterator[str]:

@@ -21,8 +21,10 @@ from evaluation.ledger import ExampleFilter, Ledger, LedgerError
 from evaluation.ledger.collected import LabelRecord
 from evaluation.ledger.records import RunRecord
 from evaluation.records import Example, Feedback, Message, Record
+from training.formats.exports import ExportRecord, Exports
 from training.registry import Registry
 from training.snapshot import SnapshotError, open_snapshot
+from training.snapshot_names import is_named, named_snapshot
 from training.synthesis.folder import (
     Plan,
     read_answers_of,
@@ -77,6 +79,16 @@ class Held(Record):
     """Model versions that were trained on the snapshot."""
 
 
+class Exported(Record):
+    """An exported file that holds it."""
+
+    export: ExportRecord
+    rows: int
+    """How many of its rows."""
+    versions: tuple[str, ...] = ()
+    """Model versions that were trained on the file, elsewhere."""
+
+
 class ExampleLineage(Record):
     """One example."""
 
@@ -90,6 +102,7 @@ class ExampleLineage(Record):
     feedback: tuple[Feedback, ...]
     labels: tuple[LabelRecord, ...]
     snapshots: tuple[Held, ...]
+    exports: tuple[Exported, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Snapshots that could not be looked through."""
 
@@ -154,23 +167,39 @@ class Places:
     """Where a home keeps what is looked for."""
 
     def __init__(
-        self, ledger: Ledger, snapshots: Path, syntheses: Path, registry: Callable[[], Registry] | None
+        self,
+        ledger: Ledger,
+        snapshots: Path,
+        syntheses: Path,
+        registry: Callable[[], Registry] | None,
+        *,
+        exports: Exports | None = None,
     ) -> None:
-        """`registry` is opened only where a snapshot is found; None: there is none."""
-        self.ledger, self.syntheses = ledger, syntheses
-        self._snapshots, self._registry = snapshots, registry
+        """`registry` is opened only where a snapshot or an export is found; None: there is none."""
+        self.ledger, self.snapshots, self.syntheses = ledger, snapshots, syntheses
+        self._registry, self._exports = registry, exports
         self._versions: dict[str, list[str]] | None = None
         self.unreadable: list[str] = []
 
     def trained_on(self, ref: str) -> tuple[str, ...]:
-        """Return the model versions that were trained on a snapshot."""
+        """Return the model versions that were trained on a snapshot, or elsewhere on the export of this digest."""
         if self._versions is None:
             self._versions = {}
             registry = self._registry() if self._registry is not None else None
             for name in registry.names() if registry is not None else ():
                 for version in registry.versions(name) if registry is not None else ():
-                    self._versions.setdefault(version.meta.snapshot, []).append(version.ref)
+                    for origin in {version.meta.snapshot, version.meta.export} - {""}:
+                        self._versions.setdefault(origin, []).append(version.ref)
         return tuple(self._versions.get(ref, ()))
+
+    def exported(self, example_id: str) -> tuple[Exported, ...]:
+        """Return the exports that hold an example."""
+        found = []
+        for one in self._exports.all() if self._exports is not None else ():
+            rows = sum(name == example_id for name in self._exports.examples(one.digest)) if self._exports else 0
+            if rows:
+                found.append(Exported(export=one, rows=rows, versions=self.trained_on(one.digest)))
+        return tuple(found)
 
     def held(self, column: str, value: str) -> tuple[Held, ...]:
         """Return the snapshots whose rows have this value in a column, `id` or `run_id`."""
@@ -192,7 +221,7 @@ class Places:
 
     def _rows(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Yield every version of every snapshot with the columns that tell where its rows come from."""
-        for folder in sorted(self._snapshots.iterdir()) if self._snapshots.is_dir() else []:
+        for folder in sorted(self.snapshots.iterdir()) if self.snapshots.is_dir() else []:
             if not DeltaTable.is_deltatable(str(folder)):
                 continue
             for version in range(DeltaTable(folder).version() + 1):
@@ -209,14 +238,16 @@ def lineage(name: str, places: Places) -> Lineage:
     Raises `LineageError` where there is none, `SnapshotError` for a snapshot that cannot be read.
     """
     if "@" in name:
-        return lineage_of_snapshot(name, places)
+        return lineage_of_snapshot(named_snapshot(places.snapshots, name), places)
     if (places.syntheses / name / "plan.json").is_file():
         return lineage_of_synthesis(name, places)
     try:
         example = places.ledger.example(name)
     except LedgerError:
+        if is_named(places.snapshots, name):
+            return lineage_of_snapshot(named_snapshot(places.snapshots, name), places)
         raise LineageError(
-            f"expected the id of an example or a synthesis, or a snapshot as folder@version, found {name!r}, which is"
+            f"expected the id of an example or a synthesis, or a snapshot as name@version, found {name!r}, which is"
             " none in this home; see `ratchet data list` and `ratchet data synthesize --list`"
         ) from None
     return lineage_of_example(example, places)
@@ -239,6 +270,7 @@ def lineage_of_example(example: Example, places: Places) -> ExampleLineage:
         feedback=places.ledger.feedback_for(example.id),
         labels=places.ledger.labels(example.id),
         snapshots=places.held("id", example.id),
+        exports=places.exported(example.id),
         unreadable=tuple(places.unreadable),
     )
 

@@ -26,7 +26,7 @@ from cluster.commands.common import (
 )
 from cluster.commands.models import FLAGS, MODEL_HELP, BaseUrlFlag
 from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of
-from evaluation.clients.resolve import ClientOptions, is_client
+from evaluation.clients.resolve import ClientOptions
 from evaluation.records import StopReason, stable_id
 from evaluation.scenarios import Part
 
@@ -142,7 +142,7 @@ def _resumed(resume: str | None, given: dict[str, Any], home: Path | None, confi
 
 def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     """Return the plan of a new run. Raises what finding its model, suite, agent, protocol and validators raises."""
-    from cluster.commands.models import absolute, model_spec
+    from cluster.commands.models import ModelSpec, absolute, model_spec
     from cluster.running import digest, spoken
     from cluster.runs import RunPlan
     from training.provenance import environment
@@ -152,7 +152,8 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     options = ClientOptions(**{name: value for name, value in given.items() if name in ClientOptions.model_fields})
     if options.record is not None:
         options = options.model_copy(update={"record": options.record.expanduser().resolve()})
-    name = model_spec(at, asked, options).name
+    source = model_spec(at, asked, options)
+    name = source.name
     protocol = None
     if "protocol" in given:
         _, encoding = spoken(given["protocol"])
@@ -180,7 +181,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
         seed=settings.seed,
         temperature=settings.run.temperature,
         max_tokens=settings.run.max_tokens,
-        engine={} if is_client(asked) else settings.engine.model_dump(mode="json"),
+        engine=settings.engine.model_dump(mode="json") if isinstance(source, ModelSpec) else {},
         started_at=now,
         environment=environment(),
     )

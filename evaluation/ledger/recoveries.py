@@ -84,7 +84,7 @@ def settle_recovery(connection: Connection, recovery_id: str, labels: Sequence[L
         raise LedgerError(f"No error recovery {recovery_id} in the ledger.")
     found = RecoveryRecord.model_validate(body.get(_FOUND, body))
     now = recovery_in_force(found, labels, needed)
-    row = _row(now) if now == found else _row(now) | {"body": _body(now) | {_FOUND: _body(found)}}
+    row = carried_row(now, None if now == found else found)
     connection.execute(update(RecoveryRow).where(RecoveryRow.id == recovery_id).values(row))
 
 
@@ -112,6 +112,16 @@ def _conditions(
         yield RecoveryRow.example_id == example_id
     if task_key is not None:
         yield RecoveryRow.example_id.in_(select(ExampleRow.id).where(ExampleRow.task_key == task_key))
+
+
+def found_body(body: dict[str, Any]) -> tuple[RecoveryRecord, RecoveryRecord | None]:
+    """Return a row's recovery, and how it was found, where reviewers have changed it."""
+    return _recovery(body), RecoveryRecord.model_validate(body[_FOUND]) if _FOUND in body else None
+
+
+def carried_row(now: RecoveryRecord, found: RecoveryRecord | None) -> dict[str, Any]:
+    """Return the row of a recovery, with how it was found, where reviewers have changed it."""
+    return _row(now) if found is None else _row(now) | {"body": _body(now) | {_FOUND: _body(found)}}
 
 
 def _recovery(body: dict[str, Any]) -> RecoveryRecord:
