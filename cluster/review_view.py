@@ -13,9 +13,9 @@ from cluster.episode_text import block_text, clean_text
 from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.corrections import CallSite, call_sites
+from evaluation.error_shapes import error_in
 from evaluation.ledger.collected import RecoveryRecord, ReviewItem
 from evaluation.records import Example, Message, ToolSpec, Verdict
-from evaluation.recoveries import error_in
 from evaluation.stats.krippendorff import Reliability
 from evaluation.validators import applicable
 

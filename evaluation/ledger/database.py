@@ -84,11 +84,18 @@ def insert_new(
     connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert the rows whose `key` the table does not hold yet; return how many those were."""
+    return len(inserted(connection, row, key, rows))
+
+
+def inserted(
+    connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Insert the rows whose `key` the table does not hold yet; return their keys."""
     if not rows:
-        return 0
+        return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(row).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return len(connection.execute(statement, [dict(values) for values in rows]).all())
+    return list(connection.scalars(statement, [dict(values) for values in rows]))
 
 
 def migrate(database: Database, revision: str = "head") -> None:

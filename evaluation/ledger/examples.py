@@ -2,7 +2,8 @@
 
 An example's body is written once and never changed; the labels in force stand in columns of their own, which a label
 moves in its own transaction. The id is the row's key, so that what is delivered twice is written once. An example that
-was forgotten is gone, and its id is never written again.
+was forgotten is gone, and its id is never written again. The errors inside a new example are written with it, as
+candidates for error recovery.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, select
 
 from evaluation.ledger.bodies import first_mistake, read, written
-from evaluation.ledger.database import insert_new
+from evaluation.ledger.database import inserted
 from evaluation.ledger.dead_letters import forgotten
 from evaluation.ledger.errors import LedgerError, RowRefused
 from evaluation.ledger.feedback import AHEAD, ratings, take_over
 from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, few_match
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
+from evaluation.ledger.recoveries import add_recoveries
 from evaluation.ledger.schema import ExampleRow
 from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example
@@ -128,10 +130,12 @@ def insert_examples(connection: Connection, examples: Sequence[Example], at: dat
     for example_id in forgotten(connection, ids):
         del rows[example_id]
     gone = len(ids) - len(rows)
-    new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+    new = set(inserted(connection, ExampleRow, ExampleRow.id, list(rows.values())))
     taken = take_over(connection, list(rows), at) if new else 0
     add_rewards(connection, [example for example in examples if example.id in rows], at)
-    return Written(new, len(examples) - gone - new, gone, differing, taken)
+    first = {example.id: example for example in reversed(examples)}
+    add_recoveries(connection, [first[example_id] for example_id in rows if example_id in new])
+    return Written(len(new), len(examples) - gone - len(new), gone, differing, taken)
 
 
 def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
