@@ -44,9 +44,7 @@ _FAILED = frozenset({"failed", "failure", "fail"})
 _KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     (
         FailureKind.TOOL_TIMEOUT,
-        re.compile(
-            r"did not finish within|time[ds]?[ -]?out|deadline[ _]exceeded", re.I
-        ),
+        re.compile(r"did not finish within|time[ds]?[ -]?out|deadline[ _]exceeded", re.I),
     ),
     (
         FailureKind.UNKNOWN_TOOL,
