@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict
 from evaluation.records import Example, Validation, Verdict, stable_id
+from evaluation.validators import applicable
 
 VALIDATORS = "validators"
 """Who says what the validators found."""
@@ -18,7 +19,7 @@ VALIDATORS = "validators"
 def labels_of(example: Example, judged: Validation | None, judge: str | None) -> Iterator[LabelRecord]:
     """Yield the labels of an example; `judge`: the judge's name."""
     labels = example.labels
-    found = (f"{one.name} {one.verdict.value}" for one in example.validations if one != judged)
+    found = [f"{one.name} {one.verdict.value}" for one in applicable(example.validations) if one != judged]
     yield LabelRecord(
         id=stable_id(VALIDATORS, example.id),
         example_id=example.id,
