@@ -26,7 +26,7 @@ EXAMPLE_KEYS = {
     "r": "reject: wrong, and nothing to learn from",
     "t": "tool: another, or none, would have been right",
     "e": "edit: the arguments of a call, or the answer, in $EDITOR",
-    "q": "quality: rate it, 0 to 5",
+    "q": "quality 0–5: rate it, from useless to perfect",
 }
 RECOVERY_KEYS = {
     "c": "clarify: it should have asked; write what, in $EDITOR",

@@ -58,6 +58,8 @@ def _say_end(ledger: Ledger, asked: Asked, session: Session) -> None:
     waiting = ledger.waiting_reviews(asked.queue, asked.reviewer, asked.task_key)
     done = f"{len(session.answered)} answered, {len(session.skipped)} skipped"
     out.print(f"{done}; {waiting} waiting for {asked.reviewer} in {asked.queue}", highlight=False, markup=False)
+    if session.emptied and (others := waiting - len(session.skipped)) > 0:
+        out.print(f"{others} of them are before other reviewers now: come back for what they leave", highlight=False)
     if not session.answered and not waiting:
         out.print("ratchet data queue fills a queue", highlight=False, markup=False)
     for name in ledger.review_counts():
