@@ -8,6 +8,7 @@ Limits: every version of every snapshot of the home is looked through, by its id
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from evaluation.ledger.collected import LabelRecord
 from evaluation.ledger.records import RunRecord
 from evaluation.records import Example, Feedback, Message, Record
 from training.registry import Registry
-from training.snapshot import SnapshotError, open_snapshot
+from training.snapshot import Snapshot, SnapshotError, open_snapshot
 from training.synthesis.folder import (
     Plan,
     read_answers_of,
@@ -37,6 +38,8 @@ from training.synthesis.prompts import Variant
 from training.synthesis.shots import Seed
 
 _COLUMNS = ["id", "parent_id", "run_id", "source"]
+_LOOKED_AT = 1000
+"""Rows of a snapshot whose base prompts are counted."""
 _FIRST_ASKED = 3
 """Question and answer pairs of a synthesis or a snapshot that are shown."""
 
@@ -137,6 +140,10 @@ class SnapshotLineage(Record):
     """Rows by source."""
     runs: dict[str, int]
     """Rows by the run that they come from."""
+    system_prompts: dict[str, int] = Field(default_factory=dict)
+    """Base prompts of its rows, with how many of the first `_LOOKED_AT` have each; the empty one where there is none."""
+    pairs: tuple[Pair, ...] = ()
+    """The first of its rows."""
     syntheses: tuple[SynthesisLineage, ...] = Field(default=())
     """Those among the runs, with their base prompts."""
     versions: tuple[str, ...]
@@ -161,6 +168,12 @@ class Places:
         self._snapshots, self._registry = snapshots, registry
         self._versions: dict[str, list[str]] | None = None
         self.unreadable: list[str] = []
+
+    def snapshot(self, ref: str) -> str:
+        """Return a snapshot's reference with its folder, where it names one of the home by its name alone."""
+        name, _, _ = ref.rpartition("@")
+        own = self._snapshots / name
+        return f"{self._snapshots}/{ref}" if "/" not in name and own.is_dir() and not Path(name).exists() else ref
 
     def trained_on(self, ref: str) -> tuple[str, ...]:
         """Return the model versions that were trained on a snapshot."""
@@ -250,8 +263,9 @@ def lineage_of_synthesis(run_id: str, places: Places) -> SynthesisLineage:
 
 
 def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
-    """Return how a snapshot came about. Raises `SnapshotError`."""
-    snapshot = open_snapshot(ref)
+    """Return how a snapshot came about; `ref` may name one of the home without its folder. Raises `SnapshotError`."""
+    snapshot = open_snapshot(places.snapshot(ref))
+    first = _first_rows(snapshot)
     rows = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
     runs = Counter(row["run_id"] or "none" for row in rows)
     folders = [places.syntheses / run for run in runs if (places.syntheses / run / "plan.json").is_file()]
@@ -264,6 +278,8 @@ def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
         seeds=snapshot.meta.seeds,
         sources=dict(Counter(row["source"] for row in rows).most_common()),
         runs=dict(runs.most_common()),
+        system_prompts=dict(Counter(_system(messages) for _, messages in first).most_common()),
+        pairs=tuple(pair for name, messages in first[:_FIRST_ASKED] for pair in _pairs(name, messages)),
         syntheses=tuple(_synthesis(folder, places, ()) for folder in folders),
         versions=places.trained_on(snapshot.ref),
     )
@@ -283,7 +299,7 @@ def _synthesis(folder: Path, places: Places, held: tuple[Held, ...]) -> Synthesi
         yields=end.yields if end is not None else {},
         outcomes=dict(Counter(one.outcome for one in read_outcomes(folder)).most_common()),
         examples=places.ledger.count(wanted),
-        pairs=tuple(Pair(example_id=one.id, user=one.query, answer=_answer(one)) for one in first),
+        pairs=tuple(pair for one in first for pair in _pairs(one.id, one.messages)),
         snapshots=held,
         unreadable=tuple(places.unreadable),
     )
@@ -294,9 +310,32 @@ def _told(plan: Plan) -> dict[str, Any]:
     return told | {"tools": [tool.name for tool in plan.tools], "seeds": [seed.origin for seed in plan.seeds]}
 
 
-def _answer(example: Example) -> str:
-    calls = [f"{call.name}({call.arguments})" for message in example.messages for call in message.tool_calls]
-    return " → ".join([*calls, example.response])
+def _first_rows(snapshot: Snapshot) -> list[tuple[str, list[Message]]]:
+    """Return the first rows of a snapshot: ids and messages."""
+    found: list[tuple[str, list[Message]]] = []
+    table = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_dataset()
+    for batch in table.to_batches(columns=["id", "messages"]):
+        for row in batch.to_pylist():
+            found.append((row["id"], [Message.model_validate(one) for one in json.loads(row["messages"])]))
+            if len(found) == _LOOKED_AT:
+                return found
+    return found
+
+
+def _system(messages: Sequence[Message]) -> str:
+    return "\n".join(message.content for message in messages if message.role == "system")
+
+
+def _pairs(name: str, messages: Sequence[Message]) -> Iterator[Pair]:
+    """Yield each thing that the user says with what it was answered by: calls, and what was said."""
+    starts = [at for at, message in enumerate(messages) if message.role == "user"]
+    for start, end in zip(starts, [*starts[1:], len(messages)], strict=True):
+        said = [message for message in messages[start + 1 : end] if message.role == "assistant"]
+        parts = [
+            f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})" for one in said for call in one.tool_calls
+        ]
+        parts += [one.content for one in said if one.content]
+        yield Pair(example_id=name, user=messages[start].content, answer=" → ".join(parts))
 
 
 def _asking(example: Example, syntheses: Path) -> Asking | None:
