@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ class SnapshotLineage(Record):
     runs: dict[str, int]
     """Rows by the run that they come from."""
     system_prompts: dict[str, int] = Field(default_factory=dict)
-    """Base prompts of its rows, with how many of the first `_LOOKED_AT` have each; the empty one where there is none."""
+    """Base prompts of its rows, with how many of the first `_LOOKED_AT` have each; the empty one: none."""
     pairs: tuple[Pair, ...] = ()
     """The first of its rows."""
     syntheses: tuple[SynthesisLineage, ...] = Field(default=())
@@ -299,7 +299,9 @@ def _synthesis(folder: Path, places: Places, held: tuple[Held, ...]) -> Synthesi
         yields=end.yields if end is not None else {},
         outcomes=dict(Counter(one.outcome for one in read_outcomes(folder)).most_common()),
         examples=places.ledger.count(wanted),
-        pairs=tuple(pair for one in first for pair in _pairs(one.id, one.messages)),
+        pairs=tuple(
+            pair for one in first for pair in _pairs(one.id, [message.model_dump() for message in one.messages])
+        ),
         snapshots=held,
         unreadable=tuple(places.unreadable),
     )
@@ -310,32 +312,37 @@ def _told(plan: Plan) -> dict[str, Any]:
     return told | {"tools": [tool.name for tool in plan.tools], "seeds": [seed.origin for seed in plan.seeds]}
 
 
-def _first_rows(snapshot: Snapshot) -> list[tuple[str, list[Message]]]:
+def _first_rows(snapshot: Snapshot) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return the first rows of a snapshot: ids and messages."""
-    found: list[tuple[str, list[Message]]] = []
+    found: list[tuple[str, list[dict[str, Any]]]] = []
     table = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_dataset()
-    for batch in table.to_batches(columns=["id", "messages"]):
-        for row in batch.to_pylist():
-            found.append((row["id"], [Message.model_validate(one) for one in json.loads(row["messages"])]))
-            if len(found) == _LOOKED_AT:
-                return found
-    return found
+    for batch in table.to_batches(columns=["id", "messages"], batch_size=_LOOKED_AT):
+        found += [(row["id"], json.loads(row["messages"])) for row in batch.to_pylist()]
+        if len(found) >= _LOOKED_AT:
+            break
+    return found[:_LOOKED_AT]
 
 
-def _system(messages: Sequence[Message]) -> str:
-    return "\n".join(message.content for message in messages if message.role == "system")
+def _system(messages: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(str(message.get("content") or "") for message in messages if message["role"] == "system")
 
 
-def _pairs(name: str, messages: Sequence[Message]) -> Iterator[Pair]:
-    """Yield each thing that the user says with what it was answered by: calls, and what was said."""
-    starts = [at for at, message in enumerate(messages) if message.role == "user"]
+def _pairs(name: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """Yield each thing that the user says with what it was answered by: calls, and what was said.
+
+    Messages are in our form or, in a snapshot, in the OpenAI form.
+    """
+    starts = [at for at, message in enumerate(messages) if message["role"] == "user"]
     for start, end in zip(starts, [*starts[1:], len(messages)], strict=True):
-        said = [message for message in messages[start + 1 : end] if message.role == "assistant"]
-        parts = [
-            f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})" for one in said for call in one.tool_calls
-        ]
-        parts += [one.content for one in said if one.content]
-        yield Pair(example_id=name, user=messages[start].content, answer=" → ".join(parts))
+        said = [message for message in messages[start + 1 : end] if message["role"] == "assistant"]
+        parts = [_call(call.get("function", call)) for one in said for call in one.get("tool_calls") or ()]
+        parts += [str(one["content"]) for one in said if one.get("content")]
+        yield Pair(example_id=name, user=str(messages[start].get("content") or ""), answer=" → ".join(parts))
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    arguments = call["arguments"]
+    return f"{call['name']}({arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)})"
 
 
 def _asking(example: Example, syntheses: Path) -> Asking | None:

@@ -96,7 +96,7 @@ def test_a_session_on_a_terminal_edits_rates_and_is_interrupted(home: Path, tmp_
     at.until(LEAVE, "e")
     at.until("correct", "")
     at.until(LEAVE, "q")
-    at.until("Quality (0", "5")
+    at.until("perfect (0", "5")
     at.until("rate", "")
     at.until(LEAVE, "")
     os.kill(at.pid, signal.SIGINT)

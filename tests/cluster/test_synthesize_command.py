@@ -27,6 +27,7 @@ from tests.training.synthesis.test_endpoint import good
 from tests.trees import ROOT
 from training.registry import Registry, VersionMeta
 from training.select import SelectConfig, select_snapshot
+from training.synthesis.config import SynthesisConfig
 from training.synthesis.folder import read_requests
 
 runner = CliRunner()
@@ -195,6 +196,13 @@ def test_a_snapshot_tells_the_syntheses_that_it_holds_and_an_example_the_snapsho
     assert [one["id"] for one in traced["syntheses"]] == [made["id"]]
     assert traced["syntheses"][0]["prompts"][0]["sections"]["new"]
     assert traced["funnel"]["steps"]
+    assert traced["system_prompts"] == {SynthesisConfig().system: 6}
+    assert len({pair["example_id"] for pair in traced["pairs"]}) == 3
+    assert all(pair["user"] and pair["answer"] for pair in traced["pairs"])
+    assert as_json("lineage", f"agent@{snapshot.version}") == traced, "its name is enough"
+    shown = ratchet("lineage", f"agent@{snapshot.version}").output
+    assert "Base prompt of 6 rows" in shown
+    assert "Held by" not in shown
     example = as_json("lineage", made["id"])["pairs"][0]["example_id"]
     held = as_json("lineage", example)["snapshots"]
     assert [(one["ref"], one["rows"], one["versions"]) for one in held] == [(snapshot.ref, 1, [])]
