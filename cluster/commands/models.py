@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cluster.commands.common import Opened
-from evaluation.clients.resolve import ClientOptions, client_for, is_client
-from evaluation.models import ModelClient
-from evaluation.pricing import PriceTable
 
 if TYPE_CHECKING:
     from cluster.running import ModelSource
+    from evaluation.clients.resolve import ClientOptions
     from evaluation.engines.transformers import EngineConfig
+    from evaluation.models import ModelClient
+    from evaluation.pricing import PriceTable
 
 FLAGS = {"time_limit_s": "request_seconds"}
 """Names of flags that are not those of the option."""
@@ -52,6 +52,7 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
     Raises `ClientError`, `RegistryError`, `ModelFolderError` and `SettingsError`.
     """
     from cluster.settings import SettingsError
+    from evaluation.clients.resolve import ClientOptions, client_for, is_client
 
     options = options or ClientOptions()
     if is_client(model):
@@ -68,6 +69,8 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
 
 def absolute(model: str) -> str:
     """Return what the name means in any working folder."""
+    from evaluation.clients.resolve import is_client
+
     kind, _, rest = model.partition(":")
     if is_client(model) and kind != "openai":
         return f"{kind}:{Path(rest).expanduser().resolve()}"
