@@ -1,4 +1,4 @@
-"""The commands on a home whose ledger is PostgreSQL say and do what they say and do on SQLite, two reviewers at once too."""
+"""Commands say and do on a home whose ledger is PostgreSQL what they do on SQLite; two reviewers at once are let in."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from evaluation.ledger import Ledger
-from evaluation.ledger.store import utc_now
 from serving import lease as lease_module
 from serving.lease import Lease, LeaseHeld
 from tests.evaluation.ledger.making import rollout

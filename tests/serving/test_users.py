@@ -81,7 +81,9 @@ def test_users_wait_for_a_gateway_that_is_away_and_lose_no_scenario(
         began = time.monotonic()
         while len(seen) < 4:
             await asyncio.sleep(0.01)
-        assert len(seen) <= 2 * ((time.monotonic() - began) / 0.1 + 2), "two users, who wait a tenth of a second at least"
+        assert len(seen) <= 2 * ((time.monotonic() - began) / 0.1 + 2), (
+            "two users, who wait a tenth of a second at least"
+        )
         await asyncio.to_thread(late.start)
         await talks
 

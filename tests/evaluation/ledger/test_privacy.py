@@ -1,4 +1,4 @@
-"""What hangs together is found whatever texts say: a NUL, half of a surrogate pair, words that look like another key."""
+"""What hangs together is found whatever texts say: a NUL, half of a surrogate pair, what looks like another key."""
 
 from __future__ import annotations
 
