@@ -32,7 +32,7 @@ from training.config import TrainConfig
 from training.select import SelectConfig
 
 if TYPE_CHECKING:
-    from evaluation.engines.transformers import EngineConfig
+    from evaluation.engines.config import EngineConfig
 
 
 class SettingsError(Exception):
@@ -86,7 +86,7 @@ class EngineSettings(Record):
     def build(self, *, alone: bool) -> EngineConfig:
         """Return the engine's own config; `alone`: nothing else is at work on the machine."""
         # Here, not above: it brings torch along, and `ratchet --help` should not wait for that.
-        from evaluation.engines.transformers import EngineConfig
+        from evaluation.engines.config import EngineConfig
 
         cores = (os.cpu_count() or 1) if alone else 1
         workers = self.workers or min(cores, 2)

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from evaluation.ledger import Ledger, RolloutEvent, RolloutRecord, RolloutStatus
 from evaluation.ledger.store import utc_now
 from evaluation.pricing import PriceTable, load_prices

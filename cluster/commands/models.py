@@ -14,7 +14,7 @@ from cluster.commands.common import Opened
 if TYPE_CHECKING:
     from cluster.running import ModelSource
     from evaluation.clients.resolve import ClientOptions
-    from evaluation.engines.transformers import EngineConfig
+    from evaluation.engines.config import EngineConfig
     from evaluation.models import ModelClient
     from evaluation.pricing import PriceTable
 
