@@ -83,7 +83,7 @@ def _tango(counts: PairCounts, delta: float) -> float:
 
 
 def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
-    """Return candidate / base with the interval of Tang, Tang and Chan; undefined where the base never succeeds (`NO_SUCCESS`)."""
+    """Return candidate / base with the interval of Tang, Tang and Chan; undefined below `NO_SUCCESS` of the base's."""
     if counts.base < NO_SUCCESS:
         return Estimate(value=None, low=None, high=None, n=round(counts.n))
     value = counts.candidate / counts.base
