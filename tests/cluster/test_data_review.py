@@ -25,7 +25,7 @@ from tests.evaluation.ledger.test_reviews import item
 from tests.evaluation.making import calls, result, says, talk, user
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30
+PATIENCE_S = 120
 LEAVE = "[x] leave"
 runner = CliRunner()
 
