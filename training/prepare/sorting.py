@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from training.prepare.spool import Spool
 
-RUN = 4_000
+RUN = 2_000
 """Rows of a run, as long as there are no more than `MOST` runs."""
 MOST = 256
 """Run files that are open at once."""
-_HELD = 8_192
+_HELD = 4_096
 """Rows that are gathered before they are divided among the runs."""
 
 

@@ -23,9 +23,10 @@ _PIECE = 1 << 16  # rows that are looked up at once
 
 
 def groups(columns: Iterable[NDArray[np.uint64]], alone: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the group of each row. `columns`: its keys of one kind after another, 0 for none; `alone`: its key where it has none.
+    """Return the group of each row.
 
-    Only keys that several rows have join rows; the others can do no more than give a group its name.
+    `columns` are its keys, one kind after another, 0 for none; `alone` is its key where it has no other. Only keys that
+    several rows have join rows; the others can do no more than give a group its name.
     """
     name = np.full(len(alone), _NONE)
     begin = np.full(len(alone), -1, np.int32)
