@@ -1,7 +1,7 @@
-"""The figures of preparing data: memory and time by the number of rows, kills, and render-to-pack beside TRL.
+"""The figures of preparing data: memory and time by the number of rows, and render-to-pack beside TRL.
 
-    python -m tests.bench_data_prepare            10,000 and 100,000 examples, 20,000 rows to pack, 20 kills
-    FULL=1 python -m tests.bench_data_prepare     10,000 and 1,000,000, 100,000 rows, 100 kills
+    python -m tests.bench_data_prepare            10,000 and 50,000 examples, 20,000 rows to pack
+    FULL=1 python -m tests.bench_data_prepare     10,000 and 1,000,000, 100,000 rows
 
 Memory is the greatest sum over a preparer's process and all below it of what is theirs alone, the shared object store
 counted once. Near and semantic dedup are off, as the bar says. Beside TRL both sides read the same snapshot, render it
@@ -44,20 +44,21 @@ ROOT = Path(__file__).parents[1]
 BASE = ROOT / "training" / "tiny" / "model"
 LENGTH = 2048
 TURNS = 3
+SIZES, FULL = (50_000, 20_000), (1_000_000, 100_000)
+"""Examples up to which growth is measured, and rows to pack."""
 _BATCH = 5_000
 
 
 def rows(seed: int, full: bool) -> list[dict[str, Any]]:
     """Return all figures as objects."""
-    found = figures(1_000_000 if full else 100_000, 100_000 if full else 20_000, 100 if full else 20, seed=seed)
+    found = figures(*(FULL if full else SIZES), seed=seed)
     return [row._asdict() for row in found if isinstance(row, Figure)]
 
 
-def figures(most: int, packed: int, kills: int, *, seed: int) -> Iterator[Row]:
+def figures(most: int, packed: int, *, seed: int) -> Iterator[Row]:
     """Yield the figures. Raises `NotMeasured`."""
     with tempfile.TemporaryDirectory(prefix="bench-prepare-") as folder:
         few = filled(Path(folder) / "few", 10_000, seed)
-        yield from kill_rows(few, kills, seed)
         yield from packing_rows(few, packed, seed)
         yield from growth_rows(few, filled(Path(folder) / "many", most, seed), most)
 
@@ -123,33 +124,6 @@ def memory_below(root: int) -> float:
         own += sum(int(sizes[name][1]) for name in ("RssAnon", "RssFile") if name in sizes)
         shared = max(shared, int(sizes["RssShmem"][1]) if "RssShmem" in sizes else 0)
     return 1024.0 * (own + shared)
-
-
-def kill_rows(folder: Path, kills: int, seed: int) -> Iterator[Row]:
-    """Yield how often a preparer that is killed at any moment leaves anything but a whole version."""
-    first = run(folder, "here", hold_out=0.1)
-    took = sum(first.seconds.values())
-    table, rng, halves, ends = folder / "data", random.Random(seed), 0, 0
-    for number in range(kills):
-        before = DeltaTable(table).version()
-        with subprocess.Popen(
-            _child(folder, "here", 0.2 + number / 1000), cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rng.uniform(0, 1.1 * took))
-            process.send_signal(signal.SIGKILL)
-        after = DeltaTable(table).version()
-        try:
-            newest = open_snapshot(f"{table}@{after}")
-            halves += newest.rows != first.rows
-        except SnapshotError:
-            halves += 1
-        ends += after > before
-    run(folder, "here", hold_out=0.9)
-    scraps = [one for name in ("_preparing", "_staging") for one in (table / name).iterdir() if one.is_dir()]
-    yield count(f"half-written versions after {kills} kills of the preparer ({ends} times after its commit)", halves)
-    yield count("scratch folders left after the next preparation", len(scraps))
 
 
 def packing_rows(folder: Path, packed: int, seed: int) -> Iterator[Row]:
@@ -221,10 +195,10 @@ def _pack_peer(ref: str) -> dict[str, Any]:
     return found
 
 
-def run(folder: Path, how: str, *, hold_out: float, dry_run: bool = False) -> Prepared:
+def run(folder: Path, how: str, *, hold_out: float, seed: int = 0, dry_run: bool = False) -> Prepared:
     """Prepare all of a ledger, without near and semantic dedup."""
     stage = StageConfig(
-        PrepareConfig(split=SplitConfig(hold_out=hold_out)), DedupConfig(near=NearConfig(enabled=False))
+        PrepareConfig(split=SplitConfig(hold_out=hold_out), seed=seed), DedupConfig(near=NearConfig(enabled=False))
     )
     with Ledger.open(_url(folder)) as ledger:
         asked = Asked(ExampleFilter(), ledger.count(), ledger.count(), "bench")
@@ -258,8 +232,8 @@ def main() -> int:
         )
         return 0
     full, seed = os.environ.get("FULL") == "1", int(os.environ.get("SEED") or 0)
-    sizes = [int(size) for size in sys.argv[1:]] or ([1_000_000, 100_000, 100] if full else [100_000, 20_000, 20])
-    for row in figures(sizes[0], sizes[1], sizes[2], seed=seed):
+    sizes = [int(size) for size in sys.argv[1:]] or (FULL if full else SIZES)
+    for row in figures(sizes[0], sizes[1], seed=seed):
         print(line(row), flush=True)
     return 0
 
