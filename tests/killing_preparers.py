@@ -3,9 +3,9 @@
 Each is forked from one process that has imported everything, so that a kill costs no more than the work that it cuts
 short, and says which phase it is in. Half of the kills come at a moment drawn over a whole preparation; the others a
 moment after a phase that is drawn has begun, since the commit is over in milliseconds. Each preparer draws another
-split, so that each would commit a version of its own. After each kill the table has to be read whole, hash by hash, with one
-version more or none; in the end every version has to be what an undisturbed preparation makes, the same data set
-prepared again has to be the version that it was before any kill, and nothing may be left of what was killed.
+split, so that each would commit a version of its own. After each kill the table has to be read whole, hash by hash,
+with one version more or none; in the end every version has to be what an undisturbed preparation makes, the same data
+set prepared again has to be the version that it was before any kill, and nothing may be left of what was killed.
 """
 
 from __future__ import annotations
