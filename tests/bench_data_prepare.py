@@ -4,10 +4,10 @@
     FULL=1 python -m tests.bench_data_prepare     10,000 and 1,000,000, 100,000 rows
 
 Memory is the greatest sum over a preparer's process and all below it of what is theirs alone, the shared object store
-counted once. Near and semantic dedup are off, as the bar says, but for the figure that asks for them. Beside TRL both sides read the same snapshot, render it
-by the same template with the same mask of the assistant's tokens, and pack it to the same length, with two processes,
-turn and turn about. Time by row is that of the processor in one process, so that whoever else is at work counts less,
-and the clock's on Ray Data, whose start is in it.
+counted once. Near and semantic dedup are off, as the bar says, but for the figure that asks for them. Time by row is
+that of the processor in one process, so that whoever else is at work counts less, and the clock's on Ray Data, whose
+start is in it. Beside TRL both sides read the same snapshot, render it by the same template with the same mask of the
+assistant's tokens, and pack it to the same length, with two processes, turn and turn about.
 """
 
 from __future__ import annotations
