@@ -14,6 +14,7 @@ import multiprocessing
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,7 +42,7 @@ class Killed(NamedTuple):
     halves: int
     """Versions that could not be read whole."""
     lost: int
-    """Versions that are not what an undisturbed preparation of the same makes."""
+    """Versions that are not what an undisturbed preparation of the same makes, or are gone."""
     doubled: int
     """Versions with the same rows."""
     left: int
@@ -51,7 +52,7 @@ class Killed(NamedTuple):
 def kill_preparers(kills: int, seed: int, examples: int = EXAMPLES) -> Killed:
     """Kill `kills` preparers of one table, one after the other."""
     _CONTEXT.set_forkserver_preload(["tests.killing_preparers"])
-    chance, phases, halves, committed = random.Random(seed), Counter[str](), 0, 0
+    chance, phases, halves, committed = random.Random(seed), Counter[str](), 0, [0]
     with TemporaryDirectory(prefix="kill-") as place:
         folder = filled(Path(place) / "home", examples, seed)
         table = folder / "data"
@@ -64,14 +65,14 @@ def kill_preparers(kills: int, seed: int, examples: int = EXAMPLES) -> Killed:
             before = _newest(table)
             phases[_killed(folder, number, chance, took)] += 1
             after = _newest(table)
-            committed += after > before
+            committed += [number] * (after > before)
             halves += after - before not in (0, 1) or not _is_whole(table, after, rows)
         again = run(folder, "here", hold_out=HOLD_OUT)
         hashes = [open_snapshot(f"{table}@{version}").content_hash for version in range(_newest(table) + 1)]
-        lost = _unlike(folder, kills, hashes) + (again.ref != whole.ref)
+        lost = _unlike(folder, committed, hashes) + (again.ref != whole.ref)
         doubled = len(hashes) - len(set(hashes))
         ordered = {phase: phases[phase] for phase in PHASES if phases[phase]}
-        return Killed(kills, ordered, committed, halves, lost, doubled, _left(table))
+        return Killed(kills, ordered, len(committed) - 1, halves, lost, doubled, _left(table))
 
 
 def _killed(folder: Path, number: int, chance: random.Random, took: float) -> str:
@@ -138,12 +139,10 @@ def _is_whole(table: Path, version: int, rows: int) -> bool:
         return False
 
 
-def _unlike(folder: Path, kills: int, hashes: list[str]) -> int:
-    """Return how many versions have another hash than each undisturbed preparation would give them."""
-    wanted = {
-        run(folder, "here", hold_out=HOLD_OUT, seed=number, dry_run=True).content_hash for number in range(kills + 1)
-    }
-    return len([one for one in hashes if one not in wanted])
+def _unlike(folder: Path, seeds: Sequence[int], hashes: list[str]) -> int:
+    """Return how many versions have another hash than undisturbed preparations with these seeds, and how many lack."""
+    wanted = {run(folder, "here", hold_out=HOLD_OUT, seed=seed, dry_run=True).content_hash for seed in seeds}
+    return len(wanted.symmetric_difference(hashes))
 
 
 def _left(table: Path) -> int:
