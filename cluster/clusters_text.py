@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from evaluation.ledger import ExampleFilter, Ledger
 from training.dedup import CLUSTERS, DedupError
 from training.dedup.said import text_of
+from training.privacy.forgotten_versions import forgotten_versions, why_forgotten
 from training.snapshot import beside_version
 from training.snapshot_names import is_named, named_snapshot
 
@@ -30,11 +31,33 @@ def clusters_path(ref: str, snapshots: Path) -> Path:
     named = not Path(ref).is_file() and ("@" in ref or is_named(snapshots, ref))
     path = beside_version(named_snapshot(snapshots, ref)) / "clusters.parquet" if named else Path(ref)
     if not path.is_file():
-        raise DedupError(
-            f"expected a snapshot as name@version that was deduplicated, or a file of clusters, found no file {path};"
-            " make one by `ratchet data prepare`, or by `ratchet data dedup --dry-run --out FILE`"
+        gone = _why_gone(path, named_snapshot(snapshots, ref)) if named else None
+        raise (
+            DedupError(f"expected the clusters of {ref}, found them gone: {gone}; prepare again for new ones")
+            if gone
+            else DedupError(
+                f"expected a snapshot as name@version that was deduplicated, or a file of clusters, found no file {path};"
+                " make one by `ratchet data prepare`, or by `ratchet data dedup --dry-run --out FILE`"
+            )
         )
     return path
+
+
+def _why_gone(path: Path, ref: str) -> str | None:
+    """Return why a snapshot has no clusters any more; None where it never had any."""
+    place, _, version = ref.partition("#")[0].rpartition("@")
+    table, number = Path(place), int(version)
+    if (gone := why_forgotten(table, number)) is not None:
+        return gone
+    for one in forgotten_versions(table):
+        if (one.replaced_by or "").partition("#")[0].endswith(f"@{number}"):
+            return (
+                f"it holds the rows that were left of version {one.version} when somebody was forgotten on"
+                f" {one.at[:10]} (certificate {', '.join(one.certificates)}), and is not deduplicated anew"
+            )
+    if (path.parent / "funnel.json").is_file():
+        return "they named rows of somebody who was forgotten, and went with those"
+    return None
 
 
 def read_clusters(path: Path) -> pa.Table:
@@ -46,7 +69,8 @@ def read_clusters(path: Path) -> pa.Table:
     missing = [name for name in CLUSTERS.names if name not in table.schema.names]
     if missing:
         raise DedupError(f"expected the columns {', '.join(CLUSTERS.names)} in {path}, found no {', '.join(missing)}")
-    return table.select(CLUSTERS.names)
+    # What rows are made of is told since there are rows with ids of their own; before, a row was its example.
+    return table.select([name for name in (*CLUSTERS.names, "examples") if name in table.schema.names])
 
 
 def grouped(table: pa.Table, step: str | None, limit: int) -> list[list[Row]]:
@@ -72,12 +96,22 @@ def texts_of(
     }
 
 
+def examples_of(row: Row) -> list[str]:
+    """Return the ids of the examples that a row of clusters is made of."""
+    return list(row.get("examples") or [row["id"]])
+
+
+def row_text(texts: Mapping[str, str], row: Row) -> str | None:
+    """Return what a row's example says; None where the ledger has none of them any more."""
+    return next((texts[name] for name in examples_of(row) if name in texts), None)
+
+
 def cluster_lines(rows: Sequence[Row], texts: Mapping[str, str], members: int) -> Iterator[str]:
     """Yield the lines of one cluster: who stays, and up to `members` of those that fell."""
     yield f"{rows[0]['cluster']}: {len(rows)} rows"
     for row in rows[: members + 1]:
         how = "stays            " if row["kept"] else f"{row['step']:<8} {row['similarity']:.3f}   "
-        yield f"  {how} {row['id']}{_said(texts, row['id'])}"
+        yield f"  {how} {row['id']}{_said(row_text(texts, row))}"
     if len(rows) > members + 1:
         yield f"  … and {len(rows) - members - 1} more"
 
@@ -96,5 +130,5 @@ def shortened(text: str) -> str:
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
-def _said(texts: Mapping[str, str], example_id: str) -> str:
-    return f"  {shortened(texts[example_id])}" if example_id in texts else "  (not in this ledger)"
+def _said(text: str | None) -> str:
+    return "  (not in this ledger)" if text is None else f"  {shortened(text)}"

@@ -148,7 +148,9 @@ def _held(snapshots: Sequence[Held], unreadable: Sequence[str]) -> Iterator[str]
     for one in snapshots:
         corrections = f", {one.corrections} corrections of it" if one.corrections else ""
         trained = f"; trained on it: {', '.join(one.versions)}" if one.versions else ""
-        yield f"  snapshot {one.ref}: {one.rows} of its rows{corrections}{trained}"
+        held = f"{one.rows} of its rows{corrections}"
+        gone = f"held it until it was forgotten on {(one.forgotten or '')[:10]}, for somebody else's rows"
+        yield f"  snapshot {one.ref}: {held if one.forgotten is None else gone}{trained}"
     if not snapshots:
         yield "  no snapshot of this home"
     yield from (f"  snapshot {place} could not be read" for place in dict.fromkeys(unreadable))

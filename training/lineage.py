@@ -3,7 +3,9 @@
 Decisions: everything is read from where it is kept: the ledger, the snapshots' commits, the registry's records, the
 syntheses' folders. What a teacher was asked is shown as it was sent, and its answer as it came. A snapshot that cannot
 be read is told, and holds up nobody.
-Limits: every version of every snapshot of the home is looked through, by its ids; tables outside of the home are not.
+Versions that were forgotten for somebody else's sake still count: models were trained on them.
+Limits: every version of every snapshot of the home is looked through, by the examples that its rows name
+(`training/snapshot_examples.py`); tables outside of the home are not.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -31,7 +34,10 @@ from training.lineage_records import (
     SynthesisLineage,
 )
 from training.registry import Registry
-from training.snapshot import Snapshot, SnapshotError, open_snapshot
+from training.privacy.forgotten_versions import forgotten_version, forgotten_versions, other_ids
+from training.privacy.snapshot_forgetting import tables_in
+from training.snapshot import Snapshot, SnapshotError, open_snapshot, pinned_ref
+from training.snapshot_examples import NAMING, rows_made_of
 from training.snapshot_names import is_named, named_snapshot
 from training.synthesis.folder import (
     Plan,
@@ -44,7 +50,7 @@ from training.synthesis.folder import (
 from training.synthesis.making import example_id
 from training.synthesis.planning import Request
 
-_COLUMNS = ["id", "parent_id", "run_id", "source"]
+_COLUMNS = ["run_id", "source"]
 _LOOKED_AT = 1000
 """Rows of a snapshot whose base prompts are counted."""
 _FIRST_ASKED = 3
@@ -93,16 +99,34 @@ class Places:
                 found.append(Exported(export=one, rows=rows, versions=self.trained_on(one.digest)))
         return tuple(found)
 
-    def held(self, column: str, value: str) -> tuple[Held, ...]:
-        """Return the snapshots whose rows have this value in a column, `id` or `run_id`."""
+    def made_of(self, example_id: str) -> tuple[Held, ...]:
+        """Return the snapshots with rows that are made of an example, whatever the rows' own ids are."""
         found = []
-        for place, rows in self._rows():
-            same = sum(row[column] == value for row in rows)
-            corrections = sum(row["parent_id"] == value for row in rows) if column == "id" else 0
-            if same or corrections:
+        for place, table in self._tables(NAMING):
+            corrections = len(rows_made_of(table, {example_id}, ["parent_id"]))
+            rows = len(rows_made_of(table, {example_id})) - corrections
+            if rows or corrections:
                 ref = self._ref(place)
-                found.append(Held(ref=ref, rows=same, corrections=corrections, versions=self.trained_on(ref)))
+                found.append(Held(ref=ref, rows=rows, corrections=corrections, versions=self.trained_on(ref)))
+        return tuple(sorted((*found, *self._made_of_before(example_id)), key=lambda one: one.ref))
+
+    def of_run(self, run_id: str) -> tuple[Held, ...]:
+        """Return the snapshots with rows of a run."""
+        found = []
+        for place, table in self._tables(["run_id"]):
+            rows = table["run_id"].to_pylist().count(run_id) if "run_id" in table.column_names else 0
+            if rows:
+                ref = self._ref(place)
+                found.append(Held(ref=ref, rows=rows, versions=self.trained_on(ref)))
         return tuple(found)
+
+    def _made_of_before(self, example_id: str) -> Iterator[Held]:
+        """Yield the versions that held an example until they were forgotten for somebody else's sake."""
+        for folder in tables_in(self.snapshots):
+            for one in forgotten_versions(folder):
+                if example_id in other_ids(folder, one.version):
+                    ref = pinned_ref(f"{folder}@{one.version}")
+                    yield Held(ref=ref, forgotten=one.at, versions=self.trained_on(ref))
 
     def _ref(self, place: str) -> str:
         try:
@@ -111,15 +135,16 @@ class Places:
             self.unreadable.append(place)
             return place
 
-    def _rows(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield every version of every snapshot with the columns that tell where its rows come from."""
-        for folder in sorted(self.snapshots.iterdir()) if self.snapshots.is_dir() else []:
-            if not DeltaTable.is_deltatable(str(folder)):
-                continue
+    def _tables(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        """Yield every version of every snapshot that was not forgotten, with those of the columns that it has."""
+        for folder in tables_in(self.snapshots):
             for version in range(DeltaTable(folder).version() + 1):
                 place = f"{folder}@{version}"
+                if forgotten_version(folder, version) is not None:
+                    continue
                 try:
-                    yield place, DeltaTable(folder, version=version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
+                    data = DeltaTable(folder, version=version).to_pyarrow_dataset()
+                    yield place, data.to_table(columns=[name for name in columns if name in data.schema.names])
                 except (DeltaError, OSError, ValueError, KeyError):
                     self.unreadable.append(place)
 
@@ -161,7 +186,7 @@ def lineage_of_example(example: Example, places: Places) -> ExampleLineage:
         parent=origin.parent_id,
         feedback=places.ledger.feedback_for(example.id),
         labels=places.ledger.labels(example.id),
-        snapshots=places.held("id", example.id),
+        snapshots=places.made_of(example.id),
         exports=places.exported(example.id),
         unreadable=tuple(places.unreadable),
     )
@@ -169,7 +194,7 @@ def lineage_of_example(example: Example, places: Places) -> ExampleLineage:
 
 def lineage_of_synthesis(run_id: str, places: Places) -> SynthesisLineage:
     """Return what a teacher was asked, what came of it, and which snapshots hold it."""
-    held = places.held("run_id", run_id)
+    held = places.of_run(run_id)
     return _synthesis(places.syntheses / run_id, places, held)
 
 

@@ -43,8 +43,10 @@ class Held(Record):
     """A snapshot that holds it."""
 
     ref: str
-    rows: int
+    rows: int = 0
     """How many of its rows."""
+    forgotten: str | None = None
+    """When the version was forgotten, for another person's sake; its rows are gone then."""
     corrections: int = 0
     """Rows that correct it."""
     versions: tuple[str, ...] = ()

@@ -254,6 +254,12 @@ def beside_version(ref: str | Snapshot) -> Path:
     return beside(Path(path), _commit_pins(path, version).content_hash)
 
 
+def pinned_ref(ref: str) -> str:
+    """Return the short name of a version by its commit alone, whose rows may be gone. Raises `SnapshotError`."""
+    path, version, _ = _parse(ref)
+    return Snapshot(path=path, version=version, **dict(_commit_pins(path, version))).ref
+
+
 def _pins(staged: Staged, meta: SnapshotMeta) -> Pins:
     digest = staged.digest
     return Pins(

@@ -28,14 +28,22 @@ def clusters(
     Example: ratchet data clusters agent@0 --step near
     """
     with said(), opened({"home": home}, config) as at:
-        from cluster.clusters_text import clusters_path, grouped, read_clusters, summary, texts_of
+        from cluster.clusters_text import (
+            clusters_path,
+            examples_of,
+            grouped,
+            read_clusters,
+            row_text,
+            summary,
+            texts_of,
+        )
 
         table = read_clusters(clusters_path(ref, at.home.snapshots))
         found = grouped(table, step, limit)
-        shown = [row["id"] for rows in found for row in (rows if as_json else rows[: MEMBERS + 1])]
-        texts = texts_of(at.ledger, shown)
+        shown = [row for rows in found for row in (rows if as_json else rows[: MEMBERS + 1])]
+        texts = texts_of(at.ledger, list(dict.fromkeys(name for row in shown for name in examples_of(row))))
     if as_json:
-        listed = [[row | {"text": texts.get(row["id"])} for row in rows] for rows in found]
+        listed = [[row | {"text": row_text(texts, row)} for row in rows] for rows in found]
         print_json({"summary": summary(table), "clusters": listed})
         return
     from cluster.clusters_text import cluster_lines

@@ -104,3 +104,32 @@ def test_what_cannot_be_done_is_one_message(home: Path, arguments: tuple[str, ..
     assert done.exit_code == 2, done.output
     assert says in done.output
     assert "Traceback" not in done.output
+
+
+def asked(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["data", *arguments, "--home", str(home)])
+
+
+def test_lineage_names_derived_data_sets_and_clusters_say_what_derived_rows_said(home: Path) -> None:
+    said = ("What is the weather in Bergen on the day after my birthday?", "Would you tell me a joke about a train?")
+    with Ledger.open(f"sqlite:///{home / 'ledger.db'}") as ledger:
+        # Bob asks the same as Ann, and she says something else that nobody said.
+        ledger.add_examples([example("p1", said[0]), example("p2", said[0], user_hash="a" * 24)])
+        ledger.add_examples([example("p3", said[1], user_hash="a" * 24)])
+    refs = {kind: as_json(home, "--kind", kind)["ref"] for kind in ("chat", "protocol")}
+    found = json.loads(asked(home, "lineage", "p1", "--json").stdout)
+    assert {one["ref"]: one["rows"] for one in found["snapshots"]} == dict.fromkeys(refs.values(), 1)
+    shown = asked(home, "clusters", "protocol@0").output
+    assert "protocol-p1" in shown
+    assert said[0] in shown
+    assert "not in this ledger" not in shown
+
+    done = asked(home, "forget", "--user-hash", "a" * 24, "--yes")
+    assert done.exit_code == 0, done.output
+    assert not list((home / "snapshots").rglob("clusters.parquet")), "they name p2 in rows of their own ids"
+    for ref, why in (("protocol@0", "was forgotten on"), ("protocol@1", "that were left of version 0")):
+        missed = asked(home, "clusters", ref)
+        assert (missed.exit_code, why in missed.stderr) == (2, True), missed.output
+    shown = asked(home, "lineage", "p1").output
+    assert f"snapshot {refs['protocol']}: held it until it was forgotten on" in shown
+    assert "protocol@1" in shown

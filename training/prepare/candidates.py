@@ -140,6 +140,8 @@ class Candidates:
             return self._dropped(item, made.id, made.kind, left=Left(GUARD, how))
         return {
             **row.model_dump(),
+            # A ledger's example that corrects another one counts, too, not just the other.
+            "examples": list(dict.fromkeys((item.example.id, *row.examples))),
             **_index(item, made, self._config.seed),
             "counts": json.dumps(clean.counts) if clean.counts else None,
             "tokens": tokens,

@@ -12,7 +12,7 @@ else, and goes at the end or with the next preparation.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
 from itertools import count
@@ -111,15 +111,12 @@ class Spool:
 
     def texts(self, name: str, numbers: NDArray[np.integer]) -> pa.Array:
         """Return a column of texts of the rows `numbers`, in that order."""
-        order = np.argsort(numbers, kind="stable")
-        ascending, taken = numbers[order], []
-        for start, column in self._pieces(name):
-            first, last = np.searchsorted(ascending, [start, start + len(column)])
-            if first < last:
-                taken.append(column.take(pa.array(ascending[first:last] - start)))
-        back = np.empty(len(order), np.int64)
-        back[order] = np.arange(len(order))
-        return pa.chunked_array(taken, _INDEX.field(name).type).combine_chunks().take(pa.array(back))
+        return _taken(self._pieces(name), numbers, _INDEX.field(name).type)
+
+    def examples(self, numbers: NDArray[np.integer]) -> pa.Array:
+        """Return what the rows `numbers` are made of, in that order."""
+        pieces = ((start, batch["examples"]) for start, batch in self.batches(["examples"]))
+        return _taken(pieces, numbers, CANDIDATES.field("examples").type)
 
     def by_id(self) -> NDArray[np.int32]:
         """Return the numbers of all rows in order of id, of the same id in order of number."""
@@ -159,3 +156,16 @@ class Spool:
         at = int(np.searchsorted(self.starts, number, side="right")) - 1
         batch = self._batch(at)
         return {name: batch[name][number - self.starts[at]].as_py() for name in names}
+
+
+def _taken(pieces: Iterable[tuple[int, pa.Array]], numbers: NDArray[np.integer], kind: pa.DataType) -> pa.Array:
+    """Return the rows `numbers` of a column that comes piece by piece."""
+    order = np.argsort(numbers, kind="stable")
+    ascending, taken = numbers[order], []
+    for start, column in pieces:
+        first, last = np.searchsorted(ascending, [start, start + len(column)])
+        if first < last:
+            taken.append(column.take(pa.array(ascending[first:last] - start)))
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return pa.chunked_array(taken, kind).combine_chunks().take(pa.array(back))

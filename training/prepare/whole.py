@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from evaluation.records import stable_id
 from training.dedup import CLUSTERS, DedupResult, dedup
 from training.prepare.balance import balanced, within_budget
-from training.prepare.candidates import StageConfig
+from training.prepare.candidates import CANDIDATES, StageConfig
 from training.prepare.config import PrepareConfig
 from training.prepare.counting import count_drops
 from training.prepare.funnel import StepCount
@@ -47,6 +47,7 @@ class Whole:
     partner: NDArray[np.int32]
     """Number of the worse half of a pair; −1 where there is none."""
     clusters: pa.Table
+    """As `CLUSTERS`, with `examples`: what each row is made of, for derived rows have ids of their own."""
     pair_ids: dict[int, str] = field(default_factory=dict)
     """Ids of the pairs by the numbers of their better halves."""
     steps: list[StepCount] = field(default_factory=list)
@@ -119,12 +120,13 @@ def _dedup(whole: Whole) -> None:
             how = "same content as another" if name == "exact" else f"{name} duplicate of another"
             whole.drop(f"{name} duplicates", numbers, repeat(how, len(numbers)))
     for result in found:
-        named = [
-            whole.spool.texts("id", whole.by_id[np.array(result.clusters[column].to_pylist(), np.int64)])
-            for column in ("id", "cluster")
-        ]
+        own, staying = (
+            whole.by_id[np.array(result.clusters[column].to_pylist(), np.int64)] for column in ("id", "cluster")
+        )
+        named = [whole.spool.texts("id", numbers) for numbers in (own, staying)]
         others = [result.clusters[column].combine_chunks() for column in ("step", "kept", "similarity")]
-        clusters.append(pa.Table.from_arrays([*named, *others], schema=CLUSTERS))
+        table = pa.Table.from_arrays([*named, *others], schema=CLUSTERS)
+        clusters.append(table.append_column(CANDIDATES.field("examples"), whole.spool.examples(own)))
     whole.clusters = pa.concat_tables(clusters)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
@@ -32,9 +31,7 @@ from training.privacy.forgotten_versions import (
     remember,
 )
 from training.snapshot import SnapshotRow, commit, open_snapshot, read
-
-_IDS = ("id", "parent_id", "examples")
-"""Columns that name the examples that a row is made of."""
+from training.snapshot_examples import examples_named, naming, rows_made_of
 
 
 class TableForgotten(NamedTuple):
@@ -154,23 +151,12 @@ def _gone_files(table: Path) -> set[str]:
     return {name for name in named if not (table / name).is_file()}
 
 
-def _rows_with(file: Path, ids: set[str]) -> pa.Array:
+def _rows_with(file: Path, ids: set[str]) -> list[int]:
     """Return the numbers of a file's rows that are made of one of the examples."""
     try:
-        known = pq.read_schema(file).names
-        table = pq.read_table(file, columns=[name for name in _IDS if name in known])
+        return rows_made_of(pq.read_table(file, columns=naming(pq.read_schema(file).names)), ids)
     except (OSError, pa.ArrowException):
-        return pa.array([], pa.int64())
-    wanted = pa.array(sorted(ids), pa.string())
-    numbers: list[int] = []
-    for name in table.column_names:
-        column = table.column(name).combine_chunks()
-        if pa.types.is_list(column.type):
-            inside = pc.is_in(column.flatten(), wanted)
-            numbers += pc.filter(pc.list_parent_indices(column), inside).to_pylist()
-        else:
-            numbers += pc.indices_nonzero(pc.is_in(column, wanted)).to_pylist()
-    return pa.array(sorted(set(numbers)), pa.int64())
+        return []
 
 
 def _remember(
@@ -201,13 +187,9 @@ def _ids_in_files(table: Path, files: set[str]) -> tuple[set[str], int]:
     rows = 0
     for name in files:
         if (table / name).is_file():
-            schema = pq.read_schema(table / name).names
-            found = pq.read_table(table / name, columns=[column for column in _IDS if column in schema])
+            found = pq.read_table(table / name, columns=naming(pq.read_schema(table / name).names))
             rows += found.num_rows
-            for column in found.column_names:
-                values = found.column(column).combine_chunks()
-                flat = values.flatten() if pa.types.is_list(values.type) else values
-                held.update(value for value in flat.to_pylist() if value)
+            held.update(examples_named(found))
     return held, rows
 
 
