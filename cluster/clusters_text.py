@@ -32,13 +32,11 @@ def clusters_path(ref: str, snapshots: Path) -> Path:
     path = beside_version(named_snapshot(snapshots, ref)) / "clusters.parquet" if named else Path(ref)
     if not path.is_file():
         gone = _why_gone(path, named_snapshot(snapshots, ref)) if named else None
-        raise (
-            DedupError(f"expected the clusters of {ref}, found them gone: {gone}; prepare again for new ones")
-            if gone
-            else DedupError(
-                f"expected a snapshot as name@version that was deduplicated, or a file of clusters, found no file {path};"
-                " make one by `ratchet data prepare`, or by `ratchet data dedup --dry-run --out FILE`"
-            )
+        if gone is not None:
+            raise DedupError(f"expected the clusters of {ref}, found them gone: {gone}; prepare again for new ones")
+        raise DedupError(
+            f"expected a snapshot as name@version that was deduplicated, or a file of clusters, found no file {path};"
+            " make one by `ratchet data prepare`, or by `ratchet data dedup --dry-run --out FILE`"
         )
     return path
 

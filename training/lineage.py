@@ -33,9 +33,9 @@ from training.lineage_records import (
     SnapshotLineage,
     SynthesisLineage,
 )
-from training.registry import Registry
 from training.privacy.forgotten_versions import forgotten_version, forgotten_versions, other_ids
 from training.privacy.snapshot_forgetting import tables_in
+from training.registry import Registry
 from training.snapshot import Snapshot, SnapshotError, open_snapshot, pinned_ref
 from training.snapshot_examples import NAMING, rows_made_of
 from training.snapshot_names import is_named, named_snapshot

@@ -190,6 +190,9 @@ def _print(found: Prepared) -> None:
         table.add_row(step.name, f"{step.rows_in:,}", f"{step.rows_out:,}", "; ".join(told + more))
     out.print(table)
     for step in found.funnel.steps:
+        for note in step.notes:
+            out.print(f"  {step.name}: {note}", markup=False, highlight=False, soft_wrap=True)
+    for step in found.funnel.steps:
         for reason in dict.fromkeys(dropped.reason for dropped in step.dropped):
             first = next(dropped for dropped in step.dropped if dropped.reason == reason)
             text = f"  {step.name}, {reason}: {first.id} {first.text[:_WIDE]!r}"

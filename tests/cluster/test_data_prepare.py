@@ -74,7 +74,7 @@ def test_the_report_is_json_where_that_is_asked_for_and_a_dry_run_writes_nothing
     assert real["content_hash"] == dry["content_hash"]
     assert real["rows"] == 10
     assert real["funnel"]["steps"][0] == {
-        "name": "asked for", "rows_in": 62, "rows_out": 62, "reasons": {}, "dropped": [],
+        "name": "asked for", "rows_in": 62, "rows_out": 62, "reasons": {}, "dropped": [], "notes": [],
     }  # fmt: skip
     assert Path(real["ref"].split("@")[0]).name == "mine"
 
@@ -133,3 +133,29 @@ def test_lineage_names_derived_data_sets_and_clusters_say_what_derived_rows_said
     shown = asked(home, "lineage", "p1").output
     assert f"snapshot {refs['protocol']}: held it until it was forgotten on" in shown
     assert "protocol@1" in shown
+
+
+def test_a_benchmark_of_which_nothing_was_read_is_refused_and_what_was_passed_over_is_told(home: Path) -> None:
+    folder = home.parent / "benchmark"
+    folder.mkdir()
+    (folder / "b.jsonl").write_text('{"question": "What is the weather in Paris?"}\n{"question": "Who am I?"}\n')
+    (folder / "e.csv").write_text("question\nWhat else is there?\n")
+    (folder / ".hidden").write_text("no")
+    told = as_json(home, "--dry-run", "--benchmark", str(folder))
+    [step] = [step for step in told["funnel"]["steps"] if step["name"] == "benchmarks"]
+    assert step["notes"] == [
+        f"2 texts of 1 file of {folder}; NOT LOOKED AT: e.csv (only .jsonl, .json, .parquet, .txt are)"
+    ]
+    assert f"benchmarks: {step['notes'][0]}" in ratchet(home, "--dry-run", "--benchmark", str(folder)).output
+    for text in ("", '{"id": 3, "n": [1, 2]}\n', '{"question": " ?! "}\n'):
+        (folder / "empty.jsonl").write_text(text)
+        for path in (folder, folder / "empty.jsonl"):
+            done = ratchet(home, "--dry-run", "--benchmark", str(path))
+            assert (done.exit_code, "found none in" in done.stderr) == (2, True), done.output
+
+
+def test_too_few_rows_for_an_outlier_check_are_told(home: Path) -> None:
+    steps = as_json(home, "--dry-run", "--no-scrub")["funnel"]["steps"]
+    [notes] = [step["notes"] for step in steps if step["name"] == "outliers"]
+    assert len(notes) == 1
+    assert notes[0].startswith("chat: not looked at, with fewer than 50 rows: length (")

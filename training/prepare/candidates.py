@@ -24,7 +24,7 @@ from training.dedup import DedupConfig
 from training.dedup.said import text_of
 from training.guard import HeldOut, normalised, overlap
 from training.prepare.config import PrepareConfig
-from training.prepare.decontaminate import Benchmark, benchmark_files, benchmark_texts
+from training.prepare.decontaminate import Benchmark, read_benchmarks
 from training.prepare.example_rows import Made, messages_json, scrubbed, to_row
 from training.prepare.kinds import KINDS
 from training.prepare.kinds.base import AT_KIND, LIMITS, WRONG, Half, Item, Left
@@ -88,8 +88,8 @@ class Candidates:
     def __init__(self, stage: StageConfig) -> None:
         config = stage.config
         self._stage, self._config = stage, config
-        files = benchmark_files(config.decontaminate.files)
-        texts = [text for file in files for text in benchmark_texts(file, config.decontaminate.fields)]
+        read = read_benchmarks(config.decontaminate.files, config.decontaminate.fields)
+        texts = [text for one in read for text in one.texts]
         self._benchmark = Benchmark.of(texts, config.decontaminate) if texts else None
         self._count = _token_counter(config.tokens.tokenizer)
 

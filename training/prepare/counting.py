@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -26,13 +26,14 @@ _READ, _SHOWN = 1_000, 160
 class Intake:
     """Counts what the stage over single examples did, and hands on what it kept."""
 
-    def __init__(self, privacy: PrivacyConfig | None, told: tuple[str, ...] = ()) -> None:
+    def __init__(self, privacy: PrivacyConfig | None, told: Mapping[str, tuple[str, ...]] | None = None) -> None:
         """`privacy`: how what is shown of dropped rows is scrubbed; None: not at all. `told`: further steps that are
-        reported where they dropped nothing, too.
+        reported where they dropped nothing, too, with their notes.
         """
+        told = told or {}
         self._told = (*STEPS[:4], *told)
         self._privacy = privacy
-        self._drops = {name: StepCount(name) for name in STEPS}
+        self._drops = {name: StepCount(name, notes=told.get(name, ())) for name in STEPS}
         self._items = self._rows = 0
         self.scrubbed = Counter[str]()
 

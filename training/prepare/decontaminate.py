@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -31,6 +31,8 @@ _SHINGLE = 3
 _TOOLS = frozenset({"tools", "functions", "function", "parameters"})
 """Keys below which tools are defined, which have fields of their own names."""
 _ENDINGS = (".jsonl", ".json", ".parquet", ".txt")
+_MOST = 5
+"""Files that were passed over and are named."""
 
 Words = tuple[str, ...]
 
@@ -117,15 +119,65 @@ def _jaccard(a: frozenset[Words], b: frozenset[Words]) -> float:
     return len(a & b) / len(a | b)
 
 
+class BenchmarkRead(NamedTuple):
+    """What was read of one benchmark."""
+
+    path: Path
+    files: int
+    texts: tuple[str, ...]
+    """Never none."""
+    passed_over: tuple[str, ...]
+    """Files of the folder that are in no form that can be read, by their paths in it; hidden ones are not told."""
+
+    def said(self) -> str:
+        """Return it in a sentence."""
+        files = f"{self.files:,} file{'' if self.files == 1 else 's'}"
+        some = ", ".join(self.passed_over[:_MOST]) + (", …" if len(self.passed_over) > _MOST else "")
+        ending = f"; NOT LOOKED AT: {some} (only {', '.join(_ENDINGS)} are)" if some else ""
+        return f"{len(self.texts):,} text{'' if len(self.texts) == 1 else 's'} of {files} of {self.path}{ending}"
+
+
+def read_benchmarks(paths: Iterable[Path], fields: Sequence[str]) -> list[BenchmarkRead]:
+    """Return the texts of benchmarks; a folder is all that can be read in it.
+
+    Raises `PrepareError` where one of them, or one file of them, gives no text: a benchmark that is looked for in vain
+    since nothing of it was read must not pass for one that was not found.
+    """
+    found = []
+    for path in paths:
+        files = benchmark_files([path])
+        texts: list[str] = []
+        for file in files:
+            of_file = [text for text in benchmark_texts(file, fields) if words_of(text)]
+            if not of_file:
+                raise PrepareError(
+                    f"expected a benchmark with texts, found none in {file}: give texts under {', '.join(fields)}, or"
+                    " take the file away (of a folder, name the files to be looked at one by one)"
+                )
+            texts += of_file
+        found.append(BenchmarkRead(path, len(files), tuple(texts), tuple(_passed_over(path))))
+    return found
+
+
 def benchmark_files(paths: Iterable[Path]) -> list[Path]:
     """Return the files that are meant; a folder is all that can be read in it. Raises `PrepareError`."""
     files: list[Path] = []
     for path in paths:
-        inside = sorted(file for file in path.rglob("*") if file.suffix in _ENDINGS) if path.is_dir() else [path]
+        inside = [file for file in _inside(path) if file.suffix in _ENDINGS] if path.is_dir() else [path]
         if not inside or not all(file.is_file() and file.suffix in _ENDINGS for file in inside):
             raise PrepareError(f"expected a benchmark as {', '.join(_ENDINGS)}, or a folder of such, found {path}")
         files += inside
     return files
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return the files of a folder and those below it; hidden ones are none of a benchmark's."""
+    found = (file for file in folder.rglob("*") if not file.is_dir())
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def _passed_over(path: Path) -> list[str]:
+    return [str(file.relative_to(path)) for file in _inside(path) if file.suffix not in _ENDINGS]
 
 
 def benchmark_texts(file: Path, fields: Sequence[str]) -> list[str]:

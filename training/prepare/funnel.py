@@ -38,6 +38,8 @@ class FunnelStep(Record):
     """Rows by what became of them, dropped and changed ones."""
     dropped: tuple[Dropped, ...] = ()
     """A few of those that were dropped, for each reason."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of the step: what it looked for, and what it could not look at."""
 
 
 class Funnel(Record):
@@ -56,6 +58,7 @@ class StepCount:
     rows_in: int = 0
     rows_out: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
     _shown: dict[str, list[tuple[int, str, str, tuple[str, ...]]]] = field(default_factory=dict)
 
     def keeps(self, reason: str | None) -> bool:
@@ -93,6 +96,7 @@ class StepCount:
             rows_out=self.rows_out,
             reasons=dict(sorted(self.reasons.items())),
             dropped=tuple(shown),
+            notes=self.notes,
         )
 
 

@@ -57,3 +57,14 @@ def outliers(figures: Callable[[str], NDArray[np.float64]], rows: int, config: O
     if config.scripts:
         mark(figures("other_script") > 0, "user and assistant write in different scripts")
     return reasons
+
+
+def unscored(figures: Callable[[str], NDArray[np.float64]], config: OutlierConfig) -> str | None:
+    """Return which figures have too few rows for a score, and how many; None where all have enough."""
+    few = []
+    for name, called in NAMES.items():
+        values = figures(name)
+        known = int((np.isfinite(values) & (values > 0)).sum())
+        if known < config.least:
+            few.append(f"{called} ({known})")
+    return f"not looked at, with fewer than {config.least} rows: {', '.join(few)}" if few else None

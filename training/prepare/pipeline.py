@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.records import Record
 from training.prepare.candidates import BENCHMARK, Candidates, StageConfig
-from training.prepare.config import PrepareConfig
+from training.prepare.config import DecontaminateConfig, PrepareConfig
 from training.prepare.counting import Intake
+from training.prepare.decontaminate import read_benchmarks
 from training.prepare.final import final_blocks, final_numbers
 from training.prepare.funnel import Funnel, StepCount, funnel
 from training.prepare.kinds import KINDS
@@ -89,8 +90,7 @@ def prepare(
     folder = folder.resolve()
     with _giving_back(), _working(folder) as work, Spool(work) as spool:
         begun = time.perf_counter()
-        looked_for = (BENCHMARK,) if stage.config.decontaminate.files else ()
-        intake = Intake(stage.privacy if stage.config.scrub else None, looked_for)
+        intake = Intake(stage.privacy if stage.config.scrub else None, _looked_for(stage.config.decontaminate))
         for table in candidates:
             spool.write(intake.kept(table))
         spool.finish()
@@ -117,6 +117,12 @@ def prepare(
             seconds={name: round(taken, 3) for name, taken in whole.seconds.items()},
             funnel=funnel(steps, whole.scrubbed),
         )
+
+
+def _looked_for(config: DecontaminateConfig) -> dict[str, tuple[str, ...]]:
+    """Return the step that looks for benchmarks, where there are some, with what was read of each."""
+    read = [one.said() for one in read_benchmarks(config.files, config.fields)]
+    return {BENCHMARK: tuple(read)} if read else {}
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from training.prepare.candidates import CANDIDATES, StageConfig
 from training.prepare.config import PrepareConfig
 from training.prepare.counting import count_drops
 from training.prepare.funnel import StepCount
-from training.prepare.outliers import outliers
+from training.prepare.outliers import outliers, unscored
 from training.prepare.pairing import Side, paired, same_inputs
 from training.prepare.split import groups, split
 from training.prepare.spool import Spool
@@ -81,9 +81,11 @@ class Whole:
         """How rows are scrubbed; None: not at all."""
         return self.stage.privacy if self.config.scrub else None
 
-    def drop(self, name: str, numbers: NDArray[np.integer], reasons: Iterable[str]) -> None:
+    def drop(
+        self, name: str, numbers: NDArray[np.integer], reasons: Iterable[str], notes: tuple[str, ...] = ()
+    ) -> None:
         """Drop rows and count the step."""
-        step = StepCount(name, int(self.keep.sum()))
+        step = StepCount(name, int(self.keep.sum()), notes=notes)
         count_drops(step, self.spool, numbers, reasons, privacy=self.privacy)
         self.keep[numbers] = False
         step.rows_out = int(self.keep.sum())
@@ -151,14 +153,17 @@ def _texts(whole: Whole, rank: NDArray[np.int32], kind: str, *, mask: Bits, text
 
 def _outliers(whole: Whole) -> None:
     kinds, named = whole.spool.coded("kind")
-    found, why = [np.empty(0, np.int64)], []
+    found, why, notes = [np.empty(0, np.int64)], [], []
     for kind in named:
         numbers = np.flatnonzero(whole.keep & (kinds == named.index(kind)))
-        reasons = outliers(partial(_figures, whole.spool, numbers), len(numbers), whole.config.outliers)
+        figures = partial(_figures, whole.spool, numbers)
+        reasons = outliers(figures, len(numbers), whole.config.outliers)
+        if len(numbers) and (few := unscored(figures, whole.config.outliers)):
+            notes.append(f"{kind}: {few}")
         out = np.flatnonzero(reasons != None)  # noqa: E711 by element
         found.append(numbers[out])
         why += list(reasons[out])
-    whole.drop("outliers", np.concatenate(found), why)
+    whole.drop("outliers", np.concatenate(found), why, tuple(notes))
 
 
 def _figures(spool: Spool, numbers: NDArray[np.int64], name: str) -> NDArray[np.float64]:
