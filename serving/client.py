@@ -104,8 +104,10 @@ class RatchetClient:
             raise self._differs(differing)
         return [body["id"] for body in bodies]
 
-    def add_feedback(self, example_id: str, *, rating: int | None = None, by: str = "anonymous", **fields: Any) -> str:
+    def add_feedback(self, example_id: str, *, rating: int | None = None, by: str | None = None, **fields: Any) -> str:
         """Send what one person, `by`, says of an example: a rating 1…5, or `thumb="up"`; return its id.
+
+        Of several by one person the latest counts; without `by` each is somebody else's.
 
         Fields: `thumb`, `tool_selection`, `response_quality`, `speed`, `comment`, `suggested_tools`,
         `suggested_response`, `timestamp`, `id`. Raises as `add_example` does.
@@ -114,7 +116,7 @@ class RatchetClient:
         self._send("feedback", [body])
         return str(body["id"])
 
-    def thumbs(self, example_id: str, *, up: bool, by: str = "anonymous") -> str:
+    def thumbs(self, example_id: str, *, up: bool, by: str | None = None) -> str:
         """Send a thumb, up or down; return the feedback's id. Raises as `add_example` does."""
         return self.add_feedback(example_id, thumb="up" if up else "down", by=by)
 

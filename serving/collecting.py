@@ -60,7 +60,7 @@ def build_collector_app(inbox: Inbox, reviews: APIRouter | None = None, *, keys:
 
     @app.post("/v1/ratchet/feedback", status_code=202)
     async def feedback(request: Request) -> JSONResponse:
-        body = read_feedback(read_json(await request.body()))
+        body = read_feedback(read_json(await request.body()), request.headers.get("x-ratchet-user"))
         return waiting(await run_in_threadpool(inbox.take_feedback, body))
 
     add_examples_routes(app, lambda: inbox, dict)

@@ -72,7 +72,7 @@ def build_app(gateway: Callable[[], Gateway]) -> FastAPI:
 
     @app.post("/v1/ratchet/feedback")
     async def feedback(request: Request) -> Response:
-        body = read_feedback(read_json(await request.body()))
+        body = read_feedback(read_json(await request.body()), request.headers.get("x-ratchet-user"))
         if gateway().feedback(body):
             return JSONResponse({"status": "kept"})
         inbox = gateway().inbox

@@ -52,6 +52,8 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 PAGE = "docs/collecting.md"
 THUMBS = {"up": 5, "down": 1}
 """The rating that a thumb stands for."""
+ANONYMOUS = "anonymous"
+"""The rater of whoever does not say who it is."""
 MOST = 1000
 """Examples of one request."""
 MOST_TOKENS = 10**9
@@ -135,7 +137,7 @@ class FeedbackBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Id | None = None
-    """None: made of the content, so that the same words of the same rater count once."""
+    """None: made of the content, so that the same words of the same rater count once; of nobody who is named, new."""
     example_id: Id
     rating: Rating | None = None
     thumb: Literal["up", "down"] | None = None
@@ -145,8 +147,8 @@ class FeedbackBody(BaseModel):
     comment: str = ""
     suggested_tools: tuple[Id, ...] = ()
     suggested_response: str | None = None
-    rater: Id = "anonymous"
-    """Kept as a keyed hash only."""
+    rater: Id | None = None
+    """Kept as a keyed hash only. None, or "anonymous": somebody unknown, each feedback a voice of its own."""
     timestamp: datetime | None = None
     """None: now."""
 
@@ -164,8 +166,13 @@ class FeedbackBody(BaseModel):
         """Return the feedback. Raises `Unreadable` for far times."""
         given = self.model_dump(exclude={"id", "rater", "timestamp", "rating"})
         rating = self.rating if self.rating is not None else THUMBS[self.thumb or "up"]
-        rater = user_hash(secret, self.rater)
-        name = self.id or stable_id("feedback", rater, rating, given)
+        if self.rater in (None, ANONYMOUS):
+            name = self.id or uuid.uuid4().hex
+            # Of several by one rater the latest counts: strangers must not be one.
+            rater = user_hash(secret, f"{ANONYMOUS}:{name}")
+        else:
+            rater = user_hash(secret, str(self.rater))
+            name = self.id or stable_id("feedback", rater, rating, given)
         return Feedback(id=name, rater=rater, rating=rating, timestamp=_time(self.timestamp, now), **given)
 
 
@@ -206,8 +213,13 @@ def placed(before: str, error: ValueError) -> str:
     return f"{before}.{error}" if before else str(error)
 
 
-def read_feedback(body: Any) -> FeedbackBody:
-    """Return the feedback of a request. Raises `Unreadable` with the place of the first mistake."""
+def read_feedback(body: Any, user: str | None = None) -> FeedbackBody:
+    """Return the feedback of a request, by its `user` where it names no rater.
+
+    Raises `Unreadable` with the place of the first mistake.
+    """
+    if user and isinstance(body, dict) and body.get("rater") is None:
+        body = body | {"rater": user}
     try:
         return FeedbackBody.model_validate(body)
     except ValidationError as error:

@@ -127,3 +127,15 @@ def print_json(value: Any) -> None:
 def console(as_json: bool = False) -> Console:
     """Return the console: standard error where standard output is for JSON."""
     return Console(stderr=as_json)
+
+
+def one_id(ledger: Ledger, beginning: str) -> str:
+    """Return the id of the example that begins so, or `beginning` where none does. Raises `LedgerError` for several."""
+    from evaluation.ledger import LedgerError
+
+    found = ledger.ids_beginning(beginning)
+    if beginning in found or not found:
+        return beginning  # where there is none, the ledger says so
+    if len(found) > 1:
+        raise LedgerError(f"expected the beginning of one id, found several that begin so: {', '.join(found)}")
+    return found[0]

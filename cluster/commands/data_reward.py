@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
+from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, one_id, opened, print_json, said
 
 if TYPE_CHECKING:
     from evaluation.ledger.collected import RewardRecord
@@ -21,7 +21,9 @@ def reward(
     weights: Annotated[
         Path | None, typer.Option(help="YAML file of weights instead of the settings' `data.reward`.")
     ] = None,
-    example: Annotated[str | None, typer.Option(help="Show the rewards of this example.")] = None,
+    example: Annotated[
+        str | None, typer.Option(help="Show the rewards of this example, by its id or the beginning of it.")
+    ] = None,
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -43,7 +45,7 @@ def reward(
                 pass_ = recompute_rewards(at.ledger, chosen, told=lambda n: status.update(f"Reckoning: {n} examples"))
             done = {"version": pass_.version, "examples": pass_.examples, "rewarded": pass_.rewarded,
                     "changed": pass_.changed}  # fmt: skip
-        rewards = None if example is None else at.ledger.rewards_of(at.ledger.example(example).id)
+        rewards = None if example is None else at.ledger.rewards_of(at.ledger.example(one_id(at.ledger, example)).id)
         versions = at.ledger.reward_versions()
     if as_json:
         told = None if rewards is None else [one.model_dump(mode="json") for one in rewards]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, one_id, opened, print_json, said
 
 if TYPE_CHECKING:
     from evaluation.ledger import Ledger
@@ -52,15 +52,3 @@ def _example(ledger: Ledger, ref: str, *, as_json: bool) -> dict[str, Any]:
 
 
 _NAMES = {"labels": "labels_said"}
-
-
-def one_id(ledger: Ledger, beginning: str) -> str:
-    """Return the id that begins so. Raises `LedgerError` where several do."""
-    from evaluation.ledger import LedgerError
-
-    found = ledger.ids_beginning(beginning)
-    if beginning in found or not found:
-        return beginning  # where there is none, the ledger says so
-    if len(found) > 1:
-        raise LedgerError(f"expected the beginning of one id, found several that begin so: {', '.join(found)}")
-    return found[0]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from cluster.commands.common import BAD_INPUT, ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.common import BAD_INPUT, ConfigFlag, HomeFlag, JsonFlag, console, one_id, opened, print_json, said
+
+if TYPE_CHECKING:
+    from cluster.collecting import Collecting
 
 app = typer.Typer(help="What people say of examples.", no_args_is_help=True)
 
 
 @app.command()
 def add(
-    example: Annotated[str, typer.Option(metavar="ID", help="The example that it is about.")],
+    example: Annotated[
+        str, typer.Option(metavar="ID", help="The example that it is about: its id, or the beginning of it.")
+    ],
     rating: Annotated[int | None, typer.Option(min=1, max=5, help="The whole, 1 to 5.")] = None,
     thumb: Annotated[str | None, typer.Option(metavar="up|down", help="In place of a rating.")] = None,
     tool_selection: Annotated[int | None, typer.Option(min=1, max=5, help="Were the right tools called?")] = None,
@@ -62,12 +67,13 @@ def add(
         raise typer.Exit(BAD_INPUT) from None
     with said(), collecting({"home": home}, config, origin="feedback add") as at:
         at.collector.drain()
+        body = body.model_copy(update={"example_id": (example := _meant(at, example))})
         feedback = body.record(at.secret, datetime.now(UTC))
         kept = at.collector.keep_feedback([feedback])
         trouble = at.collector.trouble
     where = next(name for name in ("new", "known", "waiting", "aside", "forgotten") if getattr(kept, name))
     if as_json:
-        print_json({"id": feedback.id, "where": where})
+        print_json({"id": feedback.id, "example": example, "where": where})
     else:
         console().print(_SAID[where].format(id=feedback.id, example=example), highlight=False, soft_wrap=True)
     if where == "waiting":
@@ -76,8 +82,20 @@ def add(
         raise typer.Exit(BAD_INPUT)
 
 
+def _meant(at: Collecting, example: str) -> str:
+    """Return the id that is meant; what was given where the ledger is away. Raises `LedgerError` for several."""
+    from evaluation.ledger import Ledger, LedgerError
+
+    try:
+        ledger = Ledger.open(at.home.ledger_url(at.settings.stores.ledger_url), busy_s=5)
+    except LedgerError:
+        return example  # the collector keeps it, and says what is wrong
+    with ledger:
+        return one_id(ledger, example)
+
+
 _SAID = {
-    "new": "Kept as {id}",
+    "new": "Kept as {id}, of example {example}",
     "known": "Kept already, as {id}",
     "waiting": "Kept as {id} in the outbox, until the ledger is back",
     "aside": "Kept as {id} among the dead letters: example {example} is not in the ledger. When it comes, this is taken"
@@ -88,7 +106,9 @@ _SAID = {
 
 @app.command("list")
 def list_feedback(
-    example: Annotated[str, typer.Option(metavar="ID", help="The example that it is about.")],
+    example: Annotated[
+        str, typer.Option(metavar="ID", help="The example that it is about: its id, or the beginning of it.")
+    ],
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -98,12 +118,12 @@ def list_feedback(
     Example: ratchet feedback list --example 3f2a
     """
     with said(), opened({"home": home}, config) as at:
-        found = at.ledger.example(example)
-        given = at.ledger.feedback_for(example)
+        found = at.ledger.example(one_id(at.ledger, example))
+        given = at.ledger.feedback_for(found.id)
     counts = {one.rater: one.id for one in given}
     if as_json:
         rows = [one.model_dump(mode="json") | {"counts": counts[one.rater] == one.id} for one in given]
-        print_json({"example": example, "user_satisfaction": found.labels.user_satisfaction, "feedback": rows})
+        print_json({"example": found.id, "user_satisfaction": found.labels.user_satisfaction, "feedback": rows})
         return
     out = console()
     if not given:

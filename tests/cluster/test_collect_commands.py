@@ -77,6 +77,18 @@ def test_feedback_out_of_range_is_one_message(arguments: tuple[str, ...], said: 
     assert (done.exit_code, said in words) == (2, True), words
 
 
+def test_the_beginning_of_an_id_is_enough_where_one_begins_so(ledger: Ledger) -> None:
+    ledger.add_examples([example(1000, Labels())])
+    assert say("feedback", "add", "--example", "e000", "--rating", "4")[1]["example"] == "e0001"
+    assert [one.rating for one in ledger.feedback_for("e0001")] == [4]
+    assert say("feedback", "list", "--example", "e000")[1]["example"] == "e0001"
+    assert say("data", "reward", "--example", "e000")[1]["rewards"] == []
+    for command in (("feedback", "add", "--rating", "4"), ("feedback", "list"), ("data", "reward")):
+        done = run(*command, "--example", "e")
+        assert (done.exit_code, "several that begin so: e0001, e1000" in done.stderr) == (2, True), done.output
+    assert say("data", "dead-letters")[1]["open"] == {}
+
+
 def test_feedback_about_an_unknown_example_waits_and_is_taken_over(ledger: Ledger) -> None:
     done = run("feedback", "add", "--example", "e0002", "--rating", "2", "--by", "ann")
     assert (done.exit_code, "among the dead letters: example e0002 is not in the ledger" in done.stdout) == (2, True)

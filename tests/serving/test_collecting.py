@@ -279,6 +279,30 @@ def test_a_thumb_beside_a_rating_that_says_the_same_is_taken(http: TestClient, o
     assert outbox.counts().waiting == 3
 
 
+def test_strangers_are_voices_of_their_own_and_who_is_named_is_one(
+    http: TestClient, outbox: Outbox, tmp_path: Path
+) -> None:
+    sent: list[tuple[dict[str, Any], dict[str, str]]] = [
+        ({"rating": 3}, {}), ({"rating": 1, "id": "again"}, {}), ({"rating": 1, "id": "again"}, {}),
+        ({"rating": 5, "rater": "anonymous"}, {}), ({"rating": 5, "rater": "anonymous"}, {}),
+        ({"rating": 1, "rater": "ann"}, {}), ({"rating": 2}, {"X-Ratchet-User": "ann"}),
+    ]  # fmt: skip
+    assert http.post("/v1/ratchet/examples", json=SAID | {"id": "e"}).status_code == 202
+    with _ledger(tmp_path) as ledger:
+        Collector(ledger, outbox, origin="test").drain()
+        for body, headers in sent:
+            answer = http.post("/v1/ratchet/feedback", json={"example_id": "e"} | body, headers=headers)
+            assert answer.status_code == 202
+            Collector(ledger, outbox, origin="test").drain()
+        given = ledger.feedback_for("e")
+        assert len(given) == 6
+        assert len({one.rater for one in given}) == 5
+        assert [one.rating for one in given if one.rater == user_hash(b"key", "ann")] in ([1, 2], [2, 1])
+        [found] = ledger.examples()
+        counted = {one.rater: one.rating for one in given}
+        assert found.labels.user_satisfaction == sum(counted.values()) / 5
+
+
 def test_with_keys_only_who_has_one_is_let_in(outbox: Outbox) -> None:
     inbox = Inbox(outbox, b"key", clock=lambda: NOW)
     with TestClient(build_collector_app(inbox, keys=Keys(["first", "second"]))) as http:
