@@ -38,17 +38,28 @@ class Home:
     """Paths of a home. All absolute."""
 
     root: Path
+    writable: bool = True
+    """Whether something can be kept in it now; only who asked to read gets a home that is not."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Home:
-        """Create the folder where needed and prove that it can be written. Raises `HomeError`."""
+    def open(cls, path: str | Path, *, reads: bool = False) -> Home:
+        """Create the folder where needed, for its owner alone, and prove that it can be written.
+
+        With `reads` a folder that is there need not be writable. Raises `HomeError`.
+        """
         root = Path(path).expanduser().resolve()
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            if not root.exists():
+                root.parent.mkdir(parents=True, exist_ok=True)
+                # What users said is in it, and databases take the umask's rights.
+                root.mkdir(mode=0o700, exist_ok=True)
+            root.mkdir(exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=root, prefix=".probe-") as probe:
                 probe.write(b"ratchet" * 1024)
                 probe.flush()
         except OSError as error:
+            if reads and root.is_dir():
+                return cls(root, writable=False)
             raise HomeError(
                 f"expected a home folder that can be written, found {root}: {error.strerror or error};"
                 " set RATCHET_HOME or --home to another folder, or free space"

@@ -87,16 +87,19 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(flags: Mapping[str, Any], config: Path | None) -> Iterator[Opened]:
-    """Check the settings, open home and ledger; close the ledger at the end."""
+def opened(flags: Mapping[str, Any], config: Path | None, *, reads: bool = False) -> Iterator[Opened]:
+    """Check the settings, open home and ledger; close the ledger at the end.
+
+    With `reads`, of a home that cannot be written the ledger is opened for reading alone.
+    """
     from cluster.home import Home
     from cluster.settings import Settings
     from evaluation.ledger import Ledger
 
     settings = Settings.load(flags, config)
-    home = Home.open(settings.home)
+    home = Home.open(settings.home, reads=reads)
     home.keep_caches()
-    with Ledger.open(home.ledger_url(settings.stores.ledger_url)) as ledger:
+    with Ledger.open(home.ledger_url(settings.stores.ledger_url), reads=not home.writable) as ledger:
         yield Opened(settings, home, ledger)
 
 

@@ -33,7 +33,7 @@ def agreement(
     from evaluation.agreement import raters_agreement, reading, reviewers_agreement
     from evaluation.ledger import ExampleFilter
 
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         wanted = ExampleFilter(task_key=task_key, since=since and since.replace(tzinfo=UTC))
         reviewers = reviewers_agreement(at.ledger.review_answers(queue))
         raters = raters_agreement(_rated_twice(at.ledger, wanted))

@@ -27,7 +27,7 @@ def clusters(
 
     Example: ratchet data clusters agent@0 --step near
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         from cluster.clusters_text import (
             clusters_path,
             examples_of,

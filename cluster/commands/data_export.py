@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +18,7 @@ from training.formats.names import FormatName
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cluster.home import Home
     from training.formats.row import Carried
     from training.formats.writing import Written
     from training.snapshot import Snapshot
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 AS_THEY_ARE = (
     "As collected: personal data is not replaced, and held-out scenarios are not left out; to train on it, prepare a"
     " snapshot (ratchet data prepare) and export that (--snapshot)."
+)
+
+NOT_NOTED = (
+    "Not noted: the home cannot be written, so that `ratchet data lineage` and `forget` will not name this file; export"
+    " again where it can be."
 )
 
 
@@ -61,7 +69,7 @@ def export(
     from training.formats.registry import FORMATS
     from training.formats.writing import Written, write_file, write_stream
 
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         if out is None and (as_json or name is FormatName.PARQUET):
             raise FormatError("--out: expected a file to write, found none; standard output is not free for it")
         both = pairs or FORMATS[name].pairs
@@ -69,7 +77,7 @@ def export(
             raise FormatError("--held-out: expected --snapshot, found none; say whose rows")
         pinned = None if snapshot is None else _pinned(at, snapshot)
         rows = _rows(at, flags, pinned, pairs=both, last_only=last_only, held_out=held_out)
-        with Exports(at.home.exports).noting() as noted:
+        with _noted_in(at.home) as root, Exports(root).noting() as noted:
             written = Written(note=noted.row)
             if out is None:
                 write_stream(rows, sys.stdout.buffer, name, bare=bare, written=written)
@@ -79,9 +87,22 @@ def export(
                     "snapshot": "" if pinned is None else pinned.ref, "held_out": held_out}  # fmt: skip
             if written.rows:
                 noted.keep(record_of(written, out, format=name.value, at=datetime.now(UTC), **told))
+        noted_home = at.home.writable
     _told(out, name, written, as_json=as_json)
+    if not noted_home:
+        console(as_json=True).print(NOT_NOTED, highlight=False, soft_wrap=True)
     if snapshot is None and not as_json:
         console(as_json=True).print(AS_THEY_ARE, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _noted_in(home: Home) -> Iterator[Path]:
+    """Give the folder in which the file is noted: one that does not stay where the home cannot be written."""
+    if home.writable:
+        yield home.exports
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
 
 
 def _pinned(at: Opened, ref: str) -> Snapshot:

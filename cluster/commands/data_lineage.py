@@ -22,7 +22,7 @@ def lineage(
 
     Example: ratchet data lineage syn-0123456789
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         from cluster.lineage_text import print_lineage
         from training.formats.exports import Exports
         from training.lineage import Places

@@ -37,7 +37,7 @@ def list_data(
 
     Example: ratchet data list --task-key tools --failed --since 2026-01-31 --tool search
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         if runs:
             _list_runs(at, flags.limit, as_json=as_json)
         elif snapshots:

@@ -41,7 +41,7 @@ def privacy(
 
     Example: ratchet data privacy --snapshot agent@0
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         chosen = at.settings.data.privacy
         if events:
             _print_events(at.ledger.privacy_events(), as_json)

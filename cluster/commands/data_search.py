@@ -38,7 +38,7 @@ def search(
     Example: ratchet data search "refund" --failed --since 2026-01-31
     """
     wanted = flags.filter().model_copy(update={"limit": MOST if flags.limit is None else flags.limit})
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         total = at.ledger.count(wanted.model_copy(update={"limit": None}))
         began = time.monotonic()
         with _progress(total) as looked_at:

@@ -22,7 +22,7 @@ def show(
 
     Example: ratchet data show 3f2a
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         if "@" in ref:
             from training.snapshot import open_snapshot
             from training.snapshot_names import named_snapshot

@@ -30,7 +30,7 @@ def stats(
     from cluster.data_text import Kept, print_statistics
     from cluster.snapshots import folder_bytes
 
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         found = at.ledger.statistics(flags.filter())
         price = at.settings.data.storage.price_gb_month
         kept = Kept(found.bytes, at.ledger.database_bytes(), folder_bytes(at.home.snapshots), price)

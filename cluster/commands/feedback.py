@@ -117,7 +117,7 @@ def list_feedback(
 
     Example: ratchet feedback list --example 3f2a
     """
-    with said(), opened({"home": home}, config) as at:
+    with said(), opened({"home": home}, config, reads=True) as at:
         found = at.ledger.example(one_id(at.ledger, example))
         given = at.ledger.feedback_for(found.id)
     counts = {one.rater: one.id for one in given}

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from evaluation.ledger.errors import LedgerError, translated, without_password
@@ -33,6 +33,7 @@ _CHECKPOINT_PAGES = 8000
 """Pages of 4 KiB in SQLite's log before they go to the file, which syncs twice more: an example touches a dozen."""
 _CACHE_KIB = 16 * 1024
 """Of one connection to SQLite: the indexes' upper pages stay in it."""
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _MIGRATION_KEY = 0x5261_7463
 _ALEMBIC = threading.Lock()  # alembic's context is one per process
 
@@ -61,15 +62,26 @@ class Database:
 
         Raises `LedgerError` where another writer holds a SQLite file for longer than `busy_s`.
         """
-        with translated(self.name, self.busy_s), self.engine.connect() as plain:
-            connection = plain.execution_options(ratchet_writes=True)
-            with connection.begin():
-                yield connection
+        with translated(self.name, self.busy_s):
+            try:
+                with self.engine.connect() as plain:
+                    connection = plain.execution_options(ratchet_writes=True)
+                    with connection.begin():
+                        yield connection
+            except DBAPIError as error:
+                if self.sqlite and getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _NO_ROOM:
+                    self._empty_log()
+                raise
+
+    def _empty_log(self) -> None:
+        """Give back the room that SQLite's log took for what was not committed, where nobody reads."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.name, timeout=0.5)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def open_database(url: str, busy_s: float) -> Database:
     """Open the database at `url` (a SQLAlchemy URL) and bring its schema up to date."""
-    database = Database(_engine(url, busy_s), busy_s)
+    database = Database(make_engine(url, busy_s), busy_s)
     try:
         if database.sqlite:
             _enter_wal(database)
@@ -116,13 +128,13 @@ def migrate(database: Database, revision: str = "head") -> None:
     script = _script()
     target = script.get_current_head() if revision == "head" else revision
     with database.read() as connection:
-        current = _revision(connection)
+        current = current_revision(connection)
     if current == target:
         return
     with _ALEMBIC, database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_KEY})
-        current = _revision(connection)
+        current = current_revision(connection)
         if current is not None and current not in {known.revision for known in script.walk_revisions()}:
             raise LedgerError(
                 f"The ledger {database.name} has schema {current}, which is newer than this code (it knows "
@@ -138,19 +150,28 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
+def known_head() -> str | None:
+    """Return the revision of this code's schema."""
+    found: str | None = _script().get_current_head()
+    return found
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "evaluation.ledger:migrations")
     return config
 
 
-def _revision(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema; None where there is none."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     found: str | None = context.get_current_revision()
     return found
 
 
-def _engine(url: str, busy_s: float) -> Engine:
+def make_engine(url: str | URL, busy_s: float) -> Engine:
+    """Return the engine for a URL, with what each of its connections needs. Raises `LedgerError`."""
+    shown = without_password(url if isinstance(url, str) else url.render_as_string())
     try:
         parsed = make_url(url)
         options = {} if parsed.drivername.startswith("sqlite") else _postgres_options(parsed, busy_s)
@@ -158,8 +179,8 @@ def _engine(url: str, busy_s: float) -> Engine:
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise LedgerError(
             "Expected a database URL such as sqlite:////home/me/ledger.db or postgresql://user@host/database, found"
-            f" {without_password(url)!r}."
-        ) from None if "***" in without_password(url) else error
+            f" {shown!r}."
+        ) from None if "***" in shown else error
     except ModuleNotFoundError as error:
         raise LedgerError(
             f"The driver for {parsed.drivername} is missing ({error}). Install it: pip install 'ratchet[postgres]'."

@@ -27,6 +27,7 @@ from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
 from evaluation.ledger.looking import Looking
 from evaluation.ledger.moving import require_whole
+from evaluation.ledger.only_reading import open_for_reading
 from evaluation.ledger.privacy import Privacy
 from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
@@ -65,13 +66,16 @@ class Ledger(
     """An open ledger. Safe to use from several threads; close it, or use it as a context manager."""
 
     @classmethod
-    def open(cls, url: str, busy_s: float = 30, clock: Callable[[], datetime] = utc_now) -> Self:
+    def open(
+        cls, url: str, busy_s: float = 30, clock: Callable[[], datetime] = utc_now, *, reads: bool = False
+    ) -> Self:
         """Open the ledger at `url` (SQLAlchemy's form: SQLite file or PostgreSQL) and migrate it to this code's schema.
 
         A write waits up to `busy_s` seconds for another writer. Raises `LedgerError` where the database is locked,
-        damaged, not writable, half moved (`moving.py`), or has a schema newer than this code.
+        damaged, not writable, half moved (`moving.py`), or has a schema newer than this code. With `reads` nothing is
+        written, not even beside the file, and verbs that write fail (`only_reading.py`).
         """
-        database = open_database(url, busy_s)
+        database = (open_for_reading if reads else open_database)(url, busy_s)
         try:
             require_whole(database)
         except BaseException:

@@ -293,3 +293,21 @@ def test_every_command_finds_a_snapshot_by_its_name(
     assert found.exit_code == 0, found.output
     missed = run(*(part.format("chit@0") for part in command))
     assert (missed.exit_code, "did you mean chat@0?" in missed.stderr) == (2, True)
+
+
+def test_a_home_that_cannot_be_written_is_read(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    whole = {name: run(name, *more).stdout for name, *more in (("list", "--json"), ("stats",))}
+    before = sorted(filled.rglob("*"))
+    monkeypatch.setattr("cluster.home.tempfile.NamedTemporaryFile", full)
+    assert run("list", "--json").stdout == whole["list"]
+    assert "examples from" in run("stats").stdout
+    out = tmp_path / "out.jsonl"
+    done = run("export", "--format", "openai", "--out", str(out))
+    assert (done.exit_code, "Not noted: the home cannot be written" in done.stderr) == (0, True), done.output
+    assert out.read_text()
+    assert sorted(filled.rglob("*")) == before
+    refused = run("import", str(out), "--format", "openai")
+    assert (refused.exit_code, "expected a home folder that can be written" in refused.stderr) == (2, True)

@@ -61,3 +61,9 @@ def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
     assert "File too large" in told.stdout
     assert "free space" in told.stdout
     assert os.listdir(tmp_path) == []
+
+
+def test_a_home_that_is_made_is_its_owners_alone_and_one_that_is_there_is_left(tmp_path: Path) -> None:
+    assert Home.open(tmp_path / "new").root.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "shared").mkdir(mode=0o755)
+    assert Home.open(tmp_path / "shared").root.stat().st_mode & 0o777 == 0o755

@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.ledger import Ledger, LedgerAway, LedgerError
 from evaluation.ledger.collector import Collector
-from evaluation.ledger.database import open_database
+from evaluation.ledger.database import Database, open_database
 from evaluation.ledger.outbox import Outbox, OutboxError
 from tests.evaluation.ledger.making import example
 
@@ -94,3 +94,42 @@ def test_on_a_disk_that_is_full_nothing_acknowledged_is_lost(tmp_path: Path) -> 
         assert collector.drain().waiting == 0
         assert [one.id for one in ledger.examples()] == kept
     box.close()
+
+
+def test_a_ledger_is_read_without_a_byte_written(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/led%20ger.db"
+    with pytest.raises(LedgerError, match="found none, and none can be made"):
+        Ledger.open(url, reads=True)
+    with Ledger.open(url) as ledger:
+        ledger.add_examples([example(1)])
+    before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    with Ledger.open(url, reads=True) as ledger:
+        assert [one.id for one in ledger.examples()] == ["e0001"]
+        with pytest.raises(LedgerError, match="cannot be opened or written"):
+            ledger.add_examples([example(2)])
+    assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
+    with Ledger.open(url) as live:
+        live.add_examples([example(2)])
+        with Ledger.open(url, reads=True) as ledger:
+            assert ledger.count() == 2, "what is in the log alone is read, too"
+
+
+def test_a_failed_write_for_want_of_room_gives_the_log_back(tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        ledger.add_examples([example(1)])
+        database = ledger._database
+        with database.read() as connection:
+            pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+        with pytest.raises(LedgerError, match="is full"):
+            _write_too_much(database, pages + 500)
+        assert (tmp_path / "ledger.db-wal").stat().st_size == 0
+        assert ledger.count() == 1
+
+
+def _write_too_much(database: Database, most_pages: int) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {most_pages}")
+        connection.exec_driver_sql("PRAGMA cache_size = 10")  # so that it spills into the log
+        connection.exec_driver_sql("CREATE TABLE big (text TEXT)")
+        for _ in range(1000):
+            connection.exec_driver_sql("INSERT INTO big VALUES (?)", ("x" * 4000,))
