@@ -57,6 +57,7 @@ def _told(file: Path, found: Imported, *, as_json: bool) -> None:
     counts = {
         "examples are new": found.examples,
         "were in the ledger already": found.known,
+        "have an id that the ledger holds with other content; they are among the dead letters": found.differing,
         "were forgotten once, and are not written again": found.forgotten,
         "pieces of feedback are new": found.feedback,
         "labels, reviews and recoveries are new": found.said,

@@ -28,12 +28,14 @@ _NONE: Mapping[str, Trail] = {}
 class ImportBatch:
     """A transaction that rows are added to."""
 
-    def __init__(self, connection: Connection, at: datetime, name: str) -> None:
-        self._connection, self._at, self._name = connection, at, name
+    def __init__(self, connection: Connection, at: datetime, name: str, origin: str) -> None:
+        self._connection, self._at, self._name, self._origin = connection, at, name, origin
         self.examples = 0
         """How many were new."""
         self.known = 0
-        """How many the ledger had already."""
+        """How many the ledger had already, saying the same."""
+        self.differing = 0
+        """How many it had with other content: those are among the dead letters."""
         self.forgotten = 0
         """How many were forgotten once and are not written again."""
         self.feedback = 0
@@ -46,12 +48,14 @@ class ImportBatch:
     ) -> None:
         """Write what is new of them, and of what was said, by example. Raises `RowRefused` for what no ledger takes."""
         before = known_examples(self._connection, list(trails))
-        written = insert_examples(self._connection, examples, self._at)
+        written = insert_examples(self._connection, examples, at=self._at, origin=self._origin, name=self._name)
         self.examples += written.new
         self.known += written.known
+        self.differing += len(written.differing)
         self.forgotten += written.forgotten
         self._add_feedback(feedback)
-        there = known_examples(self._connection, list(trails))
+        # What was said of other content than the ledger has was said of another example.
+        there = set(known_examples(self._connection, list(trails))) - set(written.differing)
         self.said += write_trails(self._connection, [one for name, one in trails.items() if name in there], before)
 
     def keep_aside(self, letters: Sequence[DeadLetter]) -> None:
@@ -76,7 +80,9 @@ class Importing(Part):
     """The ledger's verb for what comes from files."""
 
     @contextmanager
-    def importing(self) -> Iterator[ImportBatch]:
-        """Give a batch that is on disk when the block ends, and nowhere where it raises."""
+    def importing(self, origin: str = "import") -> Iterator[ImportBatch]:
+        """Give a batch that is on disk when the block ends, and nowhere where it raises; `origin` is that of dead
+        letters.
+        """
         with self._database.write() as connection:
-            yield ImportBatch(connection, self._clock(), str(self._database.name))
+            yield ImportBatch(connection, self._clock(), str(self._database.name), origin)

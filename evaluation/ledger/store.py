@@ -26,6 +26,7 @@ from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
 from evaluation.ledger.looking import Looking
+from evaluation.ledger.moving import require_whole
 from evaluation.ledger.privacy import Privacy
 from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
@@ -68,9 +69,15 @@ class Ledger(
         """Open the ledger at `url` (SQLAlchemy's form: SQLite file or PostgreSQL) and migrate it to this code's schema.
 
         A write waits up to `busy_s` seconds for another writer. Raises `LedgerError` where the database is locked,
-        damaged, not writable, or has a schema newer than this code.
+        damaged, not writable, half moved (`moving.py`), or has a schema newer than this code.
         """
-        return cls(open_database(url, busy_s), clock)
+        database = open_database(url, busy_s)
+        try:
+            require_whole(database)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database, clock)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -17,15 +17,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evaluation.conversation_checks import check_time
 from evaluation.importers.rows import shown
 from evaluation.ledger import Ledger, RunRecord, Status
 from evaluation.ledger.bodies import first_mistake
 from evaluation.ledger.collected import DeadLetter
-from evaluation.ledger.feedback import AHEAD
 from evaluation.ledger.importing import ImportBatch
 from evaluation.ledger.trail import Trail, require_about
 from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
@@ -78,7 +78,9 @@ class Imported:
     examples: int = 0
     """Examples that are new in the ledger."""
     known: int = 0
-    """Examples that it had already, whatever they say there."""
+    """Examples that it had already, saying the same."""
+    differing: int = 0
+    """Examples whose id it had with other content: the first stays, and these are among the dead letters."""
     forgotten: int = 0
     feedback: int = 0
     said: int = 0
@@ -103,19 +105,21 @@ class Importer:
         found = Imported(run_id=f"import-{digest[:12]}")
         rows = self._counted(found)
         try:
-            with ledger.importing() as batch:
+            with ledger.importing(f"import:{self._path.name}") as batch:
                 self._write(rows, batch, found, skip_bad=skip_bad)
         except _Unusable:
             for _ in rows:
                 pass
             raise ImportRefused(found.mistakes, found.bad, found.rows) from None
         found.examples, found.known = batch.examples, batch.known
-        found.forgotten, found.feedback, found.said = batch.forgotten, batch.feedback, batch.said
+        found.differing, found.forgotten = batch.differing, batch.forgotten
+        found.feedback, found.said = batch.feedback, batch.said
         at = self._default.at
         ledger.start_run(
             RunRecord(id=found.run_id, kind="import", model="", seed=0, started_at=at, suite_digest=digest)
         )
-        counts = {"examples": found.examples, "known": found.known, "bad": found.bad, "feedback": found.feedback}
+        names = ("examples", "known", "differing", "bad", "feedback")
+        counts = {name: getattr(found, name) for name in names}
         ledger.finish_run(found.run_id, Status.FINISHED, counts)
         return found
 
@@ -173,16 +177,11 @@ class Importer:
         return Bad(row.line, f"{self._path}:{row.line}:1: {mistake}", row.text)
 
     def _check_times(self, taken: Taken) -> None:
-        latest = self._default.at + AHEAD
         times = [example.timestamp for example in taken.examples] + [said.timestamp for said in taken.feedback]
         times += [label.at for label in taken.trail.labels] + [reward.at for reward in taken.trail.rewards]
         times += [recovery.at for recovery in taken.trail.recoveries]
         for time in times:
-            if time.astimezone(UTC) > latest:
-                raise ValueError(
-                    f"timestamp: expected a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
-                    f" {time.isoformat()}"
-                )
+            check_time(time, self._default.at)
 
     def _letter(self, row: Bad) -> DeadLetter:
         return DeadLetter(
