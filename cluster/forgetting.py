@@ -29,6 +29,7 @@ from evaluation.ledger import Ledger
 from evaluation.ledger.collected import PrivacyEvent
 from evaluation.records import Record, stable_id
 from serving.spool_forgetting import Sought, forget_in_spool, ids_in_spool, spools_in
+from training.formats.exports import Exports
 from training.locks import exclusive
 from training.privacy.snapshot_forgetting import count_in, forget_in_table, tables_in, versions_with
 
@@ -47,6 +48,8 @@ class Seen(NamedTuple):
     ref: str
     parent: str
     snapshot: str
+    export: str = ""
+    """Digest of the exported file that it was trained on elsewhere."""
 
 
 class ForgetPlan(Record):
@@ -57,7 +60,7 @@ class ForgetPlan(Record):
     begun_at: datetime
     example_ids: tuple[str, ...]
     saw: tuple[str, ...] = ()
-    """Model versions whose snapshot held the rows, and those that were trained from them."""
+    """Model versions whose snapshot or export held the rows, and those that were trained from them."""
     ledger: dict[str, int] = Field(default_factory=dict)
     """Rows that the ledger held when it was begun, by table."""
 
@@ -233,10 +236,11 @@ def _kept_at(home: Home, user_hash: str) -> Path:
 
 
 def saw_rows(versions: Iterable[Seen], home: Home, ids: set[str]) -> set[str]:
-    """Return the versions that were trained on a snapshot with one of the examples, and those trained from them."""
+    """Return the versions that were trained on one of the examples, by snapshot or export, and those made of them."""
     every = list(versions)
     held = {table.name: set(versions_with(table, ids)) for table in tables_in(home.snapshots)}
-    saw = {one.ref for one in every if _is_of(one.snapshot, held)}
+    exported = Exports(home.exports).holding(ids)
+    saw = {one.ref for one in every if _is_of(one.snapshot, held) or one.export in exported}
     while fresh := {one.ref for one in every if one.parent in saw} - saw:
         saw |= fresh
     return saw

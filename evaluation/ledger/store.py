@@ -2,10 +2,10 @@
 
 Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, brought from files in `importing.py`),
 feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels (`labels.py`), review queues
-(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops, decisions and settings
-(`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
-looks at held-out scenarios (`judgement.py`); what is held of one person (`privacy.py`). Whatever a verb has
-returned from is on disk.
+(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`), which travel with their example
+(`trail.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`);
+overrides, pinned scenarios, figures over time and looks at held-out scenarios (`judgement.py`); what is held of one
+person (`privacy.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -35,6 +35,7 @@ from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 from evaluation.ledger.signals import Signals
 from evaluation.ledger.statistics import Statistics
+from evaluation.ledger.trail import Trails
 
 
 def utc_now() -> datetime:
@@ -54,6 +55,7 @@ class Ledger(
     Reviews,
     Recoveries,
     Signals,
+    Trails,
     Runs,
     Rollouts,
     Decisions,
