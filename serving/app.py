@@ -18,8 +18,8 @@ from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox
 from evaluation.models import Completion, Sampling
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.rewards import RewardConfig
 from evaluation.records import Message, ToolSpec
+from evaluation.rewards import RewardConfig
 from serving.access import Keys
 from serving.capture import home_secret
 from serving.engine import app_name, engine_app

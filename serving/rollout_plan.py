@@ -8,8 +8,8 @@ from typing import Any
 
 from evaluation.engines.config import EngineConfig
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.rewards import RewardConfig
 from evaluation.records import Record
+from evaluation.rewards import RewardConfig
 from serving.policy import RolloutPolicy
 
 

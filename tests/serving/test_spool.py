@@ -14,8 +14,8 @@ import pytest
 from evaluation.conversation_checks import failure_of
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.pricing import load_prices
-from evaluation.rewards import RewardConfig
 from evaluation.records import Message, Source
+from evaluation.rewards import RewardConfig
 from serving.capture import flush, home_secret, user_hash
 from serving.gateway import FeedbackBody, Gateway, Headers, Ticket
 from serving.openai import ChatRequest
