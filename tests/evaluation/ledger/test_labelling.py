@@ -72,7 +72,7 @@ def test_by_the_two_person_rule_only_what_two_say_holds() -> None:
     bob = label("bob", LabelVerdict.ACCEPT, response_quality=1.0)
     both = in_force(body, [ann, bob], needed=2)
     assert both.success is True
-    assert both.response_quality == 1.0, "4 and 1 are no agreement: the body's holds"
+    assert both.response_quality is None, "4 and 1 are no agreement, and both contradict the body's"
     cid = label("cid", LabelVerdict.REJECT, response_quality=4.5)
     assert in_force(body, [ann, bob, cid], needed=2).success is True
     assert in_force(body, [ann, bob, cid], needed=2).response_quality == 4.0
