@@ -58,7 +58,8 @@ def stated(label: LabelRecord) -> dict[str, bool | float]:
 def in_force(body: Labels, labels: Sequence[LabelRecord], needed: int = 1, rating: float | None = None) -> Labels:
     """Return the labels in force: those of the example's body, until a label or a rating says otherwise.
 
-    `needed`: how many people have to agree. `rating`: users' mean, 1…5, where anybody gave one. What was undone, and answers about recoveries, count for nothing.
+    `needed`: how many people have to agree. `rating`: users' mean, 1…5, where anybody gave one. What was undone, and
+    answers about recoveries, count for nothing.
     """
     counting = [label for label in labels if label.undone_at is None and label.recovery is None]
     people = latest_of_each(label for label in counting if label.source is LabelSource.REVIEW)

@@ -1,8 +1,9 @@
 """Labels: what reviewers and rules say of examples, beside the bodies that never change.
 
 A label and the columns of its example that are in force with it (`labelling.py`) are written in one transaction, and so
-is a rating with the quality that follows from it; taking a label back moves the columns back to what the other labels and the body say. Two writers of one example wait for each
-other, so that neither leaves columns that know only its own label.
+is a rating with the quality that follows from it; taking a label back moves the columns back to what the other labels
+and the body say. Two writers of one example wait for each other, so that neither leaves columns that know only its own
+label.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def write_labels(connection: Connection, labels: Sequence[LabelRecord]) -> int:
 
 
 def lock_examples(connection: Connection, example_ids: Sequence[str]) -> None:
-    """Hold other writers of these examples' labels and ratings off until the end. Raises `LedgerError` where one is missing."""
+    """Hold other writers of these examples' labels and ratings off until the end.
+
+    Raises `LedgerError` where one is missing.
+    """
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
         query = (

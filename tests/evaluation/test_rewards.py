@@ -55,7 +55,7 @@ def test_what_nobody_judged_has_no_correctness_and_without_a_rating_no_reward() 
 
 
 def test_an_example_keeps_the_reward_that_it_brings() -> None:
-    plain = example(1).model_copy(update={"labels": Labels(success=True)})
+    plain = example(1).model_copy(update={"labels": Labels(success=True), "reward": None})
     assert with_reward(plain.model_copy(update={"labels": Labels()})).reward is None
     own = with_reward(plain, RewardConfig(speed=1))
     assert own.reward is not None
