@@ -25,13 +25,19 @@ IBAN_LENGTHS = {
 }
 """Characters of an IBAN by country (SWIFT IBAN registry)."""
 
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})")
+_APART = " -._/\t\r\n"
+_BETWEEN = re.compile(r"[ \-._/\t\r\n]+")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?[0-9]{2}(?=[ \-._/\n]{0,2}[A-Za-z0-9]{2})")
+_START = r"(?<![A-Za-z0-9.])(?<![A-Za-z0-9][_+-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])(?<!\+[0-9]{3}[ ])"
+_END = r"(?![0-9A-Za-z]|_[0-9A-Za-z]|-[0-9]|\.(?!0+(?![0-9.]))[0-9])"
+_GAP = r"(?:[ .\-_/+]|[ \t]?\r?\n[ \t]?)"
 _CARD = re.compile(
-    r"(?<![\w.+-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])(?<!\+[0-9]{3}[ ])(?:[0-9]{12,19}|"
-    r"[0-9]{4}(?P<mark>[ -])[0-9]{4}(?:(?P=mark)[0-9]{4}){2}(?:(?P=mark)[0-9]{1,3})?|"
-    r"[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5})(?![0-9A-Za-z_]|[.-][0-9])",
+    rf"{_START}(?:[0-9]{{12,19}}|[0-9]{{4}}{_GAP}[0-9]{{4}}(?:{_GAP}[0-9]{{4}}){{2}}(?:{_GAP}[0-9]{{1,3}})?|"
+    rf"[0-9]{{4}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}}){_END}",
     re.ASCII,
 )
+_SPACED = re.compile(r"(?<![\w.+-])(?<![0-9] )[0-9](?: [0-9]){14,15}(?![\w.-]| [0-9])", re.ASCII)
+"""A space after each digit: of 15 or 16 only, since lists of digits are written like this, too."""
 _ISSUERS = re.compile(
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|(?:5[1-5]|2[2-7])[0-9]{14}|3[47][0-9]{13}|3(?:0[0-5]|09|[689])[0-9]{11,16}|"
     r"35[0-9]{14}|(?:1800|2131)[0-9]{11}|(?:5018|5020|5038|5[678][0-9]{2}|6304|639[0-9]|67[0-9]{2}|0604)[0-9]{8,15}|"
@@ -41,18 +47,24 @@ _ISSUERS = re.compile(
 """Visa, Mastercard, American Express, Diners, JCB, Maestro, Discover, UnionPay and RuPay, Mir, Troy."""
 
 
+_SPACED_LEAST = 29
+"""Characters of the shortest number with a space after each digit."""
+
+
 def find_ibans(text: str, start: int, end: int) -> Iterator[Finding]:
     """Yield IBANs that begin between two positions, in groups or not, in capitals or not."""
     for match in _IBAN.finditer(text, start, end):
         length = IBAN_LENGTHS.get(match.group()[:2].upper(), 0)
         if not length:
             continue
-        stop, seen = match.start(), 0
-        while stop < len(text) and seen < length:
+        stop, seen, apart = match.start(), 0, 0
+        while stop < len(text) and seen < length and apart <= 2:
             char = text[stop]
             if char.isascii() and char.isalnum():
-                seen += 1
-            elif char not in " -" or text[stop - 1] in " -":
+                seen, apart = seen + 1, 0
+            elif char in _APART:
+                apart += 1
+            else:
                 break
             stop += 1
         whole = iban_of(text[match.start() : stop])
@@ -63,8 +75,8 @@ def find_ibans(text: str, start: int, end: int) -> Iterator[Finding]:
 
 
 def iban_of(text: str) -> str:
-    """Return an IBAN in capitals, without spaces and hyphens."""
-    return text.replace(" ", "").replace("-", "").upper()
+    """Return an IBAN in capitals, without what stands between its groups."""
+    return _BETWEEN.sub("", text).upper()
 
 
 def is_card(digits: str) -> bool:
@@ -75,5 +87,9 @@ def is_card(digits: str) -> bool:
 def find_cards(text: str, start: int, end: int) -> Iterator[Finding]:
     """Yield card numbers between two positions."""
     for match in _CARD.finditer(text, start, end):
-        if is_card(digits_of(match.group())):
+        if match.group().count("\n") < 2 and is_card(digits_of(match.group())):
             yield Finding(Pii.CARD, *match.span())
+    if end - start >= _SPACED_LEAST:
+        for match in _SPACED.finditer(text, start, end):
+            if is_card(digits_of(match.group())):
+                yield Finding(Pii.CARD, *match.span())

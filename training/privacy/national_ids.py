@@ -116,6 +116,8 @@ _GENERIC = (
     r"\bssn\b|social.?security|national.?(?:id|number|ident)|personal.?(?:id|number|code)|identity.?(?:no|num|card)|tax.?id|"
     r"\bid.?(?:card|number)|citizen|ausweis|identité|identidad|identità|dowód|legitimation|henkilö"
 )
+_LONG = 15
+"""Characters from which on an id in small letters needs no word that names it."""
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]")
 _SHAPE = str.maketrans("012345678ABCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 9 + "A" * 26)  # `9` stays
 
@@ -131,8 +133,8 @@ def _forms(countries: tuple[str, ...]) -> tuple[dict[str, list[tuple[NationalId,
             for form in one.named:
                 forms[form].append((one, True))
     return dict(forms), re.compile(
-        r"(?<![A-Za-z0-9_+])(?<![0-9][.,/-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])"
-        rf"(?:{_union(list(forms))})(?![A-Za-z0-9_]|[-/.,][0-9])"
+        r"(?<![A-Za-z0-9+])(?<![A-Za-z0-9]_)(?<![0-9][./-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])"
+        rf"(?:{_union(list(forms))})(?![A-Za-z0-9]|_[A-Za-z0-9]|[-/.][0-9])"
     )
 
 
@@ -144,7 +146,7 @@ def _union(forms: list[str]) -> str:
     for form in forms:
         if form:
             tails[form[0]].append(form[1:])
-    classes = {"9": "[0-9]", "A": "[A-Z]"}
+    classes = {"9": "[0-9]", "A": "[A-Za-z]"}
     branches = [classes.get(head, re.escape(head)) + _union(rest) for head, rest in tails.items()]
     if not branches:
         return ""
@@ -156,11 +158,14 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
     """Yield national ids between two positions."""
     forms, pattern = _forms(countries)
     for match in pattern.finditer(text, start, end):
-        value = match.group()
+        written = match.group()
+        value = written.upper()
+        is_small = value != written and len(value) < _LONG
         words: str | None = None
         for one, needs_name in forms[value.translate(_SHAPE)]:
             valid = one.valid is None or one.valid(canonical_id(value))
-            if valid and not needs_name and not (value.isdigit() and _is_other(text, match.start(), label)):
+            clear = valid and not needs_name and not is_small
+            if clear and not (value.isdigit() and _is_other(text, match.start(), label)):
                 yield Finding(Pii.NATIONAL_ID, *match.span())
                 break
             words = before(text, match.start(), label) if words is None else words
@@ -179,14 +184,14 @@ def _named(words: str, names: str) -> bool:
 
 
 def canonical_id(text: str) -> str:
-    """Return the digits and letters of an id."""
-    return text if text.isalnum() else _SEPARATOR.sub("", text)
+    """Return the digits and letters of an id, in capitals."""
+    return (text if text.isalnum() else _SEPARATOR.sub("", text)).upper()
 
 
 def ids_of(value: str, text: str = "") -> list[NationalId]:
     """Return the ids of this canonical form whose check digits are right; first those that are written as `text`."""
     right = [one for one in _by_shape().get(value.translate(_SHAPE), ()) if one.valid is None or one.valid(value)]
-    written = [one for one, _ in _forms(())[0].get(text.translate(_SHAPE), ())]
+    written = [one for one, _ in _forms(())[0].get(text.upper().translate(_SHAPE), ())]
     return sorted(right, key=lambda one: one not in written)
 
 
