@@ -31,6 +31,7 @@ DEFAULT = PrivacyConfig()
 _NUMERIC = re.compile(r"[0-9](?:[A-Za-z .,\-/()+_\t\r\n]{0,8}[0-9]){3,}")
 _MARGIN = 8
 """Characters around a number that may belong to it."""
+_IBAN_LEAST = 15
 _RANK = {kind: rank for rank, kind in enumerate(Pii)}
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/_=-])")
 _PROBE, _LONGEST = 24, 2**16
@@ -109,8 +110,9 @@ def _found(text: str, config: PrivacyConfig, label: str) -> Iterator[Finding]:
     if "://" in text:
         yield from find_urls(text)
     if len(text) >= 4:
-        yield from find_secrets(text, config.entropy, label)
-        yield from find_credentials(text, config.entropy)
+        small = text.lower()
+        yield from find_secrets(text, small, config.entropy, label)
+        yield from find_credentials(text, small, config.entropy)
     if "@" in text:
         yield from find_mails(text)
     if text.count(":") >= 2:
@@ -129,7 +131,8 @@ def _numbers(text: str, start: int, end: int, *, config: PrivacyConfig, label: s
     yield from find_national_ids(text, start, stop, label=label, countries=config.countries)
     if end - start < 7:
         return
-    yield from find_ibans(text, start, stop)
+    if stop - start >= _IBAN_LEAST:
+        yield from find_ibans(text, start, stop)
     yield from find_cards(text, start, stop)
     yield from find_phones(text, start, stop, label)
 

@@ -40,9 +40,8 @@ _SHORT = re.compile(
 _COMMANDS = ("curl", "wget", "http", "xh ", "sshpass", "mysql", "mariadb")
 
 
-def find_credentials(text: str, entropy: float) -> Iterator[Finding]:
-    """Yield credentials of headers and command lines; `entropy` as in `find_secrets`."""
-    small = text.lower()
+def find_credentials(text: str, small: str, entropy: float) -> Iterator[Finding]:
+    """Yield credentials of headers and command lines; `small` and `entropy` as in `find_secrets`."""
     if "basic" in small or "bearer" in small or "authorization" in small or "token " in small:
         yield from _in_headers(text, small, entropy)
     if "cookie" in small:

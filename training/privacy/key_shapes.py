@@ -119,17 +119,17 @@ SHAPES = (
 )
 """By what they begin with."""
 HEADLESS = (
-    (r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}", ("..",)),  # Discord
-    (r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", (":AA",)),  # Telegram
-    (r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,1000}", ("eyJ",)),  # JWT
-    (r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}(?:\.(?![A-Za-z0-9]))?", ("eyJ",)),  # JWT, unsigned
-    (r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}", ("Q~",)),  # Microsoft Entra
-    (r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}", (".atlasv1.",)),  # Terraform
-    (r"[0-9a-f]{32}-us[0-9]{1,2}", ("-us",)),  # Mailchimp
-    (r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", ("pat",)),  # Airtable
-    (r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", ("_mmk",)),  # MaxMind
+    r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}",  # Discord
+    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",  # Telegram
+    r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,1000}",  # JWT
+    r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}(?:\.(?![A-Za-z0-9]))?",  # JWT, unsigned
+    r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Microsoft Entra
+    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}",  # Terraform
+    r"[0-9a-f]{32}-us[0-9]{1,2}",  # Mailchimp
+    r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
+    r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",  # MaxMind
 )
-"""Patterns of whole tokens, each with what stands in every one of them; `..` is two full stops anywhere."""
+"""Patterns of whole tokens that begin with nothing of their own."""
 
 
 def heads() -> tuple[str, ...]:
@@ -137,13 +137,7 @@ def heads() -> tuple[str, ...]:
     return tuple(sorted({head for shape in SHAPES for head in shape.heads.split()}, key=lambda head: (-len(head), head)))
 
 
-def hints() -> tuple[str, ...]:
-    """Return what a text holds where it holds a token: one of these at least, or two full stops."""
-    held = {part for _, parts in HEADLESS for part in parts if part != ".."}
-    return (*heads(), *sorted(held))
-
-
 def pattern() -> str:
     """Return the pattern of all shapes."""
     headed = (f"(?:{'|'.join(map(re.escape, shape.heads.split()))}){shape.rest}" for shape in SHAPES)
-    return "|".join((*headed, *(whole for whole, _ in HEADLESS)))
+    return "|".join((*headed, *HEADLESS))

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from training.privacy.key_shapes import heads, hints, pattern
+from training.privacy.key_shapes import heads, pattern
 from training.privacy.kinds import Finding, Pii
 
 KEPT = re.compile(
@@ -22,7 +22,6 @@ KEPT = re.compile(
     r"[0-9]{8,10}:AA|tskey-[a-z]{2,10}-|eyJ|" + "|".join(map(re.escape, heads()))
 )
 """What stays of a token, so that its issuer can be told."""
-_HINTS = hints()
 _TOKEN = re.compile(rf"(?<![A-Za-z0-9_])(?:{pattern()})(?![A-Za-z0-9_])")
 _LONG = re.compile(r"[A-Za-z0-9_.:=+/~@-]{18,}")
 _PEM = re.compile(
@@ -31,7 +30,6 @@ _PEM = re.compile(
     r"\s{0,3}(?:[A-Za-z0-9+/=]{40,80}\s{0,3}){1,200})"
 )
 """A key without its end, since outputs are cut, is one, too."""
-_AWS_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])")
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])(?=[^\s]{0,39}[A-Z])(?=[^\s]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_APART = 200
 """Characters after an AWS key's id within which its secret is looked for."""
@@ -66,18 +64,20 @@ _SENTENCE = re.compile(r"[^\W\d_]+,? [^\W\d_]{2}")
 _SHORTEST = 12
 
 
-def find_secrets(text: str, entropy: float, label: str) -> Iterator[Finding]:
-    """Yield keys, tokens and passwords; `entropy` in bits a character is asked of those that only a label names."""
+def find_secrets(text: str, small: str, entropy: float, label: str) -> Iterator[Finding]:
+    """Yield keys, tokens and passwords; `small` is the text in small letters.
+
+    `entropy`, in bits a character, is asked of those that only a label names.
+    """
     for run in _LONG.finditer(text):
-        token = run.group()
-        if any(map(token.__contains__, _HINTS)) or token.count(".") >= 2:
-            yield from (Finding(Pii.SECRET, *match.span()) for match in _TOKEN.finditer(text, *run.span()))
-            yield from _of_aws(text, *run.span())
+        for match in _TOKEN.finditer(text, *run.span()):
+            yield Finding(Pii.SECRET, *match.span())
+            if match.group().startswith(("AKIA", "ASIA")):
+                yield from _of_aws(text, match.end())
     if "PRIVATE KEY" in text:
         yield from (Finding(Pii.SECRET, *match.span()) for match in _PEM.finditer(text))
     if label:
         yield from _field(text, entropy, label)
-    small = text.lower()
     if any(map(small.__contains__, _WORDS)):
         for match in _LABELLED.finditer(text):
             start = match.start("value")
@@ -90,11 +90,10 @@ def find_secrets(text: str, entropy: float, label: str) -> Iterator[Finding]:
                 yield Finding(Pii.SECRET, start, end)
 
 
-def _of_aws(text: str, start: int, end: int) -> Iterator[Finding]:
+def _of_aws(text: str, after: int) -> Iterator[Finding]:
     """Yield the secret that stands near after the id of an AWS key."""
-    for match in _AWS_ID.finditer(text, start, end):
-        for secret in _AWS_SECRET.finditer(text, match.end(), min(len(text), match.end() + _AWS_APART)):
-            yield Finding(Pii.SECRET, *secret.span())
+    for secret in _AWS_SECRET.finditer(text, after, min(len(text), after + _AWS_APART)):
+        yield Finding(Pii.SECRET, *secret.span())
 
 
 def _field(text: str, entropy: float, label: str) -> Iterator[Finding]:

@@ -62,9 +62,10 @@ _TOLD_EXT = re.compile(r"[ ,]{0,2}(?:x|ext\.?|#)[ ]?[0-9]{1,6}$")
 
 def find_phones(text: str, start: int, end: int, label: str) -> Iterator[Finding]:
     """Yield phone numbers between two positions. Those that overlap are left to the caller."""
-    for match in _ABROAD.finditer(text, start, end):
-        if is_abroad(match.group()):
-            yield Finding(Pii.PHONE, *match.span())
+    if text.find("+", start, end) >= 0 or text.find("00", start, end) >= 0:
+        for match in _ABROAD.finditer(text, start, end):
+            if is_abroad(match.group()):
+                yield Finding(Pii.PHONE, *match.span())
     for match in _SHAPES.finditer(text, start, end):
         count = len(digits_of(_number(match.group())))
         plausible = 8 <= count <= 13 and not _DATE.match(match.group())
