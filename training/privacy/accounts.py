@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from training.privacy.checks import digits_of, iban_remainder, luhn_ok
+from training.privacy.context import before, says_numbered
 from training.privacy.kinds import Finding, Pii
 
 IBAN_LENGTHS = {
@@ -47,6 +48,7 @@ _ISSUERS = re.compile(
 """Visa, Mastercard, American Express, Diners, JCB, Maestro, Discover, UnionPay and RuPay, Mir, Troy."""
 
 
+_GROUP = 4
 _SPACED_LEAST = 29
 """Characters of the shortest number with a space after each digit."""
 
@@ -70,8 +72,14 @@ def find_ibans(text: str, start: int, end: int) -> Iterator[Finding]:
         whole = iban_of(text[match.start() : stop])
         if len(whole) != length or (text[stop : stop + 1].isalnum() and text[stop].isascii()):
             continue
-        if iban_remainder(whole) == 1:
+        if iban_remainder(whole) == 1 and _is_grouped(text[match.start() : stop]):
             yield Finding(Pii.IBAN, match.start(), stop)
+
+
+def _is_grouped(text: str) -> bool:
+    """Say whether marks other than spaces stand after every four characters, as they do not in a UUID."""
+    groups = re.split(r"[-._/]", text)
+    return all(len(group.strip()) == _GROUP for group in groups[:-1])
 
 
 def iban_of(text: str) -> str:
@@ -84,11 +92,13 @@ def is_card(digits: str) -> bool:
     return _ISSUERS.fullmatch(digits) is not None and luhn_ok(digits)
 
 
-def find_cards(text: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield card numbers between two positions."""
+def find_cards(text: str, start: int, end: int, label: str) -> Iterator[Finding]:
+    """Yield card numbers between two positions; digits alone are none right after `order number` and the like."""
     for match in _CARD.finditer(text, start, end):
-        if match.group().count("\n") < 2 and is_card(digits_of(match.group())):
-            yield Finding(Pii.CARD, *match.span())
+        found = match.group()
+        if found.count("\n") < 2 and is_card(digits_of(found)):
+            if not (found.isdigit() and says_numbered(before(text, match.start(), label))):
+                yield Finding(Pii.CARD, *match.span())
     if end - start >= _SPACED_LEAST:
         for match in _SPACED.finditer(text, start, end):
             if is_card(digits_of(match.group())):

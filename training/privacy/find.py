@@ -133,7 +133,7 @@ def _numbers(text: str, start: int, end: int, *, config: PrivacyConfig, label: s
         return
     if stop - start >= _IBAN_LEAST:
         yield from find_ibans(text, start, stop)
-    yield from find_cards(text, start, stop)
+    yield from find_cards(text, start, stop, label)
     yield from find_phones(text, start, stop, label)
 
 

@@ -25,7 +25,7 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _COOKIE = re.compile(r"\b(?:set-)?cookie[\"'`]?\s{0,3}:\s{0,3}[\"'`]?(?P<pairs>[^\r\n\"'`]{4,2000})", re.IGNORECASE)
-_PAIR = re.compile(r"(?:^|;\s{0,2})[\w.-]{1,64}=(?P<value>[^;\s]{16,1000})")
+_PAIR = re.compile(r"(?<![^;\s])[\w.-]{1,64}=(?P<value>[^;\s]{16,1000})")
 _USER = re.compile(
     r"(?<![\w-])(?:-u|--user|-U|--proxy-user)[ =]{0,2}[\"']?(?P<value>[^\s\"':/]{1,64}:[^\s\"']{1,128})"
 )

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from training.privacy import national_checks as check
 from training.privacy.checks import luhn_ok, mod_11_10_ok
-from training.privacy.context import before, says_phone
+from training.privacy.context import before, says_phone, says_time
 from training.privacy.kinds import Finding, Pii
 
 
@@ -118,6 +118,8 @@ _GENERIC = (
 )
 _LONG = 15
 """Characters from which on an id in small letters needs no word that names it."""
+_AFTER = re.compile(r" [0-9]{4}(?![0-9])")
+"""Goes on where a number in groups is a part of a longer one."""
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]")
 _SHAPE = str.maketrans("012345678ABCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 9 + "A" * 26)  # `9` stays
 
@@ -159,6 +161,8 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
     forms, pattern = _forms(countries)
     for match in pattern.finditer(text, start, end):
         written = match.group()
+        if " " in written and _is_part(text, *match.span()):
+            continue
         value = written.upper()
         is_small = value != written and len(value) < _LONG
         words: str | None = None
@@ -174,8 +178,14 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
                 break
 
 
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Say whether a number in groups is a part of a longer one."""
+    return (start > 1 and text[start - 1] == " " and text[start - 2].isdigit()) or _AFTER.match(text, end) is not None
+
+
 def _is_other(text: str, start: int, label: str) -> bool:
-    return says_phone(before(text, start, label)) is False
+    words = before(text, start, label)
+    return says_phone(words) is False or says_time(words)
 
 
 @lru_cache(maxsize=8192)

@@ -56,6 +56,8 @@ _SHAPES = re.compile(
 )
 _ANY = re.compile(_START + r"(?<![0-9][ ])\(?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,14}" + _EXT + _END, re.ASCII)
 _DATE = re.compile(r"[0-3]?[0-9][-/. ][01]?[0-9][-/. ](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[-/.][01][0-9][-/.][0-3][0-9]")
+_FLOAT = re.compile(r"[0-9]{7,15}\.0")
+"""As tables write a number in a column with gaps."""
 _TRUNK = re.compile(r"\(0\)")
 _TOLD_EXT = re.compile(r"[ ,]{0,2}(?:x|ext\.?|#)[ ]?[0-9]{1,6}$")
 
@@ -73,7 +75,8 @@ def find_phones(text: str, start: int, end: int, label: str) -> Iterator[Finding
             yield Finding(Pii.PHONE, *match.span())
     for match in _ANY.finditer(text, start, end):
         if not _DATE.match(match.group()) and says_phone(before(text, match.start(), label)):
-            yield Finding(Pii.PHONE, *match.span())
+            is_float = _FLOAT.fullmatch(match.group()) is not None
+            yield Finding(Pii.PHONE, match.start(), match.end() - 2 * is_float)
 
 
 def is_abroad(text: str) -> bool:
