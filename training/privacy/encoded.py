@@ -15,7 +15,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 _BACKSLASH = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[\"'\\/bfnrt@._+#*()\[\]-])")
@@ -82,17 +82,16 @@ def seen(text: str) -> View:
 
 def unescaped(text: str) -> View | None:
     """Return the text without the escapes of URLs and HTML, and with `@` for `[at]`; None where there are none."""
-    view = None
+    view, coded = View(text, None, None), "%" in text or ("+" in text and "=" in text)
     for _ in range(_ROUNDS):
-        now = view.text if view else text
-        if not any(map(now.__contains__, _HINTS)):
+        if not coded and not any(map(view.text.__contains__, _HINTS)):
             break
-        coded = "%" in now
-        fresh = _decoded(now, _ESCAPE, lambda match, coded=coded: _of_escape(match, coded))  # type: ignore[misc]
+        fresh = _decoded(view.text, _ESCAPE, partial(_of_escape, coded=coded))
         if fresh.starts is None:
             break
-        view = fresh.over(view) if view else fresh
-    return view
+        view = fresh.over(view)
+        view = seen(view.text).over(view)
+    return view if view.starts is not None else None
 
 
 def plain(text: str) -> str:
@@ -165,7 +164,7 @@ def _of_backslash(match: re.Match[str]) -> list[tuple[str, int]]:
     return [(char, len(told) + 1)]
 
 
-def _of_escape(match: re.Match[str], coded: bool) -> list[tuple[str, int]]:
+def _of_escape(match: re.Match[str], *, coded: bool) -> list[tuple[str, int]]:
     token = match.group()
     same = [(token, len(token))]
     if match["percent"]:

@@ -22,6 +22,8 @@ JSON_TOKEN = re.compile(
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z_ -]{0,40}[0-9]{0,2}")
 LONGEST_NUMBER = 19
 SHORTEST_NUMBER = 7
+_LONGEST_WORD = 30
+"""Characters of a key in capitals and small letters: a longer one may be a token."""
 _EXACT = 2.0**53
 """Up to which a float holds every whole number."""
 
@@ -81,7 +83,8 @@ def is_number(value: Any) -> bool:
 
 def is_plain(key: object) -> bool:
     """Say whether a key is a plain word, as properties are named, and so nobody's."""
-    return _PLAIN_KEY.fullmatch(str(key)) is not None
+    name = str(key)
+    return _PLAIN_KEY.fullmatch(name) is not None and (len(name) <= _LONGEST_WORD or name.islower())
 
 
 def named(key: object) -> str:

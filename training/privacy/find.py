@@ -34,6 +34,7 @@ _MARGIN = 8
 _IBAN_LEAST = 15
 _RANK = {kind: rank for rank, kind in enumerate(Pii)}
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/_=-])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PROBE, _LONGEST = 24, 2**16
 """Characters of Base64 that have to be text before the rest is read; characters that are read at most."""
 _AS_WRITTEN = (Pii.TERM, Pii.URL_CREDENTIALS, Pii.SECRET)
@@ -55,18 +56,22 @@ def find(text: str, config: PrivacyConfig = DEFAULT, label: str = "") -> list[Fi
 
 
 def _all_found(text: str, config: PrivacyConfig, label: str) -> list[Finding]:
-    """Return what is found in a text and, where it has escapes of URLs or HTML, in what they stand for."""
-    found = list(_found(text, config, label))
-    view = unescaped(text)
-    if view is not None:
-        found = _merged(found, list(_found(view.text, config, label)), view)
+    """Return what is found in a text, and what the Base64 in it holds."""
+    found = _read(text, config, label)
     for match in _BASE64.finditer(text):
         inside = _decoded(match.group())
-        if inside and any(one.kind in config.kinds for one in _found(inside, config, "")):
+        if inside and any(one.kind in config.kinds for one in _read(seen(inside).text, config, "")):
             found.append(Finding(Pii.SECRET, *match.span()))
     if config.names is not None:
         found.extend(find_names(text, config.names))
     return found
+
+
+def _read(text: str, config: PrivacyConfig, label: str) -> list[Finding]:
+    """Return what is found in a text and, where it has escapes of URLs or HTML, in what they stand for."""
+    found = list(_found(text, config, label))
+    view = unescaped(text)
+    return found if view is None else _merged(found, list(_found(view.text, config, label)), view)
 
 
 def _merged(raw: list[Finding], read: list[Finding], view: View) -> list[Finding]:
@@ -101,7 +106,7 @@ def _is_text(held: bytes) -> bool:
     """Say whether these are the first bytes of a text; the last letter may be cut."""
     told = held.decode(errors="ignore")
     whole = bool(told) and len(told.encode()) >= len(held) - 3
-    return whole and all(char.isprintable() or char in "\t\r\n" for char in told)
+    return whole and _CONTROL.search(told) is None
 
 
 def _found(text: str, config: PrivacyConfig, label: str) -> Iterator[Finding]:
@@ -132,7 +137,7 @@ def _numbers(text: str, start: int, end: int, *, config: PrivacyConfig, label: s
     if end - start < 7:
         return
     if stop - start >= _IBAN_LEAST:
-        yield from find_ibans(text, start, stop)
+        yield from find_ibans(text, start, stop, label)
     yield from find_cards(text, start, stop, label)
     yield from find_phones(text, start, stop, label)
 
