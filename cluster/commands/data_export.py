@@ -54,6 +54,7 @@ def export(
 
     Example: ratchet data export --format openai --out train.jsonl --success --min-quality 4.0 --task-key tools
     """
+    from cluster.exports import Exported
     from training.formats.lines import FormatError
     from training.formats.registry import FORMATS
     from training.formats.writing import Written, write_file, write_rows
@@ -69,7 +70,9 @@ def export(
             written = Written()
             write_rows(rows, sys.stdout.buffer, name, bare=bare, written=written)
         else:
-            written = write_file(rows, out, name, bare=bare)
+            exported = Exported()
+            written = write_file(exported.passed(rows), out, name, bare=bare)
+            exported.keep(at.home, out, name.value, written.rows)
     _told(out, name, written, as_json=as_json)
     if snapshot is None and not as_json:
         console(as_json=True).print(AS_THEY_ARE, highlight=False, soft_wrap=True)

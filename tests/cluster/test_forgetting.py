@@ -15,6 +15,7 @@ from cluster.cli import app
 from cluster.forgetting import Forgetting, Seen, kept_ids
 from cluster.home import Home
 from cluster.retaining import enforce, rules_now
+from cluster.sweep import HOLDS_ID
 from evaluation.ledger import Ledger, PinEvent, PinRecord
 from evaluation.ledger.bodies import written
 from evaluation.ledger.collected import DeadLetter, LabelRecord
@@ -184,7 +185,15 @@ def test_files_that_cannot_be_mended_are_told(tmp_path: Path) -> None:
     report.parent.mkdir(parents=True)
     report.write_text(f"see example {OWN[0].id}")
     with ledger:
-        assert Forgetting(home, ledger, ANN).forget("me", list).left == ("loops/t1/report.md",)
+        done = Forgetting(home, ledger, ANN).forget("me", list)
+        assert [str(one) for one in done.left] == [f"loops/t1/report.md: {HOLDS_ID}"]
+        again = Forgetting(home, ledger, ANN).forget("me", list)
+        assert (again.found, again.left) == (False, done.left), "what is left is told until it is gone"
+        report.unlink()
+        assert Forgetting(home, ledger, ANN).forget("me", list).left == ()
+        events = len(ledger.privacy_events())
+        assert Forgetting(home, ledger, ANN).forget("me", list).left == ()
+        assert len(ledger.privacy_events()) == events, "nothing to do is no event"
 
 
 def test_ages_are_kept_but_for_what_is_pinned_or_in_production(tmp_path: Path) -> None:

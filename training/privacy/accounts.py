@@ -68,10 +68,10 @@ def find_ibans(text: str, start: int, end: int, label: str) -> Iterator[Finding]
         also = range(_LONGEST, _SHORTEST, -1) if "iban" in before(text, match.start(), label) else _ALSO.get(length, ())
         for seen in (length, *also):
             stop = _end_of(text, match.start(), seen)
-            if stop and iban_remainder(iban_of(text[match.start() : stop])) == 1:
-                if _is_grouped(text[match.start() : stop]):
-                    yield Finding(Pii.IBAN, match.start(), stop)
-                    break
+            written = text[match.start() : stop]
+            if stop and iban_remainder(iban_of(written)) == 1 and _is_grouped(written):
+                yield Finding(Pii.IBAN, match.start(), stop)
+                break
 
 
 def _end_of(text: str, start: int, length: int) -> int:
@@ -109,9 +109,9 @@ def find_cards(text: str, start: int, end: int, label: str) -> Iterator[Finding]
     """Yield card numbers between two positions; digits alone are none right after `order number` and the like."""
     for match in _CARD.finditer(text, start, end):
         found = match.group()
-        if found.count("\n") < 2 and is_card(digits_of(found)):
-            if not (found.isdigit() and says_numbered(before(text, match.start(), label))):
-                yield Finding(Pii.CARD, *match.span())
+        is_one = found.count("\n") < 2 and is_card(digits_of(found))
+        if is_one and not (found.isdigit() and says_numbered(before(text, match.start(), label))):
+            yield Finding(Pii.CARD, *match.span())
     if end - start >= _SPACED_LEAST:
         for match in _SPACED.finditer(text, start, end):
             if is_card(digits_of(match.group())):

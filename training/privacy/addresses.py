@@ -24,8 +24,11 @@ _IPV4 = re.compile(
     r"(?![A-Za-z0-9]|_[A-Za-z0-9]|-(?!\d{1,3}\.\d{1,3}\.)[A-Za-z0-9]|\.\d)",
     re.ASCII,
 )
-_IPV6 = re.compile(r"(?<![A-Za-z0-9:.])(?<![A-Za-z0-9]_)(?=[0-9A-Fa-f:]{0,45}:)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}"
-                   r"(?:(?:\.\d{1,3}){3})?(?![A-Za-z0-9:]|_[A-Za-z0-9])", re.ASCII)  # fmt: skip
+_IPV6 = re.compile(
+    r"(?<![A-Za-z0-9:.])(?<![A-Za-z0-9]_)(?=[0-9A-Fa-f:]{0,45}:)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}"
+    r"(?:(?:\.\d{1,3}){3})?(?![A-Za-z0-9:]|_[A-Za-z0-9])",
+    re.ASCII,
+)
 _HEXTET = re.compile(r"[0-9A-Fa-f]{3,4}:|::(?:[Ff]{4}:)(?:0:)?(?=\d)|64:[Ff]{2}9[Bb]:")
 """How an address that is shortened begins, but for a slice or a scope in a program (`a[1::2]`, `10::20`)."""
 _LOCAL_MAX = 64
@@ -72,9 +75,9 @@ def find_ipv4(text: str, start: int, end: int, label: str) -> Iterator[Finding]:
     """Yield IPv4 addresses between two positions. Loopback addresses are nobody's; a version is none."""
     for match in _IPV4.finditer(text, start, end):
         found = match.group()
-        if _address(found) and not found.endswith(".0.0.0") and not says_version(before(text, match.start(), label)):
-            if not is_product(text, match.start()):
-                yield Finding(Pii.IP, *match.span())
+        is_one = _address(found) and not found.endswith(".0.0.0") and not is_product(text, match.start())
+        if is_one and not says_version(before(text, match.start(), label)):
+            yield Finding(Pii.IP, *match.span())
 
 
 def find_ipv6(text: str) -> Iterator[Finding]:

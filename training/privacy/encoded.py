@@ -28,8 +28,7 @@ _ZEROS = (
     "\U0001d7ce\U0001d7d8\U0001d7e2\U0001d7ec\U0001d7f6"
 )
 _ODD = re.compile(
-    f"[{_SPACES}{_HYPHENS}\u2024\ufe52\ufe6b\uff01-\uff5e"
-    f"{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in _ZEROS)}]"
+    f"[{_SPACES}{_HYPHENS}\u2024\ufe52\ufe6b\uff01-\uff5e{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in _ZEROS)}]"
 )
 _HIDDEN = re.compile(f"[{_INVISIBLE}]+")
 _ESCAPE = re.compile(

@@ -26,9 +26,7 @@ _HEADER = re.compile(
 )
 _COOKIE = re.compile(r"\b(?:set-)?cookie[\"'`]?\s{0,3}:\s{0,3}[\"'`]?(?P<pairs>[^\r\n\"'`]{4,2000})", re.IGNORECASE)
 _PAIR = re.compile(r"(?<![^;\s])[\w.-]{1,64}=(?P<value>[^;\s]{16,1000})")
-_USER = re.compile(
-    r"(?<![\w-])(?:-u|--user|-U|--proxy-user)[ =]{0,2}[\"']?(?P<value>[^\s\"':/]{1,64}:[^\s\"']{1,128})"
-)
+_USER = re.compile(r"(?<![\w-])(?:-u|--user|-U|--proxy-user)[ =]{0,2}[\"']?(?P<value>[^\s\"':/]{1,64}:[^\s\"']{1,128})")
 _OPTION = re.compile(
     r"(?<![\w-])--?(?:[a-z]{1,16}-)?(?:(?P<password>password|passwd|pass|pw)|token|secret|api-?key|secret-?key|"
     r"access-?key)(?:=|\s{1,2})[\"']?(?P<value>[^\s\"']{4,400})",

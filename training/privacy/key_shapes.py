@@ -134,7 +134,9 @@ HEADLESS = (
 
 def heads() -> tuple[str, ...]:
     """Return all that tokens begin with, the longest first."""
-    return tuple(sorted({head for shape in SHAPES for head in shape.heads.split()}, key=lambda head: (-len(head), head)))
+    return tuple(
+        sorted({head for shape in SHAPES for head in shape.heads.split()}, key=lambda head: (-len(head), head))
+    )
 
 
 def pattern() -> str:

@@ -30,7 +30,9 @@ _PEM = re.compile(
     r"\s{0,3}(?:[A-Za-z0-9+/=]{40,80}\s{0,3}){1,200})"
 )
 """A key without its end, since outputs are cut, is one, too."""
-_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])(?=[^\s]{0,39}[A-Z])(?=[^\s]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_AWS_SECRET = re.compile(
+    r"(?<![A-Za-z0-9/+=])(?=[^\s]{0,39}[A-Z])(?=[^\s]{0,39}[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+)
 _AWS_APART = 200
 """Characters after an AWS key's id within which its secret is looked for."""
 _WORDS = ("key", "secret", "token", "pass", "pwd", "credential", "senha", "hasło", "wachtwoord", "lösenord", "contrase",
