@@ -14,6 +14,7 @@ from evaluation.ledger import ExampleFilter, Ledger
 from training.dedup import CLUSTERS, DedupError
 from training.dedup.said import text_of
 from training.snapshot import beside_version
+from training.snapshot_names import is_named, named_snapshot
 
 WIDTH = 160
 """Characters of a text that are shown."""
@@ -21,12 +22,16 @@ WIDTH = 160
 Row = dict[str, Any]
 
 
-def clusters_path(ref: str) -> Path:
-    """Return the file of a snapshot's clusters (`folder@version`), or the file. Raises `DedupError`."""
-    path = beside_version(ref) / "clusters.parquet" if "@" in ref and not Path(ref).is_file() else Path(ref)
+def clusters_path(ref: str, snapshots: Path) -> Path:
+    """Return the file of the clusters of a snapshot, which may be one of the home's `snapshots`, or the file.
+
+    Raises `DedupError`, and `SnapshotError` where there is no such snapshot.
+    """
+    named = not Path(ref).is_file() and ("@" in ref or is_named(snapshots, ref))
+    path = beside_version(named_snapshot(snapshots, ref)) / "clusters.parquet" if named else Path(ref)
     if not path.is_file():
         raise DedupError(
-            f"expected a snapshot as folder@version that was deduplicated, or a file of clusters, found no file {path};"
+            f"expected a snapshot as name@version that was deduplicated, or a file of clusters, found no file {path};"
             " make one by `ratchet data prepare`, or by `ratchet data dedup --dry-run --out FILE`"
         )
     return path

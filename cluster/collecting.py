@@ -17,6 +17,7 @@ from cluster.settings import Settings
 from evaluation.ledger import Ledger
 from evaluation.ledger.collector import Collector, Kept
 from evaluation.ledger.outbox import Outbox, OutboxError
+from serving.access import Keys, read_keys
 from serving.capture import home_secret
 from serving.collecting import build_collector_app
 from serving.inbox import Inbox
@@ -81,14 +82,19 @@ def serve_collector(
     check_port(*address)
     routes = None if reviews is None else review_routes(reviews, at.settings.data.review)
     inbox = Inbox(
-        at.collector.outbox, at.secret, quality=at.settings.quality, dead_letters=lambda: at.collector.dead_letters()
+        at.collector.outbox,
+        at.secret,
+        quality=at.settings.quality,
+        dead_letters=at.collector.dead_letters,
+        differences=at.collector.differences,
     )
+    keys = read_keys(at.settings.data.collect.keys)
     drainer = Drainer(at.collector, told)
     drainer.thread.start()
     try:
         host, port = address
         with suppress(KeyboardInterrupt):  # the server has ended in good order and passes it on
-            app = build_collector_app(inbox, routes)
+            app = build_collector_app(inbox, routes, keys=Keys(keys) if keys else None)
             uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
     finally:
         drainer.stop.set()

@@ -6,6 +6,7 @@ from evaluation.ledger.statistics import StorageConfig
 from evaluation.records import Record
 from evaluation.reviewing import ReviewConfig
 from evaluation.rewards import RewardConfig
+from serving.access import CollectConfig
 from training.dedup import DedupConfig
 from training.formats.lines import ReadingConfig
 from training.prepare.config import PrepareConfig
@@ -16,6 +17,8 @@ from training.synthesis.config import SynthesisConfig
 class DataSettings(Record):
     """How examples are collected, judged, kept and prepared."""
 
+    collect: CollectConfig = CollectConfig()
+    """Who may send examples and feedback (docs/collecting.md)."""
     dedup: DedupConfig = DedupConfig()
     """Which examples are duplicates, and which of them stays (docs/dedup.md)."""
     reward: RewardConfig = RewardConfig()

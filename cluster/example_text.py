@@ -13,8 +13,9 @@ from cluster.episode_text import block_text, clean_text
 from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.ledger import Ledger
-from evaluation.ledger.collected import LabelRecord, RecoveryRecord, RewardRecord
-from evaluation.records import Example, Feedback, Message, RewardSignal, Validation, Verdict
+from evaluation.ledger.collected import LabelRecord, LabelSource, RecoveryRecord, RewardRecord
+from evaluation.ledger.labelling import stated
+from evaluation.records import Example, Feedback, Labels, Message, RewardSignal, Validation, Verdict
 
 _TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD}
 _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), None: ("NOT JUDGED", "bold yellow")}
@@ -22,6 +23,9 @@ _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), N
 
 SHORT_ID = 13
 """Characters of an id in a list; its beginning is as good as the whole (`ratchet data show`)."""
+WIDE = 110
+"""Columns of a terminal from which on a list shows all that a line holds."""
+_WHERE_WIDE = ("source", "conf", "tools")
 
 
 class About(NamedTuple):
@@ -75,15 +79,19 @@ def line_of(example: Example) -> Line:
 
 
 def print_list(out: Console, examples: Sequence[Example]) -> None:
-    """Print examples as a table, one in a line, cut to the terminal's width."""
-    table = plain(("time (UTC)", "id", "task key", "source", "ok", "quality", "conf", "tools", "query"))
-    for column, ratio in zip(table.columns, (None, None, None, None, None, None, None, 1, 3), strict=True):
+    """Print examples as a table, one in a line, cut to the terminal's width; a narrow one gets fewer columns."""
+    wide = out.width >= WIDE
+    heads = ("time (UTC)", "id", "task key", "source", "ok", "quality", "conf", "tools", "query")
+    shown = [at for at, head in enumerate(heads) if wide or head not in _WHERE_WIDE]
+    table = plain(tuple(heads[at] for at in shown))
+    for column in table.columns:
+        ratio = {"tools": 1, "query": 3}.get(str(column.header))
         column.no_wrap, column.overflow, column.ratio = True, "ellipsis", ratio
     table.expand = True
     for example in examples:
         line = line_of(example)
         line = line._replace(id=line.id if len(line.id) <= SHORT_ID else line.id[: SHORT_ID - 1] + "…")
-        table.add_row(*(Text(clean_text(cell)) for cell in line))
+        table.add_row(*(Text(clean_text(line[at])) for at in shown))
     out.print(table)
 
 
@@ -143,7 +151,7 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
         "response_quality": labels.response_quality,
     }
     for name, value in values.items():
-        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, records))))
+        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, labels, records))))
     table.add_row("validation_confidence", f"{labels.validation_confidence:.2f}", "")
     if labels.user_satisfaction is not None:
         table.add_row("user_satisfaction", f"{labels.user_satisfaction:.2f}", "people's ratings")
@@ -155,10 +163,20 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
     return table
 
 
-def _said_by(name: str, records: Sequence[LabelRecord]) -> str:
-    """Return who a label in force is from: the latest that says it, else the validators that judged the episode."""
-    standing = [r for r in records if r.undone_at is None and getattr(r, name) is not None]
-    return f"{standing[-1].by} ({standing[-1].source.value})" if standing else "as collected"
+def _said_by(name: str, labels: Labels, records: Sequence[LabelRecord]) -> str:
+    """Return who a label in force is from, in the order in which they count (`evaluation/ledger/labelling.py`)."""
+    value = getattr(labels, name)
+    said = [(record, stated(record)) for record in records if record.undone_at is None and record.recovery is None]
+    for source in (LabelSource.REVIEW, LabelSource.RULE, LabelSource.MODEL, LabelSource.PROPAGATED):
+        found = [record for record, says in said if record.source is source and name in says]
+        if (
+            source is LabelSource.PROPAGATED
+        ):  # what was written with the example goes before it, with its own confidence
+            found = [record for record in found if record.confidence == labels.validation_confidence]
+        agree = [record.by for record in found if name == "response_quality" or stated(record)[name] == value]
+        if value is not None and agree:
+            return f"{', '.join(dict.fromkeys(agree))} ({source.value})"
+    return "as collected" if value is not None else "nobody"
 
 
 def _shown(value: bool | float | None) -> str:

@@ -3,7 +3,6 @@
     <home>/privacy/forget-<hash>.json      `ForgetPlan`: what is being forgotten; there while it is not done
     <home>/privacy/deleted-<hash>.ids      ids of the person's examples that went for their age; snapshots may hold them
     <home>/privacy/certificates/<id>.json  `Certificate`: what was forgotten, and what could not be reached
-    <home>/privacy/exports/                which files were exported, and of whose examples (`cluster/exports.py`)
 
 Decisions: what is to be forgotten is written down first, by ids alone, so that whoever is killed in between goes on
 with the same list. Then the ledger, whose tombstones keep late deliveries out; spools; snapshots; other files; free
@@ -20,19 +19,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from cluster.exports import exports_with, forget_in_exports
 from cluster.home import Home
-from cluster.sweep import Left, digest_of, sweep, with_words
+from cluster.sweep import HOLDS_WORDS, Left, Swept, digest_of, sweep, with_words
 from cluster.wording import Wording
 from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import PrivacyEvent
 from evaluation.records import Record, stable_id
 from serving.spool_forgetting import Sought, forget_in_spool, ids_in_spool, spools_in
+from training.formats.exports import Exports
 from training.locks import exclusive
 from training.privacy.snapshot_forgetting import count_in, forget_in_table, tables_in, versions_with
 from training.scratch import clear
@@ -55,6 +54,8 @@ class Seen(NamedTuple):
     ref: str
     parent: str
     snapshot: str
+    export: str = ""
+    """Digest of the exported file that it was trained on elsewhere."""
 
 
 class ForgetPlan(Record):
@@ -65,7 +66,7 @@ class ForgetPlan(Record):
     begun_at: datetime
     example_ids: tuple[str, ...]
     saw: tuple[str, ...] = ()
-    """Model versions whose snapshot held the rows, and those that were trained from them."""
+    """Model versions whose snapshot or export held the rows, and those that were trained from them."""
     ledger: dict[str, int] = Field(default_factory=dict)
     """Rows that the ledger held when it was begun, by table."""
     left: tuple[Left, ...] = ()
@@ -98,6 +99,12 @@ class Certificate(Record):
     left: tuple[Left, ...] = ()
     """Files that still hold something of the person's, and stores that were busy."""
     not_reached: tuple[str, ...] = Field(default=UNREACHED)
+
+    @field_validator("left", mode="before")
+    @classmethod
+    def _of_text(cls, left: Any) -> Any:
+        """Read certificates that say no more of what was left than the file."""
+        return tuple({"place": one, "why": "found by an earlier run"} if isinstance(one, str) else one for one in left)
 
     @property
     def found(self) -> bool:
@@ -171,7 +178,6 @@ class Forgetting:
         snapshots = self._in_snapshots(ids, plan, dry_run=dry_run)
         swept = sweep(self._home.root, sought, used=self._used, dry_run=dry_run)
         if not dry_run:
-            forget_in_exports(self._home, ids)
             left += self._clear_scratch()
             busy = any(one.place == LEDGER for one in plan.left)
             if (ids or any(rows.values()) or busy) and not self._ledger.give_pages_back():
@@ -191,7 +197,7 @@ class Forgetting:
             lines=swept.lines,
             tombstones=len(self._ledger.buried(sorted(ids))),
             model_versions=plan.saw,
-            left=self._all_left(plan, swept.left, left),
+            left=self._all_left(plan, swept, left),
             not_reached=(*UNREACHED, *([WEIGHTS] if plan.saw else [])),
         )
 
@@ -212,15 +218,22 @@ class Forgetting:
 
     def _outside_reach(self, ids: set[str]) -> list[Left]:
         """Return the files that hold words of the person's, and those that were exported with examples of theirs."""
-        said = Wording(self._ledger.words_of_examples(sorted(ids)))
-        left = list(with_words(self._home.root, said, self._used))
+        left = self._exported(ids)
         known = {one.place for one in left}
-        for export, count in exports_with(self._home, ids).items():
+        sought = Sought(self._user_hash, frozenset(ids), self._user)
+        said = Wording(self._ledger.words_of_examples(sorted(ids)))
+        return left + [one for one in with_words(self._home.root, said, sought, self._used) if one.place not in known]
+
+    def _exported(self, ids: set[str]) -> list[Left]:
+        """Return the files that were exported with examples of the person's and still lie where they were written."""
+        exports, left = Exports(self._home.exports), []
+        for export in exports.all():
+            count = len(ids.intersection(exports.examples(export.digest)))
             place = Path(export.file)
-            name = str(place.relative_to(self._home.root)) if place.is_relative_to(self._home.root) else str(place)
-            if place.is_file() and name not in known:
+            if count and export.file and place.is_file() and (digest := digest_of(place)) == export.digest:
+                name = place.relative_to(self._home.root) if place.is_relative_to(self._home.root) else place
                 why = f"exported on {export.at:%Y-%m-%d} with {count} of their examples; delete it, or export it anew"
-                left.append(Left(place=name, why=why, digest=digest_of(place)))
+                left.append(Left(place=str(name), why=why, digest=digest))
         return left
 
     def _clear_scratch(self) -> list[Left]:
@@ -229,10 +242,12 @@ class Forgetting:
         why = "a preparation is writing there; run this once more when it is done"
         return [Left(place=str(one.relative_to(self._home.root)), why=why) for one in folders if not clear(one)]
 
-    def _all_left(self, plan: ForgetPlan, swept: tuple[Left, ...], now: list[Left]) -> tuple[Left, ...]:
-        """Return what is left now: of what was found at the beginning, what is still as it was."""
-        before = [one for one in plan.left if one.place != LEDGER and one.is_there(self._home.root)]
-        every = {one.place: one for one in (*before, *swept, *now)}
+    def _all_left(self, plan: ForgetPlan, swept: Swept, now: list[Left]) -> tuple[Left, ...]:
+        """Return what is left now: of what was found at the beginning, what is as it was but for the sweep."""
+        before = [one for one in plan.left if one.is_there(self._home.root) and one.place not in swept.files]
+        mended = [one for one in plan.left if one.place in swept.files and one.why == HOLDS_WORDS]
+        again = [one.model_copy(update={"digest": digest_of(self._home.root / one.place)}) for one in mended]
+        every = {one.place: one for one in (*before, *again, *swept.left, *now)}
         return tuple(every[place] for place in sorted(every))
 
     @property
@@ -290,10 +305,11 @@ def _kept_at(home: Home, user_hash: str) -> Path:
 
 
 def saw_rows(versions: Iterable[Seen], home: Home, ids: set[str]) -> set[str]:
-    """Return the versions that were trained on a snapshot with one of the examples, and those trained from them."""
+    """Return the versions that were trained on one of the examples, by snapshot or export, and those made of them."""
     every = list(versions)
     held = {table.name: set(versions_with(table, ids)) for table in tables_in(home.snapshots)}
-    saw = {one.ref for one in every if _is_of(one.snapshot, held)}
+    exported = Exports(home.exports).holding(ids)
+    saw = {one.ref for one in every if _is_of(one.snapshot, held) or one.export in exported}
     while fresh := {one.ref for one in every if one.parent in saw} - saw:
         saw |= fresh
     return saw

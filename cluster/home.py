@@ -9,6 +9,7 @@
 <home>/runs/<id>/         one test run: what was asked, every episode, figures (`cluster/runs.py`)
 <home>/ab/<id>/           one A/B comparison: what was asked, rows, result (`cluster/ab_plan.py`)
 <home>/syntheses/         syntheses: what teachers were asked, and what they answered (`training/synthesis/folder.py`)
+<home>/exports/<digest>/  one exported file: what it holds of what (`training/formats/exports.py`)
 <home>/spool/             write-ahead spools of the gateway
 <home>/privacy/           what is being forgotten, and certificates of what was (`cluster/forgetting.py`)
 <home>/secret             key that the gateway hashes user ids with; for the owner's eyes only
@@ -102,6 +103,11 @@ class Home:
     def syntheses(self) -> Path:
         """Syntheses: what teachers were asked and answered."""
         return self.root / "syntheses"
+
+    @property
+    def exports(self) -> Path:
+        """Records of exported files."""
+        return self.root / "exports"
 
     @property
     def spool(self) -> Path:

@@ -9,7 +9,7 @@ from evaluation.held_out import HeldOutBudget
 from evaluation.ledger.records import OverrideRecord
 from evaluation.records import Record
 from evaluation.stats.intervals import Estimate
-from serving.run import RolloutReport
+from serving.rollout_plan import RolloutReport
 from training.prepare.funnel import Funnel
 from training.snapshot import Snapshot
 

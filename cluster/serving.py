@@ -18,6 +18,7 @@ from cluster.turn import TurnError
 from evaluation.ledger import Ledger, LedgerAway
 from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox
+from serving.access import read_keys
 from serving.app import GatewayConfig, deploy, routing_of, start_variants, stop_variant
 from serving.capture import flush
 from serving.port import check_port
@@ -53,6 +54,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         prices=settings.price_table(),
         inbox=str(home.spool / INBOX),
         quality=settings.quality,
+        keys=read_keys(settings.data.collect.keys),
     )
     with ray_session(settings):
         from ray import serve

@@ -74,7 +74,7 @@ class Swept(NamedTuple):
 def sweep(home: Path, sought: Sought, *, used: Collection[Path] = (), dry_run: bool = False) -> Swept:
     """Take a person's lines out of the home's files. `used`: databases that are forgotten in by other verbs."""
     lines, files, left = 0, [], []
-    seek = re.compile("|".join(map(re.escape, sorted({sought.user_hash, *sought.example_ids}))).encode())
+    seek = _ids_of(sought)
     for place in files_of(home, used):
         name = str(place.relative_to(home))
         if place.suffix == ".parquet":
@@ -92,10 +92,16 @@ def sweep(home: Path, sought: Sought, *, used: Collection[Path] = (), dry_run: b
     return Swept(lines, tuple(files), tuple(left))
 
 
-def with_words(home: Path, texts: Wording, used: Collection[Path] = ()) -> Iterator[Left]:
-    """Yield the files of a home that hold one of the texts."""
+def with_words(home: Path, texts: Wording, sought: Sought, used: Collection[Path] = ()) -> Iterator[Left]:
+    """Yield the files of a home that hold one of the texts where no id of the person's stands, which `sweep` finds."""
+    seek = _ids_of(sought)
     for place in files_of(home, used) if texts else ():
-        found = _rows_say(place, texts) if place.suffix == ".parquet" else texts.stands_in(place)
+        if place.suffix == ".parquet":
+            found = any(map(texts.stand_in, _rows_without(place, seek)))
+        elif place.suffix == ".jsonl":
+            found = any(map(texts.stand_in, _lines_without(place, seek)))
+        else:
+            found = not _holds(place, seek) and texts.stands_in(place)
         if found:
             why = OLD_DATABASE if _is_database(place) else HOLDS_WORDS
             yield Left(place=str(place.relative_to(home)), why=why, digest=digest_of(place))
@@ -173,12 +179,25 @@ def _numbers(batch: pa.RecordBatch, seek: re.Pattern[bytes]) -> list[int]:
     return [number for number, row in rows if seek.search(json.dumps(row, default=str).encode())]
 
 
-def _rows_say(place: Path, texts: Wording) -> bool:
+def _rows_without(place: Path, seek: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield the rows of a Parquet file that hold no id, some hundred at a time, as JSON."""
     try:
-        batches = pq.ParquetFile(place).iter_batches(_ROWS)
-        return any(texts.stand_in(json.dumps(batch.to_pylist(), default=str).encode()) for batch in batches)
+        for batch in pq.ParquetFile(place).iter_batches(_ROWS):
+            rows = (json.dumps(row, default=str).encode() for row in batch.to_pylist())
+            yield b"\n".join(row for row in rows if not seek.search(row))
     except (OSError, pa.ArrowException):
-        return False
+        return
+
+
+def _lines_without(place: Path, seek: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file that hold no id, about a megabyte at a time."""
+    with place.open("rb") as file:
+        while lines := file.readlines(_CHUNK):
+            yield b"".join(line for line in lines if not seek.search(line))
+
+
+def _ids_of(sought: Sought) -> re.Pattern[bytes]:
+    return re.compile("|".join(map(re.escape, sorted({sought.user_hash, *sought.example_ids}))).encode())
 
 
 @contextmanager

@@ -232,7 +232,7 @@ def parse(
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             where = _way(detail["loc"], data)
-            mistakes.append(document.mistake((*at, *where), _explain(dict(detail), page), name=(*within, *where)))
+            mistakes.append(document.mistake((*at, *where), explained(dict(detail), page), name=(*within, *where)))
         return None
 
 
@@ -247,7 +247,8 @@ def _way(named: Location, data: Any) -> Location:
     return (*way, *named[-1:])
 
 
-def _explain(detail: dict[str, Any], page: str) -> str:
+def explained(detail: dict[str, Any], page: str) -> str:
+    """Return one of pydantic's mistakes as `expected …, found …`; `page`: where the format is told."""
     found = repr(detail.get("input"))
     found = found if len(found) <= 80 else found[:77] + "…"
     match detail["type"]:

@@ -120,6 +120,14 @@ class PriceTable(Record):
         version = f"{self.version}+{model}:{told}"
         return self.model_copy(update={"models": (first, *self.models), "version": version})
 
+    def under_name(self, model: str, name: str) -> PriceTable:
+        """Return the table in which `name` costs what `model` does, by a pattern of its own; as it is without one."""
+        found = self.listed(model)
+        if found is None or model == name:
+            return self
+        first = found.model_copy(update={"name": glob.escape(name)})
+        return self.model_copy(update={"models": (first, *self.models)})
+
 
 @functools.cache
 def load_prices(path: Path = SHIPPED) -> PriceTable:

@@ -12,13 +12,15 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from evaluation.engines.transformers import EngineConfig
-from evaluation.ledger import Ledger, LedgerError
+from evaluation.engines.config import EngineConfig
+from evaluation.ledger import Ledger
+from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox
 from evaluation.models import Completion, Sampling
 from evaluation.pricing import PriceTable, load_prices
 from evaluation.quality import QualityConfig
 from evaluation.records import Message, ToolSpec
+from serving.access import Keys
 from serving.capture import home_secret
 from serving.engine import app_name, engine_app
 from serving.gateway import Gateway, Routing
@@ -48,6 +50,8 @@ class GatewayConfig:
     inbox: str = ""
     """Path of the outbox file for what others collected; empty: none is taken."""
     quality: QualityConfig = field(default_factory=QualityConfig)
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    """Let in whoever sends examples or feedback; none: everybody is."""
 
 
 class HandleBackend:
@@ -118,6 +122,7 @@ class GatewayDeployment:
             max_tokens=config.max_tokens,
             prices=config.prices,
             inbox=self._inbox() if config.inbox else None,
+            keys=Keys(config.keys) if config.keys else None,
         )
         set_running(self._gateway)
         self._last_error = ""
@@ -129,15 +134,16 @@ class GatewayDeployment:
         return self._backends[version]
 
     def _inbox(self) -> Inbox:
-        def dead_letters() -> int | None:
-            try:
-                return sum(self._ledger.dead_letter_counts().values())
-            except LedgerError:
-                return None
-
-        config = self._config
-        secret = home_secret(Path(config.secret))
-        return Inbox(Outbox(Path(config.inbox)), secret, quality=config.quality, dead_letters=dead_letters)
+        """Return the inbox. Only the ledger's owner moves what is in it; this asks the ledger what it has already."""
+        config, outbox = self._config, Outbox(Path(self._config.inbox))
+        collector = Collector(self._ledger, outbox, origin="gateway")
+        return Inbox(
+            outbox,
+            home_secret(Path(config.secret)),
+            quality=config.quality,
+            dead_letters=collector.dead_letters,
+            differences=collector.differences,
+        )
 
     async def check_health(self) -> None:
         """Raise where the polling has died."""

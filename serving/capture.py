@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from evaluation.conversation_checks import failure_of
 from evaluation.ledger import Ledger
 from evaluation.models import Completion
 from evaluation.pricing import PriceTable
@@ -133,7 +134,7 @@ def flush(
     written = 0
     while rows := spool.finished_exchanges(batch, quiet_s):
         examples = [_labelled(example, success, quality) for _, _, success, example in rows]
-        written += ledger.add_examples(examples)
+        written += ledger.write_examples(examples, origin="gateway").new
         spool.mark_flushed([(i, revision) for i, revision, _, _ in rows])
     feedback = list(spool.waiting_feedback(10_000))
     for item in feedback:
@@ -143,8 +144,13 @@ def flush(
 
 
 def _labelled(example: Example, success: bool | None, quality: QualityConfig | None) -> Example:
-    """Return the example with the outcome that was reported, and with its quality as far as it can be told now."""
+    """Return the example with the outcome that was reported, and with its quality as far as it can be told now.
+
+    What users really asked and were answered is kept as it was; a conversation that would be refused by an import is
+    marked by its `error`.
+    """
     labels = Labels() if success is None else Labels(success=success, validation_confidence=REPORTED)
-    known = example.model_copy(update={"labels": labels})
+    error = example.error if example.error is not None else failure_of(example)
+    known = example.model_copy(update={"labels": labels, "error": error})
     value = quality_of(known, config=quality).value
     return known.model_copy(update={"labels": labels.model_copy(update={"response_quality": value})})

@@ -39,6 +39,14 @@ class Refused(ClientError):
     """The server will never take them as they are."""
 
 
+class Differs(Refused):
+    """Ids that the server has with other content: that stays, and what was sent now is among its dead letters."""
+
+    def __init__(self, message: str, ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
+
+
 class ServerAway(ClientError):
     """The server does not answer or has no room, and there is no outbox."""
 
@@ -81,15 +89,19 @@ class RatchetClient:
 
         Fields: `tools`, `task_key`, `model`, `user`, `conversation`, `timestamp`, `latency_ms`, `cost`, `usage`,
         `error`, `labels`, `source`. On a disk when this returns: the server's, or that of the outbox. Raises `Refused`,
-        `ServerAway`, and `OutboxFull`.
+        `Differs` for an id that was sent before with other content, `ServerAway`, and `OutboxFull`.
         """
         return self.add_examples([{"messages": list(messages), "id": id, **fields}])[0]
 
     def add_examples(self, examples: Sequence[Body]) -> list[str]:
-        """Send examples; return their ids. Raises as `add_example` does; those sent before stay sent."""
-        bodies = [_with_id(example) for example in examples]
+        """Send examples; return their ids. Raises as `add_example` does; those sent before stay sent, and `Differs` is
+        raised when all are.
+        """
+        bodies, differing = [_with_id(example) for example in examples], []
         for start in range(0, len(bodies), BATCH):
-            self._send("example", bodies[start : start + BATCH])
+            differing += self._send("example", bodies[start : start + BATCH])
+        if differing:
+            raise self._differs(differing)
         return [body["id"] for body in bodies]
 
     def add_feedback(self, example_id: str, *, rating: int | None = None, by: str = "anonymous", **fields: Any) -> str:
@@ -134,21 +146,37 @@ class RatchetClient:
     ) -> None:
         self.close()
 
-    def _send(self, kind: str, bodies: Sequence[dict[str, Any]]) -> None:
+    def _send(self, kind: str, bodies: Sequence[dict[str, Any]]) -> list[str]:
+        """Send rows, or keep them; return the ids that the server has with other content."""
         try:
-            self._post(kind, bodies, self._tries)
+            differing = self._post(kind, bodies, self._tries)
         except ServerAway:
             if self._outbox is None:
                 raise
-            self._outbox.put(kind, [(str(body["id"]), json.dumps(body)) for body in bodies])
-            return
+            put = self._outbox.put(kind, [(str(body["id"]), json.dumps(body)) for body in bodies])
+            return list(put.differing)
         if self._outbox is not None and self._outbox.counts().waiting:
             self.flush()
+        return differing
+
+    def _differs(self, ids: Sequence[str]) -> Differs:
+        shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+        return Differs(
+            f"expected ids of their own, found ids that were sent before with other content: {shown}; the first of"
+            f" each stays, and what came now goes to the dead letters of {self._http.base_url}",
+            ids,
+        )
 
     def _resend(self, outbox: Outbox, rows: Sequence[Waiting]) -> int:
         """Send rows that waited, one by one where they are refused together; return how many were refused for good."""
         try:
-            self._post(rows[0].kind, [json.loads(row.body) for row in rows], 1)
+            bodies = [json.loads(row.body) for row in rows]
+            twice = len({body["id"] for body in bodies}) < len(bodies)
+            differing = [] if twice else self._post(rows[0].kind, bodies, 1)
+            if len(rows) > 1 and (twice or differing):
+                return sum(self._resend(outbox, [row]) for row in rows)
+            if differing:
+                raise self._differs(differing)
         except Refused as error:
             if len(rows) > 1:
                 return sum(self._resend(outbox, [row]) for row in rows)
@@ -157,7 +185,8 @@ class RatchetClient:
         outbox.done([row.number for row in rows])
         return 0
 
-    def _post(self, kind: str, bodies: Sequence[dict[str, Any]], tries: int) -> None:
+    def _post(self, kind: str, bodies: Sequence[dict[str, Any]], tries: int) -> list[str]:
+        """Send rows; return the ids that the server has with other content."""
         body = bodies[0] if kind == "feedback" else list(bodies)
         for left in reversed(range(tries)):
             wait = 0.2 * 2 ** (tries - left - 1)
@@ -169,7 +198,7 @@ class RatchetClient:
                 problem = f"{self._http.base_url} does not answer ({error})"
             else:
                 if answer.is_success:
-                    return
+                    return _differing(answer)
                 if answer.status_code not in _BUSY:
                     raise Refused(f"{self._http.base_url} refuses this ({answer.status_code}): {_message(answer)}")
                 problem = f"{self._http.base_url} has no room or is out of order ({_message(answer)})"
@@ -193,6 +222,13 @@ def _message(answer: httpx.Response) -> str:
         return str(answer.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return answer.text[:200] or answer.reason_phrase
+
+
+def _differing(answer: httpx.Response) -> list[str]:
+    try:
+        return [str(name) for name in answer.json().get("differing", ())]
+    except (ValueError, AttributeError):
+        return []
 
 
 def _seconds(text: str | None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -12,13 +12,11 @@ from fastapi.responses import JSONResponse
 from evaluation.ledger.outbox import OutboxError, OutboxFull
 from evaluation.models import ModelError, UnfitPrompt
 from serving.gateway import NoSuchModel
+from serving.incoming import Unreadable
 from serving.openai import error_body
 from serving.spool import SpoolFull
+from serving.wire import ASGIApp, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handler = Callable[[Request, Exception], JSONResponse]
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -87,6 +85,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(OutboxError, answer(503, "server_error"))
     app.add_exception_handler(UnfitPrompt, too_long)
     app.add_exception_handler(ModelError, answer(503, "server_error"))
+    app.add_exception_handler(Unreadable, answer(422, "invalid_request_error"))
     app.add_exception_handler(ValueError, answer(400, "invalid_request_error"))
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(404, plain)

@@ -20,6 +20,7 @@ from typing import Protocol
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.pricing import PriceTable, load_prices
 from evaluation.records import Message, ToolSpec
+from serving.access import Keys
 from serving.capture import Asked, example_id, exchange, user_hash
 from serving.inbox import Inbox
 from serving.incoming import FeedbackBody
@@ -101,6 +102,7 @@ class Gateway:
         max_tokens: int = 96,
         prices: PriceTable | None = None,
         inbox: Inbox | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._backend = backend
         self._spool = spool
@@ -110,6 +112,8 @@ class Gateway:
         self.routing = routing
         self.inbox = inbox
         """Takes what others collected; None: nothing but what is answered here is kept."""
+        self.keys = keys
+        """Let in whoever sends examples or feedback; None: everybody."""
 
     def models(self) -> list[str]:
         """Return the names that requests may ask for."""

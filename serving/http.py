@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from evaluation.models import Completion, ModelError, UnfitPrompt
+from serving.access import COLLECTING, RequireKey
 from serving.collecting import add_examples_routes, read_json, waiting
 from serving.errors import BODY_LIMIT, BodyLimit, answer_errors
 from serving.gateway import Gateway, Headers, Ticket
@@ -40,6 +41,7 @@ def build_app(gateway: Callable[[], Gateway]) -> FastAPI:
     """Return the application; `gateway` gives the running gateway, which Serve makes after the application."""
     app = FastAPI(title="Ratchet gateway", docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit, limit=BODY_LIMIT)
+    app.add_middleware(RequireKey, keys=lambda: gateway().keys, guarded=COLLECTING)
     answer_errors(app)
 
     @app.get("/healthz")

@@ -1,19 +1,36 @@
 """What others send, on the disk before they are told so; a collector moves it to the ledger from there.
 
 The process that answers requests writes, the one that owns the ledger drains (`evaluation.ledger.collector`): both
-open the same outbox file.
+open the same outbox file. What comes under a known id is compared: what says the same is not kept a second time, what
+says something else is kept and told (the ledger moves it to its dead letters). While the ledger is away only what
+still waits is compared; the rest is found out when rows are moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from evaluation.ledger.bodies import written
 from evaluation.ledger.dead_letters import LetterKind
-from evaluation.ledger.outbox import Outbox
+from evaluation.ledger.outbox import NOTHING, Outbox
 from evaluation.quality import QualityConfig
-from serving.incoming import ExampleBody, FeedbackBody
+from evaluation.records import Example
+from serving.incoming import ExampleBody, FeedbackBody, Unreadable, placed, refuse
+
+Differences = Callable[[Sequence[Example]], Mapping[str, Sequence[str]] | None]
+"""What `Collector.differences` does."""
+
+
+class Taken(NamedTuple):
+    """What became of the examples of one request."""
+
+    ids: list[str]
+    known: list[str]
+    """Were there already, and say the same."""
+    differing: list[str]
+    """Were there already, and say something else: the first stays."""
 
 
 def utc_now() -> datetime:
@@ -25,7 +42,7 @@ class Inbox:
     """Takes examples and feedback in.
 
     `secret` hashes users and raters; `quality` weighs what can be told of an example whose sender does not rate it;
-    `dead_letters` counts them, None while the ledger is away.
+    `dead_letters` counts them, and `differences` compares examples with the ledger's; both give None while it is away.
     """
 
     def __init__(
@@ -35,30 +52,40 @@ class Inbox:
         *,
         quality: QualityConfig | None = None,
         dead_letters: Callable[[], int | None] = lambda: None,
+        differences: Differences = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._outbox, self._secret, self._quality = outbox, secret, quality
-        self._dead_letters, self._clock = dead_letters, clock
+        self._dead_letters, self._differences, self._clock = dead_letters, differences, clock
 
-    def take_examples(self, bodies: Sequence[ExampleBody]) -> list[str]:
-        """Keep examples, all or none; return their ids. On disk when this returns.
+    def take_examples(self, bodies: Sequence[ExampleBody]) -> Taken:
+        """Keep examples, all or none. On disk when this returns.
 
-        Raises ValueError for one that cannot be read, `OutboxFull` and `OutboxError` where there is no room.
+        Raises `Unreadable` for those that cannot be read, `OutboxFull` and `OutboxError` where there is no room.
         """
-        now, rows = self._clock(), []
+        examples = self._read(bodies)
+        named = [example for example, body in zip(examples, bodies, strict=True) if body.id is not None]
+        held = (self._differences(named) if named else None) or {}
+        known = [name for name, fields in held.items() if not fields]
+        rows = [(example.id, written(example)) for example in examples if held.get(example.id) != ()]
+        put = self._outbox.put(LetterKind.EXAMPLE, rows) if rows else NOTHING
+        differing = dict.fromkeys([*(name for name, fields in held.items() if fields), *put.differing])
+        return Taken([example.id for example in examples], [*known, *put.known], list(differing))
+
+    def _read(self, bodies: Sequence[ExampleBody]) -> list[Example]:
+        now, found, wrong = self._clock(), [], []
         for number, body in enumerate(bodies):
             try:
-                example = body.record(self._secret, now, self._quality)
-            except ValueError as error:
-                raise ValueError(f"examples[{number}].{error}" if len(bodies) > 1 else str(error)) from None
-            rows.append((example.id, written(example)))
-        self._outbox.put(LetterKind.EXAMPLE, rows)
-        return [name for name, _ in rows]
+                found.append(body.record(self._secret, now, self._quality))
+            except Unreadable as error:
+                wrong.append(placed(f"examples[{number}]" if len(bodies) > 1 else "", error))
+        refuse(wrong)
+        return found
 
     def take_feedback(self, body: FeedbackBody) -> str:
         """Keep feedback; return its id. On disk when this returns.
 
-        Raises ValueError where it cannot be read, `OutboxFull` and `OutboxError` where there is no room.
+        Raises `Unreadable` where it cannot be read, `OutboxFull` and `OutboxError` where there is no room.
         """
         feedback = body.record(self._secret, self._clock())
         self._outbox.put(LetterKind.FEEDBACK, [(feedback.id, written(feedback))])

@@ -2,28 +2,54 @@
 
 Decisions: an id of the sender's is the row's own id, so that what is sent again is written once; without one an example
 gets a new id each time. Users and raters are kept as keyed hashes only. Fields that we do not know are refused, since
-a misspelt label would be lost in silence; within messages and tools they are passed over, as everywhere.
+a misspelt label would be lost in silence; within messages and tools they are passed over, as everywhere. A conversation
+has to be one that an import would take, by the same checks and in the same words (`evaluation/conversation_checks.py`);
+one that says itself what went wrong (`error`) only has to be readable, since mistakes are what is learned from it.
+Everything that is wrong with a request is told at once, by index and field.
 
-Not covered: images and other content than text, which are refused; whether the roles of a conversation alternate.
+Not covered: images and other content than text, which are refused.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
-from evaluation.ledger.feedback import AHEAD
+from evaluation.conversation_checks import check_time, read_conversation
+from evaluation.importers.conversations import Conversation
+from evaluation.located import MOST_SHOWN, dotted, explained
 from evaluation.quality import QualityConfig, quality_of
-from evaluation.records import Example, Feedback, Labels, Message, Metrics, OpenAITool, Provenance, Source, stable_id
+from evaluation.records import Example, FailureKind, Feedback, Labels, Message, Metrics, Provenance, Source, stable_id
 from serving.capture import REPORTED, user_hash
-from serving.openai import ChatMessage, record_of
 
-Id = Annotated[str, Field(min_length=1, max_length=200)]
-Rating = Annotated[int, Field(ge=1, le=5)]
+
+def _plain(text: str) -> str:
+    """Return an id, key or name. Raises ValueError where no ledger could hold it, or nobody could read it."""
+    if not text.strip():
+        raise ValueError(f"expected a text with more than spaces, found {text!r}")
+    if "\x00" in text or (not text.isascii() and text.encode("utf-8", "replace").decode() != text):
+        raise ValueError(f"expected text without NUL and halves of surrogate pairs, found {text!a}")
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Rating = Annotated[int, Field(strict=True, ge=1, le=5)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+PAGE = "docs/collecting.md"
 THUMBS = {"up": 5, "down": 1}
 """The rating that a thumb stands for."""
 MOST = 1000
@@ -32,11 +58,15 @@ MOST_TOKENS = 10**9
 """Of one example; sums over a ledger stay within what databases count."""
 
 
+class Unreadable(ValueError):
+    """What was sent is JSON and still not what was asked for; the message names each place."""
+
+
 class Usage(BaseModel):
     """Tokens, as an OpenAI response tells them."""
 
-    prompt_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
-    completion_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    prompt_tokens: int = Field(default=0, strict=True, ge=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(default=0, strict=True, ge=0, le=MOST_TOKENS)
 
 
 class GivenLabels(BaseModel):
@@ -44,10 +74,10 @@ class GivenLabels(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    success: bool | None = None
-    correct_tool_selection: bool | None = None
-    response_quality: float | None = Field(default=None, ge=0, le=5)
-    confidence: float = Field(default=REPORTED, ge=0, le=1)
+    success: StrictBool | None = None
+    correct_tool_selection: StrictBool | None = None
+    response_quality: Number | None = Field(default=None, ge=0, le=5)
+    confidence: Number = Field(default=REPORTED, ge=0, le=1)
     """How sure the sender is."""
 
 
@@ -57,8 +87,8 @@ class ExampleBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Id | None = None
-    messages: list[ChatMessage] = Field(min_length=1)
-    tools: list[OpenAITool] | None = None
+    messages: list[Any] = Field(min_length=1)
+    tools: list[Any] | None = None
     task_key: Id = "tools"
     source: Literal["production", "manual", "synthetic"] = "production"
     model: Id | None = None
@@ -68,22 +98,31 @@ class ExampleBody(BaseModel):
     conversation: Id | None = None
     timestamp: datetime | None = None
     """None: now. Without a zone it counts as UTC."""
-    latency_ms: float = Field(default=0, ge=0, allow_inf_nan=False)
-    cost: float = Field(default=0, ge=0, allow_inf_nan=False)
+    latency_ms: Number = Field(default=0, ge=0)
+    cost: Number = Field(default=0, ge=0)
     usage: Usage = Usage()
     error: str | None = None
+    """What went wrong, as `kind: message`; of another kind than ours it is the agent's."""
     labels: GivenLabels | None = None
 
+    _talk: Conversation | None = PrivateAttr(default=None)
+
+    def talk(self) -> Conversation:
+        """Return the conversation, read once. Raises `Unreadable` with the first thing that is wrong with it."""
+        if self._talk is not None:
+            return self._talk
+        found = read_conversation(self.messages, self.tools)
+        wrong = (*found.unreadable, *(found.unsound if self.error is None else ()))
+        if wrong or found.conversation is None:
+            raise Unreadable(str(wrong[0]))
+        if not any(message.role == "assistant" for message in found.conversation.messages):
+            raise Unreadable("messages: expected at least one message of the assistant, found none")
+        self._talk = found.conversation
+        return self._talk
+
     def record(self, secret: bytes, now: datetime, quality: QualityConfig | None = None) -> Example:
-        """Return the example. Raises ValueError for messages that cannot be read, far times and ids with a NUL."""
-        for number, message in enumerate(self.messages):
-            _require_text(message, number)
-        messages = tuple(record_of(message, number) for number, message in enumerate(self.messages))
-        if not any(message.role == "assistant" for message in messages):
-            raise ValueError("messages: expected at least one message of the assistant, found none")
-        for name in ("id", "task_key", "model", "conversation"):
-            _require_plain(name, getattr(self, name))
-        known = _example(self, messages, secret, _time(self.timestamp, now))
+        """Return the example. Raises `Unreadable` for what `talk` does, and for far times."""
+        known = _example(self, self.talk(), secret, _time(self.timestamp, now))
         if known.labels.response_quality is not None:
             return known
         value = quality_of(known, config=quality).value
@@ -104,9 +143,9 @@ class FeedbackBody(BaseModel):
     response_quality: Rating | None = None
     speed: Rating | None = None
     comment: str = ""
-    suggested_tools: tuple[str, ...] = ()
+    suggested_tools: tuple[Id, ...] = ()
     suggested_response: str | None = None
-    rater: str = "anonymous"
+    rater: Id = "anonymous"
     """Kept as a keyed hash only."""
     timestamp: datetime | None = None
     """None: now."""
@@ -115,12 +154,14 @@ class FeedbackBody(BaseModel):
     def _is_rated(self) -> Self:
         if self.rating is None and self.thumb is None:
             raise ValueError("expected a rating from 1 to 5, or a thumb, up or down; found neither")
+        if self.rating is not None and self.thumb is not None and abs(self.rating - THUMBS[self.thumb]) > 2:
+            raise ValueError(
+                f"expected a rating and a thumb that say the same, found rating {self.rating} with thumb {self.thumb!r}"
+            )
         return self
 
     def record(self, secret: bytes, now: datetime) -> Feedback:
-        """Return the feedback. Raises ValueError for far times and ids with a NUL."""
-        for name in ("id", "example_id"):
-            _require_plain(name, getattr(self, name))
+        """Return the feedback. Raises `Unreadable` for far times."""
         given = self.model_dump(exclude={"id", "rater", "timestamp", "rating"})
         rating = self.rating if self.rating is not None else THUMBS[self.thumb or "up"]
         rater = user_hash(secret, self.rater)
@@ -129,41 +170,60 @@ class FeedbackBody(BaseModel):
 
 
 def read_examples(body: Any) -> list[ExampleBody]:
-    """Return the examples of a request, one or a list. Raises ValueError with the place of the first mistake."""
+    """Return the examples of a request, one or a list. Raises `Unreadable` with the first mistake of each."""
     many = isinstance(body, list)
     if many and not 1 <= len(body) <= MOST:
-        raise ValueError(f"expected 1 to {MOST} examples in one request, found {len(body)}")
-    found = []
+        raise Unreadable(f"expected 1 to {MOST} examples in one request, found {len(body)}")
+    found, wrong = [], []
     for number, one in enumerate(body if many else [body]):
+        before = f"examples[{number}]" if many else ""
         try:
-            found.append(ExampleBody.model_validate(one))
+            read = ExampleBody.model_validate(one)
+            read.talk()
+            found.append(read)
         except ValidationError as error:
-            raise ValueError(_first(error, f"examples[{number}]" if many else "")) from None
+            wrong.append(_first(error, before))
+        except Unreadable as error:
+            wrong.append(placed(before, error))
+    refuse(wrong)
     given = [one.id for one in found if one.id is not None]
     if twice := [name for name, count in Counter(given).items() if count > 1]:
-        raise ValueError(
+        raise Unreadable(
             f"examples: expected each id once, found {twice[0]!r} more than once; one of them would be lost"
         )
     return found
 
 
+def refuse(mistakes: Sequence[str]) -> None:
+    """Raise `Unreadable` where there are mistakes, with the first of them."""
+    if mistakes:
+        more = f"\n… and {len(mistakes) - MOST_SHOWN} more" if len(mistakes) > MOST_SHOWN else ""
+        raise Unreadable("\n".join(mistakes[:MOST_SHOWN]) + more)
+
+
+def placed(before: str, error: ValueError) -> str:
+    """Return what is wrong with one of several examples, with its index."""
+    return f"{before}.{error}" if before else str(error)
+
+
 def read_feedback(body: Any) -> FeedbackBody:
-    """Return the feedback of a request. Raises ValueError with the place of the first mistake."""
+    """Return the feedback of a request. Raises `Unreadable` with the place of the first mistake."""
     try:
         return FeedbackBody.model_validate(body)
     except ValidationError as error:
-        raise ValueError(_first(error)) from None
+        raise Unreadable(_first(error)) from None
 
 
 def _first(error: ValidationError, before: str = "") -> str:
     """Return the first mistake with its place."""
     mistake = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in mistake["loc"])
+    place = dotted(mistake["loc"])
     where = ".".join(part for part in (before, place) if part)
-    return f"{where or 'body'}: {mistake['msg'].removeprefix('Value error, ')}"
+    return f"{where or 'body'}: {explained(dict(mistake), PAGE)}"
 
 
-def _example(body: ExampleBody, messages: tuple[Message, ...], secret: bytes, at: datetime) -> Example:
+def _example(body: ExampleBody, talk: Conversation, secret: bytes, at: datetime) -> Example:
+    messages: tuple[Message, ...] = talk.messages
     asked = [number for number, message in enumerate(messages) if message.role == "user"]
     first = asked[-1] if asked else 0
     last, labels = messages[-1], body.labels
@@ -176,9 +236,9 @@ def _example(body: ExampleBody, messages: tuple[Message, ...], secret: bytes, at
         conversation=body.conversation,
         timestamp=at,
         messages=messages,
-        tools=tuple(tool.spec() for tool in body.tools or ()),
+        tools=tuple(tool.spec() for tool in talk.tools),
         response=last.content if last.role == "assistant" else "",
-        error=body.error,
+        error=_error(body.error),
         tools_used=tuple(dict.fromkeys(call.name for m in messages[first:] for call in m.tool_calls)),
         labels=Labels()
         if labels is None
@@ -194,32 +254,22 @@ def _example(body: ExampleBody, messages: tuple[Message, ...], secret: bytes, at
     )
 
 
+def _error(said: str | None) -> str | None:
+    """Return what the sender says went wrong, as a failure of a kind that we know."""
+    if not said or said.partition(":")[0] in set(FailureKind):
+        return said or None
+    return f"{FailureKind.AGENT_ERROR}: {said}"
+
+
 def _time(given: datetime | None, now: datetime) -> datetime:
     if given is None:
         return now
     try:
         at = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"timestamp: expected a time that there is in UTC, found {given.isoformat()}") from None
-    if at > now + AHEAD:
-        raise ValueError(
-            f"timestamp: expected a time up to {AHEAD / timedelta(days=1):g} day from now, found {at.isoformat()}"
-        )
+        raise Unreadable(f"timestamp: expected a time that there is in UTC, found {given.isoformat()}") from None
+    try:
+        check_time(at, now)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
     return at
-
-
-def _require_text(message: ChatMessage, number: int) -> None:
-    """Raise ValueError for a part that is no text: without it the answer would not follow from the question."""
-    for part in message.content if isinstance(message.content, list) else ():
-        if part.get("type") != "text":
-            raise ValueError(
-                f"messages[{number}].content: expected parts of type text, which is all that examples hold, found"
-                f" {str(part.get('type'))[:40]!r}; leave the example out, or say in words what was shown"
-            )
-
-
-def _require_plain(name: str, value: str | None) -> None:
-    if value is None:
-        return
-    if "\x00" in value or (not value.isascii() and value.encode("utf-8", "replace").decode() != value):
-        raise ValueError(f"{name}: expected text without NUL and halves of surrogate pairs, found {value!a}")

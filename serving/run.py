@@ -13,19 +13,15 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from evaluation.engines.transformers import EngineConfig
 from evaluation.ledger import Ledger, RolloutEvent, RolloutRecord, RolloutStatus
+from evaluation.ledger.collector import Collector
+from evaluation.ledger.outbox import Outbox
 from evaluation.ledger.store import utc_now
-from evaluation.pricing import PriceTable, load_prices
-from evaluation.quality import QualityConfig
-from evaluation.records import Record
 from evaluation.scenarios import Scenario
 from serving.app import GatewayConfig, deploy, routing_of, stop_variant
 from serving.capture import flush
@@ -34,12 +30,12 @@ from serving.policy import (
     Action,
     ArmEvidence,
     RolloutDecision,
-    RolloutPolicy,
     StageEvidence,
     StageTraffic,
     Summary,
     decide,
 )
+from serving.rollout_plan import RolloutPlan, RolloutProgress, RolloutReport, RolloutStuck, StageReport
 from serving.spool import Spool
 from serving.supply import out_of_scenarios
 from serving.users import Users
@@ -48,83 +44,6 @@ LOOK_S = 0.5
 """How often the evidence is looked at."""
 STUCK_S = 180.0
 """How long a rollout may go without an answer from the gateway or its variants."""
-
-
-class RolloutStuck(Exception):
-    """Nothing moves any more. Says what was waited for, and how to go on."""
-
-
-@dataclass(frozen=True)
-class RolloutPlan:
-    """What to roll out, and how. `model` is the registered name; versions are `name:number`."""
-
-    rollout_id: str
-    model: str
-    champion: str
-    champion_folder: str
-    candidate: str
-    candidate_folder: str
-    policy: RolloutPolicy
-    engine: EngineConfig
-    host: str
-    port: int
-    spool: Path
-    """Path of the spool file."""
-    secret: Path
-    ledger_url: str
-    users: int
-    seed: int
-    max_tokens: int
-    prices: PriceTable = field(default_factory=load_prices)
-    quality: QualityConfig = field(default_factory=QualityConfig)
-
-
-@dataclass(frozen=True)
-class RolloutProgress:
-    """How far a rollout is."""
-
-    weight: float
-    conversations: int
-    of: int
-    """Conversations after which the stage pauses."""
-    words: str
-
-
-class StageReport(Record):
-    """One stage, as it ended."""
-
-    weight: float
-    champion: int
-    """Conversations of the champion in this stage."""
-    candidate: int
-    champion_successes: int
-    """Over the rollout so far."""
-    candidate_successes: int
-    champion_conversations: int
-    candidate_conversations: int
-    decision: str
-    reason: str
-    measurements: tuple[dict[str, Any], ...]
-    seconds: float
-
-
-class RolloutReport(Record):
-    """The rollout, as it ended."""
-
-    decision: str
-    """`promoted`, `aborted` or `paused`."""
-    reason: str
-    stages: tuple[StageReport, ...]
-    requests: int
-    failed_requests: int
-    errors: tuple[str, ...] = ()
-    captured: int
-    """Examples of this rollout in the ledger."""
-    feedback: int
-    traffic: tuple[tuple[float, float], ...]
-    """Seconds since the start, and the candidate's share of the weight."""
-    latency_ms: dict[str, float]
-    """Mean milliseconds per model call, by arm."""
 
 
 async def run_rollout(
@@ -154,6 +73,7 @@ async def run_rollout(
                 prefix=f"{plan.rollout_id}-{controller.starts()}",
                 keep=controller.spool.talked,
                 asked=controller.asked(),
+                api_key=next(iter(plan.keys), "simulated"),
             )
             crowd = asyncio.create_task(users.run(plan.users, stop))
             try:
@@ -164,7 +84,7 @@ async def run_rollout(
                 await crowd
             return await controller.finish(decision)
     finally:
-        controller.spool.close()
+        controller.close()
 
 
 class Controller:
@@ -176,6 +96,7 @@ class Controller:
         self.plan, self.ledger, self.spool = plan, ledger, spool
         self.lease = Lease(ledger, plan.rollout_id)
         self._on_progress = on_progress
+        self._inbox = None if plan.inbox is None else Outbox(plan.inbox)
         self._moved = (-1, time.monotonic())
         """What was answered so far, and when that was last seen to grow."""
         self.record = ledger.create_rollout(
@@ -197,6 +118,18 @@ class Controller:
     def _weights(self, percent: float) -> dict[str, float]:
         return {self.plan.candidate: percent / 100, self.plan.champion: 1 - percent / 100}
 
+    def close(self) -> None:
+        """Close the files; what waits in them stays."""
+        self.spool.close()
+        if self._inbox is not None:
+            self._inbox.close()
+
+    def _move(self, **options: Any) -> None:
+        """Move what was captured and what others sent to the ledger."""
+        flush(self.spool, self.ledger, quality=self.plan.quality, **options)
+        if self._inbox is not None:
+            Collector(self.ledger, self._inbox, origin="gateway").drain()
+
     def starts(self) -> int:
         """Return how often the rollout was started or gone on with."""
         return sum(event.kind in ("started", "resumed") for event in self.ledger.events(self.record.id))
@@ -211,7 +144,15 @@ class Controller:
         plan = self.plan
         folders = {plan.champion: plan.champion_folder, plan.candidate: plan.candidate_folder}
         config = GatewayConfig(
-            plan.ledger_url, str(plan.spool), str(plan.secret), plan.model, plan.max_tokens, plan.prices
+            ledger_url=plan.ledger_url,
+            spool=str(plan.spool),
+            secret=str(plan.secret),
+            model=plan.model,
+            max_tokens=plan.max_tokens,
+            prices=plan.prices,
+            inbox=str(plan.inbox or ""),
+            quality=plan.quality,
+            keys=plan.keys,
         )
         deploy(config, folders, plan.engine, (plan.host, plan.port))
         if self.record.status is RolloutStatus.PENDING:
@@ -335,7 +276,7 @@ class Controller:
         ended = traffic.champion + traffic.candidate
         words = f"{evidence.candidate.successes} of {evidence.candidate.conversations} right at {decision.weight:g}%"
         self._on_progress(RolloutProgress(decision.weight, ended, self.plan.policy.max_conversations, words))
-        flush(self.spool, self.ledger, quality=self.plan.quality)
+        self._move()
         return decision
 
     def _check_moving(self, evidence: StageEvidence) -> None:
@@ -375,7 +316,7 @@ class Controller:
             Action.ABORT: (RolloutStatus.ROLLED_BACK, "aborted", self.plan.candidate),
             Action.PAUSE: (RolloutStatus.PAUSED, "paused", None),
         }[decision.action]
-        await asyncio.to_thread(flush, self.spool, self.ledger, quiet_s=0, quality=self.plan.quality)
+        await asyncio.to_thread(self._move, quiet_s=0)
         report = self.ended = self._ended(word, decision.reason)
         await asyncio.to_thread(self._change, self.record.stage, word, decision.reason, status)
         if gone is not None:

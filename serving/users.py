@@ -115,6 +115,8 @@ class Users:
     """Called with what a user saw of each conversation."""
     asked: frozenset[int] = frozenset()
     """Numbers of the scenarios that an earlier process has asked."""
+    api_key: str = field(default="simulated", repr=False)
+    """The gateway's, where it asks for one."""
 
     async def run(self, concurrency: int, stop: asyncio.Event) -> None:
         """Talk until `stop` is set or all scenarios are asked; a conversation that has begun is finished."""
@@ -145,8 +147,10 @@ class Users:
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AsyncOpenAI, httpx.AsyncClient]]:
         async with (
-            AsyncOpenAI(base_url=f"{self.base_url}/v1", api_key="simulated", max_retries=0, timeout=60) as client,
-            httpx.AsyncClient(base_url=self.base_url, timeout=60) as plain,
+            AsyncOpenAI(base_url=f"{self.base_url}/v1", api_key=self.api_key, max_retries=0, timeout=60) as client,
+            httpx.AsyncClient(
+                base_url=self.base_url, timeout=60, headers={"Authorization": f"Bearer {self.api_key}"}
+            ) as plain,
         ):
             yield client, plain
 

@@ -1,12 +1,10 @@
-"""The figures of preparing data: memory and time by the number of rows, kills, and render-to-pack beside TRL.
+"""The figures of preparing data: memory and time by the number of rows, and kills; packs: `tests/bench_data_pack.py`.
 
     python -m tests.bench_data_prepare            10,000 and 100,000 examples, 20,000 rows to pack, 20 kills
     FULL=1 python -m tests.bench_data_prepare     10,000 and 1,000,000, 100,000 rows, 100 kills
 
 Memory is the greatest sum over a preparer's process and all below it of what is theirs alone, the shared object store
-counted once. Near and semantic dedup are off, as the bar says. Beside TRL both sides read the same snapshot, render it
-by the same template with the same mask of the assistant's tokens, and pack it to the same length, with two processes,
-turn and turn about.
+counted once. Near and semantic dedup are off, as the bar says.
 """
 
 from __future__ import annotations
@@ -15,22 +13,19 @@ import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
 
 from evaluation.ledger import ExampleFilter, Ledger
-from evaluation.stats.intervals import log_ratio_interval
+from tests.bench_data_pack import packing_rows
 from tests.bench_eval import line
 from tests.bench_eval_rows import Figure, NotMeasured, Row, count
 from tests.training.prepare.making import many
@@ -41,9 +36,6 @@ from training.prepare.pipeline import Asked, Prepared, candidates_here, prepare
 from training.snapshot import SnapshotError, open_snapshot
 
 ROOT = Path(__file__).parents[1]
-BASE = ROOT / "training" / "tiny" / "model"
-LENGTH = 2048
-TURNS = 3
 _BATCH = 5_000
 
 
@@ -58,7 +50,8 @@ def figures(most: int, packed: int, kills: int, *, seed: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-prepare-") as folder:
         few = filled(Path(folder) / "few", 10_000, seed)
         yield from kill_rows(few, kills, seed)
-        yield from packing_rows(few, packed, seed)
+        lots = filled(Path(folder) / "packed", int(1.7 * packed), seed + 1)
+        yield from packing_rows(str(run(lots, "here", hold_out=0.0).ref))
         yield from growth_rows(few, filled(Path(folder) / "many", most, seed), most)
 
 
@@ -150,75 +143,6 @@ def kill_rows(folder: Path, kills: int, seed: int) -> Iterator[Row]:
     scraps = [one for name in ("_preparing", "_staging") for one in (table / name).iterdir() if one.is_dir()]
     yield count(f"half-written versions after {kills} kills of the preparer ({ends} times after its commit)", halves)
     yield count("scratch folders left after the next preparation", len(scraps))
-
-
-def packing_rows(folder: Path, packed: int, seed: int) -> Iterator[Row]:
-    """Yield rows/s from a snapshot to packs, beside datasets and TRL, and how full the packs are."""
-    lots = folder.parent / "packed"
-    filled(lots, int(1.7 * packed), seed + 1)
-    ref = run(lots, "here", hold_out=0.0).ref
-    assert ref is not None
-    turns = [(_pack_ours(ref), _pack_peer(ref)) for _ in range(TURNS)]
-    ours, theirs = ([turn[side] for turn in turns] for side in (0, 1))
-    number = ours[0]["rows"]
-    rate = log_ratio_interval(*([one["rows"] / one["seconds"] for one in side] for side in (ours, theirs)))
-    means = [statistics.fmean(one["rows"] / one["seconds"] for one in side) for side in (ours, theirs)]
-    met = rate.value is not None and rate.value >= 1
-    whom = (theirs[0]["version"], f"datasets.map(num_proc=2), trl.pack_dataset(bfd), {LENGTH} tokens")
-    yield Figure(f"render, mask, tokenize, pack, rows/s (n = {number})", *means, rate.value, rate.low, rate.high, 1.0,
-                 met, *whom)  # fmt: skip
-    fill = [one["tokens"] / (one["packs"] * LENGTH) for one in (ours[0], theirs[0])]
-    yield Figure("fill of the packs", fill[0], fill[1], bar=0.98, met=fill[0] >= 0.98, peer_version=whom[0])
-
-
-def _pack_ours(ref: str) -> dict[str, Any]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        ready = list(pool.map(_imported, range(2), chunksize=1))
-        begun = time.perf_counter()
-        parts = list(pool.map(_pack_slice, [ref] * len(ready), range(2)))
-        seconds = time.perf_counter() - begun
-    sums = {name: sum(part[name] for part in parts) for name in ("rows", "tokens", "packs")}
-    return {"seconds": seconds, **sums}
-
-
-def _imported(rank: int) -> int:
-    """Import what packing needs: the peer's clock starts after its imports, too."""
-    import training.render_rows  # noqa: F401
-
-    time.sleep(1)  # so that each process takes one
-    return rank
-
-
-def _pack_slice(ref: str, rank: int) -> dict[str, int]:
-    import pyarrow.dataset as ds
-
-    from training.config import BatchConfig, Emphasis
-    from training.render_rows import RenderRows
-    from training.rows import Packer, arrow_rows
-    from training.shares import Slice
-    from training.stream import COLUMNS
-
-    snapshot_path, _, version = ref.partition("#")[0].rpartition("@")
-    files = DeltaTable(snapshot_path, version=int(version)).file_uris()
-    stage = RenderRows(str(BASE), Slice(rank=rank, world=2, eval_share=0.0, seed=0), Emphasis())
-    tables = (stage(batch) for batch in ds.dataset(files).to_batches(columns=COLUMNS, batch_size=512))
-    found = list(arrow_rows(tables))
-    packer = Packer(lambda: iter(found), BatchConfig(pack_length=LENGTH, buffer_rows=10_000), seed=0, worker=rank)
-    packs = list(packer.epoch(0))
-    tokens = sum(len(family) for pack in packs for family in pack)
-    return {"rows": len(found), "tokens": tokens, "packs": len(packs)}
-
-
-def _pack_peer(ref: str) -> dict[str, Any]:
-    """Do the same with datasets and TRL, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench_data_prepare_peer", ref, str(BASE), str(LENGTH)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise NotMeasured(f"datasets and TRL ended with {done.returncode}: {done.stderr[-500:]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
 
 
 def run(folder: Path, how: str, *, hold_out: float, dry_run: bool = False) -> Prepared:

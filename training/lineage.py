@@ -8,8 +8,9 @@ Limits: every version of every snapshot of the home is looked through, by its id
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from evaluation.ledger import ExampleFilter, Ledger, LedgerError
 from evaluation.ledger.collected import LabelRecord
 from evaluation.ledger.records import RunRecord
 from evaluation.records import Example, Feedback, Message, Record
+from training.formats.exports import ExportRecord, Exports
 from training.registry import Registry
-from training.snapshot import SnapshotError, open_snapshot
+from training.snapshot import Snapshot, SnapshotError, open_snapshot
+from training.snapshot_names import is_named, named_snapshot
 from training.synthesis.folder import (
     Plan,
     read_answers_of,
@@ -37,6 +40,8 @@ from training.synthesis.prompts import Variant
 from training.synthesis.shots import Seed
 
 _COLUMNS = ["id", "parent_id", "run_id", "source"]
+_LOOKED_AT = 1000
+"""Rows of a snapshot whose base prompts are counted."""
 _FIRST_ASKED = 3
 """Question and answer pairs of a synthesis or a snapshot that are shown."""
 
@@ -77,6 +82,16 @@ class Held(Record):
     """Model versions that were trained on the snapshot."""
 
 
+class Exported(Record):
+    """An exported file that holds it."""
+
+    export: ExportRecord
+    rows: int
+    """How many of its rows."""
+    versions: tuple[str, ...] = ()
+    """Model versions that were trained on the file, elsewhere."""
+
+
 class ExampleLineage(Record):
     """One example."""
 
@@ -90,6 +105,7 @@ class ExampleLineage(Record):
     feedback: tuple[Feedback, ...]
     labels: tuple[LabelRecord, ...]
     snapshots: tuple[Held, ...]
+    exports: tuple[Exported, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Snapshots that could not be looked through."""
 
@@ -137,6 +153,10 @@ class SnapshotLineage(Record):
     """Rows by source."""
     runs: dict[str, int]
     """Rows by the run that they come from."""
+    system_prompts: dict[str, int] = Field(default_factory=dict)
+    """Base prompts of its rows, with how many of the first `_LOOKED_AT` have each; the empty one: none."""
+    pairs: tuple[Pair, ...] = ()
+    """The first of its rows."""
     syntheses: tuple[SynthesisLineage, ...] = Field(default=())
     """Those among the runs, with their base prompts."""
     versions: tuple[str, ...]
@@ -154,23 +174,39 @@ class Places:
     """Where a home keeps what is looked for."""
 
     def __init__(
-        self, ledger: Ledger, snapshots: Path, syntheses: Path, registry: Callable[[], Registry] | None
+        self,
+        ledger: Ledger,
+        snapshots: Path,
+        syntheses: Path,
+        registry: Callable[[], Registry] | None,
+        *,
+        exports: Exports | None = None,
     ) -> None:
-        """`registry` is opened only where a snapshot is found; None: there is none."""
-        self.ledger, self.syntheses = ledger, syntheses
-        self._snapshots, self._registry = snapshots, registry
+        """`registry` is opened only where a snapshot or an export is found; None: there is none."""
+        self.ledger, self.snapshots, self.syntheses = ledger, snapshots, syntheses
+        self._registry, self._exports = registry, exports
         self._versions: dict[str, list[str]] | None = None
         self.unreadable: list[str] = []
 
     def trained_on(self, ref: str) -> tuple[str, ...]:
-        """Return the model versions that were trained on a snapshot."""
+        """Return the model versions that were trained on a snapshot, or elsewhere on the export of this digest."""
         if self._versions is None:
             self._versions = {}
             registry = self._registry() if self._registry is not None else None
             for name in registry.names() if registry is not None else ():
                 for version in registry.versions(name) if registry is not None else ():
-                    self._versions.setdefault(version.meta.snapshot, []).append(version.ref)
+                    for origin in {version.meta.snapshot, version.meta.export} - {""}:
+                        self._versions.setdefault(origin, []).append(version.ref)
         return tuple(self._versions.get(ref, ()))
+
+    def exported(self, example_id: str) -> tuple[Exported, ...]:
+        """Return the exports that hold an example."""
+        found = []
+        for one in self._exports.all() if self._exports is not None else ():
+            rows = sum(name == example_id for name in self._exports.examples(one.digest)) if self._exports else 0
+            if rows:
+                found.append(Exported(export=one, rows=rows, versions=self.trained_on(one.digest)))
+        return tuple(found)
 
     def held(self, column: str, value: str) -> tuple[Held, ...]:
         """Return the snapshots whose rows have this value in a column, `id` or `run_id`."""
@@ -192,7 +228,7 @@ class Places:
 
     def _rows(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Yield every version of every snapshot with the columns that tell where its rows come from."""
-        for folder in sorted(self._snapshots.iterdir()) if self._snapshots.is_dir() else []:
+        for folder in sorted(self.snapshots.iterdir()) if self.snapshots.is_dir() else []:
             if not DeltaTable.is_deltatable(str(folder)):
                 continue
             for version in range(DeltaTable(folder).version() + 1):
@@ -209,14 +245,16 @@ def lineage(name: str, places: Places) -> Lineage:
     Raises `LineageError` where there is none, `SnapshotError` for a snapshot that cannot be read.
     """
     if "@" in name:
-        return lineage_of_snapshot(name, places)
+        return lineage_of_snapshot(named_snapshot(places.snapshots, name), places)
     if (places.syntheses / name / "plan.json").is_file():
         return lineage_of_synthesis(name, places)
     try:
         example = places.ledger.example(name)
     except LedgerError:
+        if is_named(places.snapshots, name):
+            return lineage_of_snapshot(named_snapshot(places.snapshots, name), places)
         raise LineageError(
-            f"expected the id of an example or a synthesis, or a snapshot as folder@version, found {name!r}, which is"
+            f"expected the id of an example or a synthesis, or a snapshot as name@version, found {name!r}, which is"
             " none in this home; see `ratchet data list` and `ratchet data synthesize --list`"
         ) from None
     return lineage_of_example(example, places)
@@ -239,6 +277,7 @@ def lineage_of_example(example: Example, places: Places) -> ExampleLineage:
         feedback=places.ledger.feedback_for(example.id),
         labels=places.ledger.labels(example.id),
         snapshots=places.held("id", example.id),
+        exports=places.exported(example.id),
         unreadable=tuple(places.unreadable),
     )
 
@@ -250,8 +289,9 @@ def lineage_of_synthesis(run_id: str, places: Places) -> SynthesisLineage:
 
 
 def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
-    """Return how a snapshot came about. Raises `SnapshotError`."""
+    """Return how a snapshot came about; `ref` is its path and version. Raises `SnapshotError`."""
     snapshot = open_snapshot(ref)
+    first = _first_rows(snapshot)
     rows = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
     runs = Counter(row["run_id"] or "none" for row in rows)
     folders = [places.syntheses / run for run in runs if (places.syntheses / run / "plan.json").is_file()]
@@ -264,6 +304,8 @@ def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
         seeds=snapshot.meta.seeds,
         sources=dict(Counter(row["source"] for row in rows).most_common()),
         runs=dict(runs.most_common()),
+        system_prompts=dict(Counter(_system(messages) for _, messages in first).most_common()),
+        pairs=tuple(pair for name, messages in first[:_FIRST_ASKED] for pair in _pairs(name, messages)),
         syntheses=tuple(_synthesis(folder, places, ()) for folder in folders),
         versions=places.trained_on(snapshot.ref),
     )
@@ -283,7 +325,9 @@ def _synthesis(folder: Path, places: Places, held: tuple[Held, ...]) -> Synthesi
         yields=end.yields if end is not None else {},
         outcomes=dict(Counter(one.outcome for one in read_outcomes(folder)).most_common()),
         examples=places.ledger.count(wanted),
-        pairs=tuple(Pair(example_id=one.id, user=one.query, answer=_answer(one)) for one in first),
+        pairs=tuple(
+            pair for one in first for pair in _pairs(one.id, [message.model_dump() for message in one.messages])
+        ),
         snapshots=held,
         unreadable=tuple(places.unreadable),
     )
@@ -294,9 +338,37 @@ def _told(plan: Plan) -> dict[str, Any]:
     return told | {"tools": [tool.name for tool in plan.tools], "seeds": [seed.origin for seed in plan.seeds]}
 
 
-def _answer(example: Example) -> str:
-    calls = [f"{call.name}({call.arguments})" for message in example.messages for call in message.tool_calls]
-    return " → ".join([*calls, example.response])
+def _first_rows(snapshot: Snapshot) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the first rows of a snapshot: ids and messages."""
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    table = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_dataset()
+    for batch in table.to_batches(columns=["id", "messages"], batch_size=_LOOKED_AT):
+        found += [(row["id"], json.loads(row["messages"])) for row in batch.to_pylist()]
+        if len(found) >= _LOOKED_AT:
+            break
+    return found[:_LOOKED_AT]
+
+
+def _system(messages: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(str(message.get("content") or "") for message in messages if message["role"] == "system")
+
+
+def _pairs(name: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """Yield each thing that the user says with what it was answered by: calls, and what was said.
+
+    Messages are in our form or, in a snapshot, in the OpenAI form.
+    """
+    starts = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    for start, end in zip(starts, [*starts[1:], len(messages)], strict=True):
+        said = [message for message in messages[start + 1 : end] if message["role"] == "assistant"]
+        parts = [_call(call.get("function", call)) for one in said for call in one.get("tool_calls") or ()]
+        parts += [str(one["content"]) for one in said if one.get("content")]
+        yield Pair(example_id=name, user=str(messages[start].get("content") or ""), answer=" → ".join(parts))
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    arguments = call["arguments"]
+    return f"{call['name']}({arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)})"
 
 
 def _asking(example: Example, syntheses: Path) -> Asking | None:

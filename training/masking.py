@@ -7,9 +7,8 @@ vocabulary: with names of made-up syllables it learns that a word which it never
 
 from __future__ import annotations
 
-import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -27,6 +26,12 @@ def masked(
     messages: list[dict[str, Any]], tools: list[dict[str, Any]], seed: str, words: Sequence[str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return copies of OpenAI `messages` and `tools` in which each tool on offer is named by two of `words`."""
+    names = other_names(tools, seed, words)
+    return renamed(messages, names), renamed_tools(tools, names)
+
+
+def other_names(tools: Sequence[dict[str, Any]], seed: str, words: Sequence[str]) -> dict[str, str]:
+    """Return a name of two of `words` for each of the tools, by their own; the same for the same seed."""
     rng = random.Random(seed)
     names: dict[str, str] = {}
     for tool in tools:
@@ -34,13 +39,26 @@ def masked(
         while name in names.values():
             name = "_".join(rng.choices(words, k=2))
         names[tool["function"]["name"]] = name
-    messages, tools = copy.deepcopy(messages), copy.deepcopy(tools)
-    for tool in tools:
-        tool["function"]["name"] = names[tool["function"]["name"]]
+    return names
+
+
+def renamed_tools(tools: Sequence[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the tools by their other `names`."""
+    return [{**tool, "function": {**tool["function"], "name": names[tool["function"]["name"]]}} for tool in tools]
+
+
+def renamed(messages: Sequence[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the messages with calls and results of the tools by their other `names`."""
+    out = []
     for message in messages:
-        for call in message.get("tool_calls") or ():
-            function = call["function"]
-            function["name"] = names.get(function["name"], function["name"])
+        changed = dict(message)
+        if calls := message.get("tool_calls"):
+            changed["tool_calls"] = [{**call, "function": _called(call["function"], names)} for call in calls]
         if message.get("name") in names:
-            message["name"] = names[message["name"]]
-    return messages, tools
+            changed["name"] = names[message["name"]]
+        out.append(changed)
+    return out
+
+
+def _called(function: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {**function, "name": names.get(function["name"], function["name"])}

@@ -1,6 +1,6 @@
 """Versions of models: an MLflow record each, and a folder that is checked before it is used.
 
-    <root>/models/<name>/<version>/  the model: safetensors, tokenizer, template
+    <root>/models/<name>/<version>/  the model: safetensors, tokenizer, template; or `endpoint.json`, who is asked
     <root>/models/<name>/.incoming   a copy on its way; swept by the next registration
     <root>/artifacts/                what runs leave: their curves as pictures
 
@@ -15,22 +15,25 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from evaluation.files import DiskError, writing
 from evaluation.model_folder import check_folder, folder_digest, model_files
 from evaluation.records import Record
 from training.locks import exclusive
 from training.mlflow_store import open_client
+from training.version_engine import ENDPOINT_FILE, EndpointEngine, Engine, WeightsEngine
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EXPERIMENT = "ratchet"
 _RUN = "ratchet.run"
+_ENGINE: TypeAdapter[Engine] = TypeAdapter(Engine)
 
 
 class RegistryError(Exception):
@@ -43,7 +46,9 @@ class VersionMeta(Record):
     parent: str = ""
     """The version that training started from, as `name:version`, or the id of a base model."""
     snapshot: str = ""
-    """`Snapshot.ref` of the examples; empty for a model that was not trained here."""
+    """`Snapshot.ref` of the examples; empty where there was none."""
+    export: str = ""
+    """SHA-256 of the exported file that it was trained on elsewhere (`training/formats/exports.py`)."""
     recipe: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     seeds: dict[str, int] = Field(default_factory=dict)
@@ -65,6 +70,8 @@ class ModelVersion(Record):
     """Of all the folder's files."""
     folder: str
     """Absolute path."""
+    engine: Engine = WeightsEngine()
+    """What answers for it."""
     meta: VersionMeta
     created_at: datetime
 
@@ -124,26 +131,24 @@ class Registry:
     # Versions --------------------------------------------------------------------------------------------------------
 
     def register(self, name: str, folder: Path, meta: VersionMeta) -> ModelVersion:
-        """Copy the model in `folder` and return its version; the same digest, parent and snapshot is the same version.
+        """Copy the model in `folder` and return its version; the same files of the same origin are the same version.
 
         Raises `ModelFolderError` for a folder that is no whole, safe model, `RegistryError` for a name that is no slug,
         `DiskError` where the copy cannot be written.
         """
-        if not _NAME.fullmatch(name):
-            raise RegistryError(f"expected a name of at most 64 of a-z, 0-9, `.`, `_`, `-`, found {name!r}")
+        _check_name(name)
         check_folder(folder)
-        digest = folder_digest(folder)
-        with exclusive(self._models / ".lock"):
-            same = [
-                record for record in self._records(name) if _identity(record) == (digest, meta.parent, meta.snapshot)
-            ]
-            number = min((int(record.version) for record in same), default=None)
-            place = self._models / name / str(number)
-            if number is None or not place.is_dir() or folder_digest(place) != digest:
-                incoming = self._copy(folder, name, digest)
-                number = self._record(name, digest, meta) if number is None else number
-                self._place(incoming, self._models / name / str(number))
-        return self.version(name, number)
+        return self._register(name, folder, WeightsEngine(), meta)
+
+    def register_endpoint(self, name: str, engine: EndpointEngine, meta: VersionMeta) -> ModelVersion:
+        """Return the version that a model behind an endpoint is; the same one of the same origin is the same version.
+
+        Raises `RegistryError` for a name that is no slug, `DiskError` where its file cannot be written.
+        """
+        _check_name(name)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / ENDPOINT_FILE).write_text(engine.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            return self._register(name, Path(folder), engine, meta)
 
     def version(self, name: str, number: int) -> ModelVersion:
         """Return one version. Raises `RegistryError` where there is none of this number."""
@@ -163,7 +168,20 @@ class Registry:
         return sorted(path.name for path in self._models.iterdir() if path.is_dir() and self.versions(path.name))
 
     def load_path(self, version: ModelVersion) -> Path:
-        """Return the version's folder after checking its digest. Raises `RegistryError` where a file was changed."""
+        """Return the folder with a version's weights after checking its digest.
+
+        Raises `RegistryError` where a file was changed, and for a version that is a model behind an endpoint.
+        """
+        if isinstance(version.engine, EndpointEngine):
+            raise RegistryError(
+                f"{version.ref}: expected a version with weights, found {version.engine.model} at"
+                f" {version.engine.base_url}: it can be tested and compared (ratchet test run, ratchet ab), and is not"
+                " run, trained further or served here"
+            )
+        return self.checked(version)
+
+    def checked(self, version: ModelVersion) -> Path:
+        """Return a version's folder, of whatever kind, as `load_path` does."""
         folder = Path(version.folder)
         found = folder_digest(folder) if folder.is_dir() else "no folder"
         if found != version.digest:
@@ -243,6 +261,19 @@ class Registry:
         for key in params.keys() - known.keys():
             self._client.log_param(run.info.run_id, key, params[key])
 
+    def _register(self, name: str, folder: Path, engine: Engine, meta: VersionMeta) -> ModelVersion:
+        digest = folder_digest(folder)
+        identity = (digest, meta.parent, meta.snapshot, meta.export)
+        with exclusive(self._models / ".lock"):
+            same = [record for record in self._records(name) if _identity(record) == identity]
+            number = min((int(record.version) for record in same), default=None)
+            place = self._models / name / str(number)
+            if number is None or not place.is_dir() or folder_digest(place) != digest:
+                incoming = self._copy(folder, name, digest)
+                number = self._record(name, digest, engine, meta) if number is None else number
+                self._place(incoming, self._models / name / str(number))
+        return self.version(name, number)
+
     def _records(self, name: str) -> list[Any]:
         if not _NAME.fullmatch(name):
             return []
@@ -253,10 +284,11 @@ class Registry:
             records, token = records + list(page), page.token or ""
         return [record for record in records if "digest" in record.tags]
 
-    def _record(self, name: str, digest: str, meta: VersionMeta) -> int:
+    def _record(self, name: str, digest: str, engine: Engine, meta: VersionMeta) -> int:
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
-        tags = {"digest": digest, "parent": meta.parent, "snapshot": meta.snapshot, "meta": meta.model_dump_json()}
+        named = {"digest": digest, "parent": meta.parent, "snapshot": meta.snapshot, "export": meta.export}
+        tags = named | {"engine": engine.model_dump_json(), "meta": meta.model_dump_json()}
         number = max((int(record.version) for record in self._records(name)), default=0) + 1
         while True:
             source = str(self._models / name / str(number))
@@ -273,6 +305,7 @@ class Registry:
             version=int(record.version),
             digest=record.tags["digest"],
             folder=str(self._models / record.name / str(record.version)),
+            engine=_ENGINE.validate_json(record.tags.get("engine", '{"kind": "weights"}')),
             meta=VersionMeta.model_validate_json(record.tags["meta"]),
             created_at=datetime.fromtimestamp(record.creation_timestamp / 1000, UTC),
         )
@@ -299,5 +332,11 @@ class Registry:
         os.rename(incoming, place)
 
 
-def _identity(record: Any) -> tuple[str, str, str]:
-    return record.tags["digest"], record.tags.get("parent", ""), record.tags.get("snapshot", "")
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise RegistryError(f"expected a name of at most 64 of a-z, 0-9, `.`, `_`, `-`, found {name!r}")
+
+
+def _identity(record: Any) -> tuple[str, str, str, str]:
+    tags = record.tags
+    return tags["digest"], tags.get("parent", ""), tags.get("snapshot", ""), tags.get("export", "")

@@ -10,10 +10,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from training.config import BatchConfig
-from training.packing import Batch, Family, TokenRow, collate, families, pack
+from training.filling import pack
+from training.packing import Batch, Family, TokenRow, close_gaps, collate, families
 
 ROW_COLUMNS = ("input_ids", "weights", "held")
 
@@ -22,19 +25,27 @@ Source = Callable[[], Iterator[TokenRow]]
 
 
 def arrow_rows(tables: Iterator[pa.Table]) -> Iterator[TokenRow]:
-    """Yield the rows of tables with the columns `input_ids`, `weights` and `held`."""
+    """Yield the rows of tables with the columns `input_ids`, `weights` and `held`; they are views where types allow."""
     for table in tables:
-        for ids, weights, held in zip(*(table[name].to_pylist() for name in ROW_COLUMNS), strict=True):
-            yield TokenRow(tuple(ids), tuple(weights), held)
+        for batch in table.to_batches():
+            ids, weights, held = (batch.column(name) for name in ROW_COLUMNS)
+            lists = (_slices(ids, np.int32), _slices(weights, np.float32))
+            yield from map(TokenRow, *lists, held.to_pylist())
+
+
+def _slices(lists: pa.ListArray, dtype: npt.DTypeLike) -> list[npt.NDArray[Any]]:
+    offsets = lists.offsets.to_numpy()
+    return np.split(lists.flatten().to_numpy().astype(dtype, copy=False), offsets[1:-1] - offsets[0])
 
 
 def row_table(rows: Sequence[TokenRow]) -> pa.Table:
     """Return the table that `arrow_rows` reads back."""
-    columns = (
-        pa.array([row.input_ids for row in rows], pa.list_(pa.int32())),
-        pa.array([row.weights for row in rows], pa.list_(pa.float32())),
-        pa.array([row.held for row in rows], pa.bool_()),
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    ids, weights = (
+        pa.ListArray.from_arrays(ends, np.concatenate([np.zeros(0, dtype), *arrays]))
+        for dtype, arrays in ((np.int32, [r.input_ids for r in rows]), (np.float32, [r.weights for r in rows]))
     )
+    columns = (ids, weights, pa.array([row.held for row in rows], pa.bool_()))
     return pa.table(dict(zip(ROW_COLUMNS, columns, strict=True)))
 
 
@@ -76,7 +87,7 @@ class Packer:
         kept: list[TokenRow] | None = []
         held: list[TokenRow] = []
         for row in self._source():
-            if len(row.input_ids) > self._config.pack_length:
+            if len(row) > self._config.pack_length:
                 self.too_long += 1
                 continue
             if row.held:
@@ -103,10 +114,12 @@ class Packer:
         yield from self._pack(buffer, rng)
 
     def _pack(self, rows: list[TokenRow], rng: random.Random) -> list[list[Family]]:
-        grouped = families(rows, self._config.pack_length) if self._share else [Family((), (row,)) for row in rows]
-        bins = pack([len(family) for family in grouped], self._config.pack_length)
-        rng.shuffle(bins)
-        return [[grouped[i] for i in indices] for indices in bins]
+        length = self._config.pack_length
+        grouped = families(rows, length) if self._share else [Family((), [row]) for row in rows]
+        packs = [[grouped[i] for i in indices] for indices in pack([len(family) for family in grouped], length)]
+        packs = close_gaps(packs, length)
+        rng.shuffle(packs)
+        return packs
 
     def endless(self) -> Iterator[list[Family]]:
         """Yield packs for ever, one epoch after the other. Raises ValueError where there is no row at all."""

@@ -31,18 +31,20 @@ class Slice:
 
     def takes(self, row_id: str, tools: str) -> bool:
         """Return whether the row is this worker's."""
-        return int(_share(tools if self.by_tools else row_id, self.seed + 1) * self.world) == self.rank
+        return (
+            self.world == 1 or int(_share(tools if self.by_tools else row_id, self.seed + 1) * self.world) == self.rank
+        )
 
     def holds(self, row_id: str, group: str) -> bool:
         """Return whether the row is kept for evaluation. A group is trained on or evaluated on, never both."""
-        return _share(group or row_id, self.seed) < self.eval_share
+        return self.eval_share > 0 and _share(group or row_id, self.seed) < self.eval_share
 
-    def masks(self, row_id: str, group: str, tools: str) -> bool:
-        """Return whether the row's tools get other names; those of rows kept for evaluation never do.
+    def masks(self, tools: str) -> bool:
+        """Return whether the tools get other names, but for rows kept for evaluation: those keep theirs.
 
         All rows with the same list of `tools` get the same names, or keep theirs: they go on beginning alike.
         """
-        return not self.holds(row_id, group) and _share(tools, self.seed + 2) < self.mask_names
+        return _share(tools, self.seed + 2) < self.mask_names
 
 
 def divides_by_tools(path: str, version: int, world: int) -> bool:

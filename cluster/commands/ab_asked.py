@@ -15,11 +15,11 @@ from cluster.commands.common import Opened
 from cluster.commands.models import ModelSpec, absolute
 from cluster.commands.run import PartChoice, scenarios_of
 from cluster.commands.tools import reach_of
-from cluster.running import require_engine, spoken
+from cluster.running import ModelSource, require_engine, spoken
 from cluster.runs import Run, all_runs
 from evaluation.ab import DEFAULT_METRICS, Question
 from evaluation.agents import agent_named
-from evaluation.clients.resolve import ClientOptions, is_client
+from evaluation.clients.resolve import ClientOptions
 from evaluation.held_out import held_out_digest
 from evaluation.metrics import RATINGS
 from evaluation.model_folder import folder_digest
@@ -133,11 +133,12 @@ def _arm_plan(at: Opened, config: ArmConfig) -> ArmPlan:
         _, encoding = spoken(config.protocol)
         protocol = f"{config.protocol.removesuffix(f':{encoding}')}:{encoding}"
     run = at.settings.run
+    source = models.model_spec(at, asked, options)
     return ArmPlan(
         label="",
-        digest=_model_digest(at, asked),
+        digest=_model_digest(source),
         model=asked,
-        model_name=models.model_spec(at, asked, options).name,
+        model_name=source.name,
         client=options,
         temperature=run.temperature if config.temperature is None else config.temperature,
         max_tokens=config.max_tokens or run.max_tokens,
@@ -147,11 +148,14 @@ def _arm_plan(at: Opened, config: ArmConfig) -> ArmPlan:
     )
 
 
-def _model_digest(at: Opened, model: str) -> str:
-    """Return the digest of a local model's folder; empty behind an endpoint. Raises what finding it raises."""
-
-    source = models.model_spec(at, model)
+def _model_digest(source: ModelSource) -> str:
+    """Return the digest of a local model's folder; empty behind an endpoint."""
     return folder_digest(Path(source.folder)) if isinstance(source, ModelSpec) else ""
+
+
+def _is_other(arm: ArmPlan, source: ModelSource) -> bool:
+    """Whether an alias or a folder means another model by now: weights by digest, endpoints by the version's name."""
+    return (_model_digest(source) != arm.digest) if arm.digest else (source.name != arm.model_name)
 
 
 def _scenarios(at: Opened, scope: Scope) -> tuple[Scenario, ...]:
@@ -173,14 +177,14 @@ def work_of(at: Opened, plan: ABPlan, allowed: tuple[Any, Any]) -> ABWork:
             f" {plan.suite}; give it its old file and settings, or begin another comparison"
         )
     require_engine(plan.engine, at.settings.engine.model_dump(mode="json"), plan.id)
-    changed = [arm.label for arm in plan.arms if arm.digest and _model_digest(at, arm.model) != arm.digest]
+    sources = {arm.label: models.model_spec(at, arm.model, arm.client) for arm in plan.arms}
+    changed = [arm.label for arm in plan.arms if _is_other(arm, sources[arm.label])]
     if changed:
         raise ABError(
             f"--resume: expected the models that {plan.id} began with, found another under the name of"
             f" {', '.join(changed)}; begin another comparison"
         )
-    sources = {arm.label: models.model_spec(at, arm.model, arm.client) for arm in plan.arms}
-    local = any(not is_client(arm.model) for arm in plan.arms)
+    local = any(isinstance(source, ModelSpec) for source in sources.values())
     return ABWork(at.settings, scenarios, sources, at.settings.all_metrics(), reach_of(*allowed, scenarios), local)
 
 

@@ -25,6 +25,7 @@ INTERRUPTED = 130
 OURS = frozenset(
     {
         "ABError",
+        "AccessError",
         "CheckpointError",
         "ClientError",
         "DedupError",

@@ -13,7 +13,7 @@ MEMBERS = 5
 
 
 def clusters(
-    ref: Annotated[str, typer.Argument(help="Snapshot as `folder@version`, or a Parquet file of clusters.")],
+    ref: Annotated[str, typer.Argument(help="Snapshot as `name@version`, or a Parquet file of clusters.")],
     step: Annotated[
         Literal["exact", "near", "semantic"] | None,
         typer.Option(help="Only clusters in which a row fell at this step."),
@@ -25,12 +25,12 @@ def clusters(
 ) -> None:
     """Show clusters of duplicates: the row that stays, those that fell, at which step and how similar.
 
-    Example: ratchet data clusters .ratchet/snapshots/agent@0 --step near
+    Example: ratchet data clusters agent@0 --step near
     """
     with said(), opened({"home": home}, config) as at:
         from cluster.clusters_text import clusters_path, grouped, read_clusters, summary, texts_of
 
-        table = read_clusters(clusters_path(ref))
+        table = read_clusters(clusters_path(ref, at.home.snapshots))
         found = grouped(table, step, limit)
         shown = [row["id"] for rows in found for row in (rows if as_json else rows[: MEMBERS + 1])]
         texts = texts_of(at.ledger, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
     from evaluation.ledger.collected import DeadLetter
     from evaluation.ledger.collector import Kept
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHOWN = 70
 """Characters of a reason in the table."""
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at. Anybody who reaches it may send.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. Without --keys anybody who reaches it may send.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8124,
     *,
+    keys: Annotated[
+        Path | None, typer.Option(help="File with one key a line: who sends has to have one. [data.collect.keys]")
+    ] = None,
     reviews: Annotated[
         bool, typer.Option("--reviews", help="Serve the review queue, too: whoever reaches it reads the examples.")
     ] = False,
@@ -47,10 +54,11 @@ def serve(
     out = console(as_json=True)
     with (
         said(),
-        collecting({"home": home}, config, origin="gateway", box=INBOX) as at,
+        collecting({"home": home, "data.collect.keys": keys}, config, origin="gateway", box=INBOX) as at,
         opened({"home": home}, config) if reviews else nullcontext() as read,
     ):
         out.print(f"Collecting at http://{host}:{port}/v1/ratchet/examples · Ctrl-C ends it", highlight=False)
+        out.print(_who(host, at.settings.data.collect.keys), highlight=False, markup=False, soft_wrap=True)
         total = serve_collector(
             at,
             (host, port),
@@ -58,6 +66,15 @@ def serve(
             reviews=None if read is None else read.ledger,
         )
         out.print(_words(total), highlight=False)
+
+
+def _who(host: str, keys: Path | None) -> str:
+    """Return who may send."""
+    if keys is not None:
+        return f"Who sends has to have a key of {keys}"
+    if host in LOOPBACK:
+        return "No key is asked for; only this machine reaches it"
+    return f"ratchet: anybody who reaches {host} may send, since no key is asked for: --keys FILE"
 
 
 def dead_letters(
@@ -129,11 +146,14 @@ def replay(
 
 def migrate(
     to: Annotated[str, typer.Option("--to", help="URL of an empty database: postgresql://user@host/name, sqlite:///…")],
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Delete what an unfinished move has copied there, and begin anew.")
+    ] = False,
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy the whole ledger to another database, all or nothing. The old one stays as it is.
+    """Copy the whole ledger to another database. The old one stays as it is; run it again if it was stopped.
 
     Example: ratchet data migrate --to postgresql://ratchet@db.example/ratchet
     """
@@ -151,11 +171,13 @@ def migrate(
             if rows:
                 out.print(f"{rows:>9} {name}", highlight=False)
 
-        moved = move(source, to, on_table=told)
+        moved = move(source, to, afresh=afresh, on_table=told)
     if as_json:
-        print_json({"rows": moved.rows, "mended": moved.mended})
+        print_json({"rows": moved.rows, "mended": moved.mended, "before": moved.before})
         return
-    out.print(f"{sum(moved.rows.values())} rows moved and counted on both sides", highlight=False)
+    before = f" ({moved.before} of them before this move was gone on with)" if moved.before else ""
+    total = sum(moved.rows.values())
+    out.print(f"{total} rows moved{before}, and the same by count and digest on both sides", highlight=False)
     if moved.mended:
         out.print(f"{moved.mended} of them held a number that JSON does not have, which is null now", highlight=False)
     out.print(f"From now on set: RATCHET_STORES__LEDGER_URL={without_password(to)}", highlight=False, soft_wrap=True)
@@ -180,6 +202,7 @@ def _words(kept: Kept) -> str:
     words = (
         (kept.new, "written"),
         (kept.known, "were there already"),
+        (kept.differing, "have a known id and other content: to the dead letters"),
         (kept.aside, "to the dead letters"),
         (kept.forgotten, "of people who were forgotten, not kept"),
         (kept.waiting, "wait for the ledger"),

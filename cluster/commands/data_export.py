@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from training.formats.row import Carried
     from training.formats.writing import Written
+    from training.snapshot import Snapshot
 
 AS_THEY_ARE = (
     "As collected: personal data is not replaced, and held-out scenarios are not left out; to train on it, prepare a"
@@ -30,7 +32,7 @@ def export(
     name: Annotated[FormatName, typer.Option("--format", help="What the file is to be.")],
     flags: FilterFlags,
     out: Annotated[Path | None, typer.Option("--out", help="File to write. [standard output]")] = None,
-    snapshot: Annotated[str | None, typer.Option(help="Write a snapshot's rows, `folder@version`.")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="Write a snapshot's rows: `name@version`.")] = None,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Of a snapshot, the rows kept for evaluation in place of the others.")
     ] = False,
@@ -54,10 +56,10 @@ def export(
 
     Example: ratchet data export --format openai --out train.jsonl --success --min-quality 4.0 --task-key tools
     """
-    from cluster.exports import Exported
+    from training.formats.exports import Exports, record_of, told_of
     from training.formats.lines import FormatError
     from training.formats.registry import FORMATS
-    from training.formats.writing import Written, write_file, write_rows
+    from training.formats.writing import Written, write_file, write_stream
 
     with said(), opened({"home": home}, config) as at:
         if out is None and (as_json or name is FormatName.PARQUET):
@@ -65,29 +67,38 @@ def export(
         both = pairs or FORMATS[name].pairs
         if held_out and snapshot is None:
             raise FormatError("--held-out: expected --snapshot, found none; say whose rows")
-        rows = _rows(at, flags, snapshot, pairs=both, last_only=last_only, held_out=held_out)
-        if out is None:
-            written = Written()
-            write_rows(rows, sys.stdout.buffer, name, bare=bare, written=written)
-        else:
-            exported = Exported()
-            written = write_file(exported.passed(rows), out, name, bare=bare)
-            exported.keep(at.home, out, name.value, written.rows)
+        pinned = None if snapshot is None else _pinned(at, snapshot)
+        rows = _rows(at, flags, pinned, pairs=both, last_only=last_only, held_out=held_out)
+        with Exports(at.home.exports).noting() as noted:
+            written = Written(note=noted.row)
+            if out is None:
+                write_stream(rows, sys.stdout.buffer, name, bare=bare, written=written)
+            else:
+                write_file(rows, out, name, bare=bare, written=written)
+            told = {"filters": told_of(flags.filter()), "pairs": both, "bare": bare,
+                    "snapshot": "" if pinned is None else pinned.ref, "held_out": held_out}  # fmt: skip
+            if written.rows:
+                noted.keep(record_of(written, out, format=name.value, at=datetime.now(UTC), **told))
     _told(out, name, written, as_json=as_json)
     if snapshot is None and not as_json:
         console(as_json=True).print(AS_THEY_ARE, highlight=False, soft_wrap=True)
 
 
+def _pinned(at: Opened, ref: str) -> Snapshot:
+    from training.snapshot import open_snapshot
+    from training.snapshot_names import named_snapshot
+
+    return open_snapshot(named_snapshot(at.home.snapshots, ref))
+
+
 def _rows(
-    at: Opened, flags: FilterFlags, snapshot: str | None, *, pairs: bool, last_only: bool, held_out: bool
+    at: Opened, flags: FilterFlags, snapshot: Snapshot | None, *, pairs: bool, last_only: bool, held_out: bool
 ) -> Iterator[Carried]:
     from training.formats.sources import of_ledger, of_snapshot
 
     if snapshot is None:
         return of_ledger(at.ledger, flags.filter(), pairs=pairs, last_only=last_only)
-    from training.snapshot import open_snapshot
-
-    return of_snapshot(open_snapshot(snapshot), flags.filter(), pairs=pairs, held_out=held_out)
+    return of_snapshot(snapshot, flags.filter(), pairs=pairs, held_out=held_out)
 
 
 def _told(out: Path | None, name: FormatName, written: Written, *, as_json: bool) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def import_data(
-    file: Annotated[Path, typer.Argument(help="File to read: .jsonl, .json with one list, or .parquet.")],
+    file: Annotated[
+        Path, typer.Argument(help="File to read: .jsonl, .json with one list, either in gzip, or .parquet.")
+    ],
     name: Annotated[
         FormatName | None, typer.Option("--format", help="What the file is. [parquet for .parquet]")
     ] = None,
@@ -55,13 +57,18 @@ def _told(file: Path, found: Imported, *, as_json: bool) -> None:
     counts = {
         "examples are new": found.examples,
         "were in the ledger already": found.known,
+        "have an id that the ledger holds with other content; they are among the dead letters": found.differing,
         "were forgotten once, and are not written again": found.forgotten,
         "pieces of feedback are new": found.feedback,
+        "labels, reviews and recoveries are new": found.said,
         "rows say the same as an earlier one": found.twice,
         "rows have mistakes; they are among the dead letters": found.bad,
     }
     for what, count in counts.items():
         if count or what == "examples are new":
             at.print(f"  {count} {what}", highlight=False)
+    for name, count in found.dropped.most_common():
+        told = "ratchet, changed since its export, so that nothing of it counts" if name == "ratchet" else name
+        at.print(f"  {count} rows had a field that no example has: {told}", highlight=False, markup=False)
     for mistake in found.mistakes:
         at.print(f"    {mistake}", highlight=False, markup=False, soft_wrap=True)

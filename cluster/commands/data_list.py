@@ -1,4 +1,4 @@
-"""`ratchet data list`: examples, the newest first; or runs, or snapshots."""
+"""`ratchet data list`: examples, the newest first; or runs, snapshots, or exported files."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def list_data(
     flags: FilterFlags,
     runs: Annotated[bool, typer.Option("--runs", help="List the runs that made examples instead.")] = False,
     snapshots: Annotated[bool, typer.Option("--snapshots", help="List the snapshots instead.")] = False,
+    exports: Annotated[bool, typer.Option("--exports", help="List the exported files instead.")] = False,
     as_lines: Annotated[
         bool, typer.Option("--jsonl", help="Print whole examples, one JSON a line; all of them.")
     ] = False,
@@ -41,6 +42,8 @@ def list_data(
             _list_runs(at, flags.limit, as_json=as_json)
         elif snapshots:
             _list_snapshots(at, as_json=as_json)
+        elif exports:
+            _list_exports(at, as_json=as_json)
         elif as_lines:
             from evaluation.ledger.bodies import written
 
@@ -101,3 +104,21 @@ def _list_snapshots(at: Opened, *, as_json: bool) -> None:
         console().print(f"Snapshot {snapshot['ref']}: {rows}", highlight=False, markup=False, soft_wrap=True)
     if not found:
         console().print("No snapshot in this home: ratchet data prepare", highlight=False)
+
+
+def _list_exports(at: Opened, *, as_json: bool) -> None:
+    from training.formats.exports import Exports
+
+    found = Exports(at.home.exports).all()
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in found])
+        return
+    if not found:
+        console().print("No export of this home: ratchet data export", highlight=False)
+        return
+    for one in found:
+        filters = ", ".join(f"{name} {value}" for name, value in one.filters.items())
+        of = f"snapshot {one.snapshot.partition('#')[0]}" if one.snapshot else "the ledger"
+        made = f"{one.rows} rows of {of}{' (' + filters + ')' if filters else ''}, {one.at:%Y-%m-%d %H:%M}"
+        told = f"{one.digest[:16]}  {one.format}, {made}: {one.file or 'standard output'}"
+        console().print(told, highlight=False, markup=False, soft_wrap=True)

@@ -25,7 +25,7 @@ FOUND = 3
 
 
 def privacy(
-    snapshot: Annotated[str | None, typer.Option(help="Look at this snapshot, `folder@version`, instead.")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="Look at this snapshot, `name@version`, instead.")] = None,
     file: Annotated[Path | None, typer.Option(help="Look at the lines of this text file instead.")] = None,
     text: Annotated[str | None, typer.Option(help="Look at this text instead.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Show the trail of what was forgotten or exported.")] = False,
@@ -39,14 +39,14 @@ def privacy(
 
     Exit status 3 where a snapshot, a file or a text holds any.
 
-    Example: ratchet data privacy --snapshot .ratchet/snapshots/agent@0
+    Example: ratchet data privacy --snapshot agent@0
     """
     with said(), opened({"home": home}, config) as at:
         chosen = at.settings.data.privacy
         if events:
             _print_events(at.ledger.privacy_events(), as_json)
         elif snapshot is not None:
-            _check_snapshot(snapshot, chosen, as_json)
+            _check_snapshot(at.home.snapshots, snapshot, chosen, as_json)
         elif file is not None or text is not None:
             _check_lines(_lines(file, text), chosen, as_json)
         else:
@@ -79,11 +79,12 @@ def _check_lines(lines: Iterator[str], config: PrivacyConfig, as_json: bool) -> 
     _print_places(found, ("line", "column", "length", "kind"), as_json)
 
 
-def _check_snapshot(ref: str, config: PrivacyConfig, as_json: bool) -> None:
+def _check_snapshot(root: Path, ref: str, config: PrivacyConfig, as_json: bool) -> None:
     from training.privacy.strict import check
     from training.snapshot import open_snapshot, read
+    from training.snapshot_names import named_snapshot
 
-    left: list[Left] = list(check(read(open_snapshot(ref)), config))
+    left: list[Left] = list(check(read(open_snapshot(named_snapshot(root, ref))), config))
     found = [{"row": one.row, "field": one.field, "kind": str(one.kind)} for one in left]
     _print_places(found, ("row", "field", "kind"), as_json)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    ref: Annotated[str, typer.Argument(help="Id of an example, or its beginning; or a snapshot, `folder@version`.")],
+    ref: Annotated[str, typer.Argument(help="Id of an example, or its beginning; or a snapshot, `name@version`.")],
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -22,14 +22,14 @@ def show(
 
     Example: ratchet data show 3f2a
     """
-    with said():
+    with said(), opened({"home": home}, config) as at:
         if "@" in ref:
             from training.snapshot import open_snapshot
+            from training.snapshot_names import named_snapshot
 
-            found: dict[str, Any] = open_snapshot(ref).model_dump(mode="json")
+            found: dict[str, Any] = open_snapshot(named_snapshot(at.home.snapshots, ref)).model_dump(mode="json")
         else:
-            with opened({"home": home}, config) as at:
-                found = _example(at.ledger, ref, as_json=as_json)
+            found = _example(at.ledger, ref, as_json=as_json)
     if as_json:
         print_json(found)
     elif "@" in ref:

@@ -151,7 +151,7 @@ def _versions(at: Opened) -> Callable[[], Iterable[Seen]]:
             return []
         registry = at.registry()
         return [
-            Seen(version.ref, version.meta.parent, version.meta.snapshot)
+            Seen(version.ref, version.meta.parent, version.meta.snapshot, version.meta.export)
             for name in registry.names()
             for version in registry.versions(name)
         ]

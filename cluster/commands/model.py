@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
+from cluster.commands.model_import import import_model
 
 if TYPE_CHECKING:
     from training.registry import ModelVersion
 
 app = typer.Typer(help="Versions of models.", no_args_is_help=True)
+app.command("import")(import_model)
 
 Ref = Annotated[str, typer.Argument(help="`name:version`, `name@alias` or `name`.")]
 
@@ -33,11 +35,12 @@ def list_models(home: HomeFlag = None, config: ConfigFlag = None, as_json: JsonF
     if as_json:
         print_json(found)
         return
-    table = Table("version", "aliases", "parent", "recipe", "turn", "made")
+    table = Table(Column("version", no_wrap=True), "aliases", "parent", "recipe", "engine", "turn", "made")
     for row in found:
         meta = row["meta"]
-        made = row["created_at"][:19]
-        table.add_row(row["ref"], ", ".join(row["aliases"]), meta["parent"], meta["recipe"], meta["loop"], made)
+        made = row["created_at"][:16].replace("T", " ")
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["ref"], aliases, meta["parent"], meta["recipe"], row["engine"]["kind"], meta["loop"], made)
     console().print(table)
 
 

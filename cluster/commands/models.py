@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cluster.commands.common import Opened
-from evaluation.clients.resolve import ClientOptions, client_for, is_client
-from evaluation.models import ModelClient
-from evaluation.pricing import PriceTable
 
 if TYPE_CHECKING:
     from cluster.running import ModelSource
-    from evaluation.engines.transformers import EngineConfig
+    from evaluation.clients.resolve import ClientOptions
+    from evaluation.engines.config import EngineConfig
+    from evaluation.models import ModelClient
+    from evaluation.pricing import PriceTable
+    from training.version_engine import EndpointEngine, Engine
 
 FLAGS = {"time_limit_s": "request_seconds"}
 """Names of flags that are not those of the option."""
@@ -47,27 +48,33 @@ class ModelSpec(NamedTuple):
 
 
 def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> ModelSource:
-    """Return what a name on the command line means: `openai:MODEL`, `scripted:FILE`, `replay:FILE`, or a local model.
+    """Return what a name on the command line means: a client (`openai:MODEL`, …), a registered version, a folder.
 
     Raises `ClientError`, `RegistryError`, `ModelFolderError` and `SettingsError`.
     """
     from cluster.settings import SettingsError
+    from evaluation.clients.resolve import ClientOptions, client_for, is_client
+    from training.version_engine import EndpointEngine
 
     options = options or ClientOptions()
     if is_client(model):
         return client_for(model, options, prices=at.settings.price_table())
+    found = find_model(at, model)
+    if isinstance(found.engine, EndpointEngine):
+        return _behind(at, found.name, found.engine, options)
     set_there = options.model_dump(exclude_defaults=True, exclude={"budget", "concurrency"})
     flags = [f"--{FLAGS.get(name, name).replace('_', '-')}" for name in set_there]
     if flags:
         raise SettingsError(
             f"{', '.join(flags)}: expected a model behind an endpoint (openai:NAME), found {model!r}, which is local"
         )
-    folder, name = find_model(at, model)
-    return ModelSpec(name, str(folder), at.settings.engine.build(alone=True), at.settings.price_table())
+    return ModelSpec(found.name, str(found.folder), at.settings.engine.build(alone=True), at.settings.price_table())
 
 
 def absolute(model: str) -> str:
     """Return what the name means in any working folder."""
+    from evaluation.clients.resolve import is_client
+
     kind, _, rest = model.partition(":")
     if is_client(model) and kind != "openai":
         return f"{kind}:{Path(rest).expanduser().resolve()}"
@@ -75,12 +82,39 @@ def absolute(model: str) -> str:
     return str(path.resolve()) if model != "tiny" and path.is_dir() else model
 
 
-def find_model(at: Opened, model: str) -> tuple[Path, str]:
-    """Return folder and name of a local model. Raises `RegistryError` and `ModelFolderError`."""
+class Found(NamedTuple):
+    """A registered version, or a model's folder."""
+
+    folder: Path
+    name: str
+    engine: Engine
+
+
+def find_model(at: Opened, model: str) -> Found:
+    """Return what a name means that is no client's. Raises `RegistryError` and `ModelFolderError`."""
+    from training.version_engine import WeightsEngine
+
     if model != "tiny" and not Path(model).expanduser().is_dir():
         registry = at.registry()
         version = registry.resolve(model)
-        return registry.load_path(version), version.ref
+        return Found(registry.checked(version), version.ref, version.engine)
     from cluster.steps.base import base_folder
 
-    return base_folder(model), "tiny" if model == "tiny" else Path(model).expanduser().resolve().name
+    name = "tiny" if model == "tiny" else Path(model).expanduser().resolve().name
+    return Found(base_folder(model), name, WeightsEngine())
+
+
+def _behind(at: Opened, name: str, engine: EndpointEngine, options: ClientOptions) -> ModelSource:
+    """Return the client of a version that is a model behind an endpoint; episodes record the version's name."""
+    from cluster.settings import SettingsError
+    from evaluation.clients.resolve import client_for
+
+    if options.base_url is not None:
+        raise SettingsError(
+            f"--base-url: expected none, since {name} says its own ({engine.base_url}), found {options.base_url};"
+            " leave it out, or ask openai:MODEL there"
+        )
+    there = {"base_url": engine.base_url, "key_variable": engine.key_variable or None}
+    return client_for(
+        f"openai:{engine.model}", options.model_copy(update=there), prices=at.settings.price_table(), name=name
+    )

@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?!t\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @app.command()
 def run(
-    snapshot: Annotated[str, typer.Option(help="`folder@version`, as `ratchet data list` shows it.")],
+    snapshot: Annotated[str, typer.Option(help="`name@version`, as `ratchet data list --snapshots` shows it.")],
     name: Annotated[str, typer.Option(help="Name of the run; the same name goes on where it was.")],
     base: Annotated[str | None, typer.Option(help="`tiny`, a model folder or a Hugging Face id.")] = None,
     recipe: Annotated[str | None, typer.Option(help="`lora` or `full`.")] = None,
@@ -31,7 +31,7 @@ def run(
 ) -> None:
     """Fine-tune a model on a snapshot; it is not registered.
 
-    Example: ratchet train run --snapshot .ratchet/snapshots/agent@0 --name again
+    Example: ratchet train run --snapshot agent@0 --name again
     """
     flags = {"base": base, "train.recipe": recipe, "seed": seed, "home": home}
     if not _NAME.fullmatch(name):
@@ -44,8 +44,9 @@ def run(
         from cluster.steps.base import base_folder, parameters
         from cluster.steps.train import train_and_log, train_config
         from training.snapshot import open_snapshot
+        from training.snapshot_names import named_snapshot
 
-        pinned, settings = open_snapshot(snapshot), at.settings
+        pinned, settings = open_snapshot(named_snapshot(at.home.snapshots, snapshot)), at.settings
         start = base_folder(settings.base)
         with ray_session(settings):
             told = train_config(settings, parameters(start))

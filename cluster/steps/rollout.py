@@ -6,9 +6,12 @@ import asyncio
 
 from ray import serve
 
+from cluster.collecting import INBOX
 from cluster.results import BaseResult, RegisterResult, RolloutResult
 from cluster.turn import Tick, Turn, TurnError
-from serving.run import RolloutPlan, RolloutProgress, run_rollout
+from serving.access import read_keys
+from serving.rollout_plan import RolloutPlan, RolloutProgress
+from serving.run import run_rollout
 
 
 def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult) -> RolloutResult:
@@ -34,6 +37,8 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         max_tokens=settings.run.max_tokens,
         prices=settings.price_table(),
         quality=settings.quality,
+        inbox=turn.home.spool / INBOX,
+        keys=read_keys(settings.data.collect.keys),
     )
 
     def progress(p: RolloutProgress) -> None:

@@ -15,6 +15,7 @@ class EndpointConfig:
     """One model at one endpoint."""
 
     model: str
+    """As the endpoint names it."""
     base_url: str = OPENAI_URL
     key: Secret = field(default_factory=lambda: Secret(""))
     stream: bool = False
@@ -25,6 +26,8 @@ class EndpointConfig:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Sent with each request. Not told, as they may hold keys."""
+    name: str = ""
+    """What episodes record as their model; empty: as the endpoint names it."""
 
     def __post_init__(self) -> None:
         wrong = [] if self.model else ["model: expected a name, found none"]

@@ -71,7 +71,7 @@ class OpenAIModel:
 
     @property
     def name(self) -> str:
-        return self.config.model
+        return self.config.name or self.config.model
 
     @property
     def template_hash(self) -> str:

@@ -37,6 +37,8 @@ class ClientOptions(Record):
 
     base_url: str | None = None
     """Of an OpenAI-compatible endpoint; None: OPENAI_BASE_URL, else OpenAI's own. Flag: `--base-url`."""
+    key_variable: str | None = None
+    """Variable that holds the endpoint's key; None: one of `KEYS`. A version of the registry names it."""
     stream: bool = False
     """Flag: `--stream`."""
     concurrency: int = 256
@@ -75,7 +77,8 @@ class ClientSpec:
         """
         kind, _, rest = self.spec.partition(":")
         try:
-            return _wrapped(_made(kind, rest, self.options, os.environ if env is None else env), self)
+            env = os.environ if env is None else env
+            return _wrapped(_made(kind, rest, self.options, env, name=self.name), self)
         except (RecordingError, ScriptError, DiskError) as error:
             raise ClientError(f"{self.spec}: {error}") from error
 
@@ -100,13 +103,17 @@ def client_for(
     *,
     prices: PriceTable | None = None,
     env: Mapping[str, str] | None = None,
+    name: str | None = None,
 ) -> ClientSpec:
-    """Return what `spec` names, checked. Raises `ClientError` with every mistake; no message holds a key."""
+    """Return what `spec` names, checked. Raises `ClientError` with every mistake; no message holds a key.
+
+    `name`: what episodes record as the model behind an endpoint, in place of its name there.
+    """
     options, env = options or ClientOptions(), os.environ if env is None else env
     kind, _, rest = spec.partition(":")
     if not is_client(spec):
         raise ClientError(f"--model: expected {', '.join(f'{one}:…' for one in KINDS)}, found {spec!r}")
-    table, name, notes = prices or load_prices(), rest, list[str]()
+    known, table, name, notes = name, prices or load_prices(), rest, list[str]()
     mistakes = [*_of_options(kind, options), *(_of_endpoint(options, env) if kind == "openai" else ())]
     if not rest:
         mistakes.append(f"--model: expected {kind}:{'MODEL' if kind == 'openai' else 'FILE'}, found no name after it")
@@ -114,6 +121,8 @@ def client_for(
         name = _of_file(kind, rest, mistakes, notes)
     if options.price_in is not None and options.price_out is not None and not any("--price" in one for one in mistakes):
         table = table.with_price(name, options.price_in, options.price_out, options.price_cached)
+    if known is not None:
+        table, name = table.under_name(name, known), known
     mistakes += _of_price(kind, name, options, table)
     if mistakes:
         raise ClientError("\n".join(mistakes))
@@ -150,21 +159,25 @@ def _address(options: ClientOptions, env: Mapping[str, str]) -> str:
     return options.base_url or env.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
-def _key(env: Mapping[str, str]) -> Secret:
-    return Secret(next((env[name].strip() for name in KEYS if env.get(name, "").strip()), ""))
+def _keys(options: ClientOptions) -> tuple[str, ...]:
+    return KEYS if options.key_variable is None else (options.key_variable,)
+
+
+def _key(options: ClientOptions, env: Mapping[str, str]) -> Secret:
+    return Secret(next((env[name].strip() for name in _keys(options) if env.get(name, "").strip()), ""))
 
 
 def _of_endpoint(options: ClientOptions, env: Mapping[str, str]) -> list[str]:
     place = "--base-url" if options.base_url is not None else "OPENAI_BASE_URL"
-    wrong = []
+    wrong, names, key = [], " or ".join(_keys(options)), _key(options, env)
     if mistake := url_mistake(_address(options, env)):
         wrong.append(f"{place}: {mistake}")
-    elif _address(options, env).startswith(OPENAI_URL) and not _key(env):
-        wrong.append(
-            f"{' or '.join(KEYS)}: expected a key for {OPENAI_URL}, found none; set one, or give another --base-url"
-        )
-    if not _key(env).reveal().isascii() or not _key(env).reveal().isprintable():
-        wrong.append(f"{' or '.join(KEYS)}: expected printable ASCII characters in a key, found others")
+    elif options.key_variable is not None and not key:
+        wrong.append(f"{names}: expected a key for {_address(options, env)}, found none; set the variable")
+    elif _address(options, env).startswith(OPENAI_URL) and not key:
+        wrong.append(f"{names}: expected a key for {OPENAI_URL}, found none; set one, or give another --base-url")
+    if not key.reveal().isascii() or not key.reveal().isprintable():
+        wrong.append(f"{names}: expected printable ASCII characters in a key, found others")
     return wrong
 
 
@@ -201,7 +214,7 @@ def _of_price(kind: str, name: str, options: ClientOptions, table: PriceTable) -
     )
 
 
-def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str]) -> ModelClient:
+def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str], *, name: str = "") -> ModelClient:
     """Return the client itself. Raises `ScriptError` and `RecordingError`."""
     if kind == "scripted":
         return scripted(Path(rest).expanduser())
@@ -214,8 +227,9 @@ def _made(kind: str, rest: str, options: ClientOptions, env: Mapping[str, str]) 
     return OpenAIModel(
         EndpointConfig(
             model=rest,
+            name=name,
             base_url=_address(options, env),
-            key=_key(env),
+            key=_key(options, env),
             stream=options.stream,
             concurrency=options.concurrency,
             time_limit_s=options.time_limit_s,

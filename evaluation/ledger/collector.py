@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from evaluation.ledger.bodies import first_mistake, read, written
 from evaluation.ledger.collected import DeadLetter
@@ -24,6 +24,7 @@ from evaluation.ledger.outbox import Outbox, Waiting
 from evaluation.ledger.store import Ledger
 from evaluation.records import Example, Feedback, stable_id
 
+T = TypeVar("T")
 RETRY_S = 1.0
 """Seconds before a ledger that was away is tried again by itself."""
 _KINDS: dict[str, type[Example] | type[Feedback]] = {LetterKind.EXAMPLE: Example, LetterKind.FEEDBACK: Feedback}
@@ -42,7 +43,7 @@ class Kept(NamedTuple):
     forgotten: int = 0
     """Of a person who was forgotten: not kept."""
     differing: int = 0
-    """Ids that came twice in one batch with different content; the first was taken."""
+    """Known ids that came with other content: the first stays, and these are among the dead letters."""
 
     def plus(self, other: Kept) -> Kept:
         """Return both together."""
@@ -103,8 +104,20 @@ class Collector:
 
     def dead_letters(self) -> int | None:
         """Return how many dead letters are open; None while the ledger is away."""
+        counts = self._asked(lambda ledger: ledger.dead_letter_counts())
+        return None if counts is None else sum(counts.values())
+
+    def differences(self, examples: Sequence[Example]) -> dict[str, tuple[str, ...]] | None:
+        """Return what `Ledger.differences` does; None while the ledger is away."""
+        return self._asked(lambda ledger: ledger.differences(examples))
+
+    def _asked(self, question: Callable[[Ledger], T]) -> T | None:
+        if self._waits():
+            return None
         try:
-            return sum(self._at_hand().dead_letter_counts().values())
+            answer = question(self._at_hand())
+            self.trouble = None
+            return answer
         except LedgerError as error:
             self._away(error)
             return None
@@ -150,7 +163,8 @@ class Collector:
     def _written(self, kind: LetterKind, records: Sequence[Example | Feedback]) -> Kept:
         ledger = self._at_hand()
         if kind is LetterKind.EXAMPLE:
-            done = ledger.write_examples([record for record in records if isinstance(record, Example)])
+            examples = [record for record in records if isinstance(record, Example)]
+            done = ledger.write_examples(examples, origin=self._origin)
             return Kept(done.new, done.known, forgotten=done.forgotten, differing=len(done.differing))
         given = [record for record in records if isinstance(record, Feedback)]
         taken = ledger.take_feedback(given, origin=self._origin)

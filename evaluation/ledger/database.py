@@ -7,11 +7,13 @@ returns, so that it survives the death of the process and a loss of power.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from alembic import command
@@ -84,11 +86,26 @@ def insert_new(
     connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert the rows whose `key` the table does not hold yet; return how many those were."""
+    return len(new_keys(connection, row, key, rows))
+
+
+def new_keys(
+    connection: Connection, row: type[Base], key: InstrumentedAttribute[str], rows: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Insert the rows whose `key` the table does not hold yet; return the keys of those."""
     if not rows:
-        return 0
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(row).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return len(connection.execute(statement, [dict(values) for values in rows]).all())
+        return set()
+    statement = _insertion(connection.dialect.name, row, key)
+    # One row by itself spares the driver's work for many.
+    given = dict(rows[0]) if len(rows) == 1 else [dict(values) for values in rows]
+    return set(connection.scalars(statement, given))
+
+
+@functools.lru_cache(maxsize=64)
+def _insertion(dialect: str, row: type[Base], key: InstrumentedAttribute[str]) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # The table, not the class: that would be taken through the object mapper, row by row.
+    return insert(row.metadata.tables[row.__tablename__]).on_conflict_do_nothing(index_elements=[key]).returning(key)
 
 
 def migrate(database: Database, revision: str = "head") -> None:
@@ -96,7 +113,7 @@ def migrate(database: Database, revision: str = "head") -> None:
 
     Raises `LedgerError` where the schema was written by a newer version of this code.
     """
-    script = ScriptDirectory.from_config(_config())
+    script = _script()
     target = script.get_current_head() if revision == "head" else revision
     with database.read() as connection:
         current = _revision(connection)
@@ -114,6 +131,11 @@ def migrate(database: Database, revision: str = "head") -> None:
         config = _config()
         config.attributes.update(connection=connection, version_table=VERSION_TABLE)
         (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

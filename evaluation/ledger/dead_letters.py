@@ -10,12 +10,12 @@ Not covered: on PostgreSQL, feedback that arrives in the very moment in which it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
 
 from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.database import insert_new
@@ -26,17 +26,17 @@ from evaluation.ledger.schema import DeadLetterRow, TombstoneRow
 LIMIT = 100_000
 """Most open letters of a ledger."""
 
-# Made once: every write of examples asks both.
-_FORGOTTEN = select(TombstoneRow.id).where(TombstoneRow.id.in_(bindparam("ids", expanding=True)))
+# Made once: every write of examples asks both; of one example without the work that a list of ids takes.
+_FORGOTTEN = select(TombstoneRow.id)
+_FORGOTTEN_ONE = _FORGOTTEN.where(TombstoneRow.id == bindparam("one"))
+_FORGOTTEN = _FORGOTTEN.where(TombstoneRow.id.in_(bindparam("ids", expanding=True)))
 _WAITING = (
     select(*DeadLetterRow.__table__.c)
-    .where(
-        DeadLetterRow.subject.in_(bindparam("ids", expanding=True)),
-        DeadLetterRow.kind == "feedback",
-        DeadLetterRow.replayed_at.is_(None),
-    )
+    .where(DeadLetterRow.kind == "feedback", DeadLetterRow.replayed_at.is_(None))
     .order_by(DeadLetterRow.id)
 )
+_WAITING_ONE = _WAITING.where(DeadLetterRow.subject == bindparam("one"))
+_WAITING = _WAITING.where(DeadLetterRow.subject.in_(bindparam("ids", expanding=True)))
 
 
 class LetterKind(StrEnum):
@@ -145,7 +145,7 @@ def waiting_feedback(connection: Connection, example_ids: Sequence[str]) -> list
     return [
         read_record(DeadLetter, row)
         for ids in chunks(example_ids)
-        for row in connection.execute(_WAITING, {"ids": list(ids)})
+        for row in _asked(connection, _WAITING_ONE, _WAITING, ids)
     ]
 
 
@@ -157,4 +157,11 @@ def mark_replayed(connection: Connection, letter_ids: Sequence[str], at: datetim
 
 def forgotten(connection: Connection, row_ids: Sequence[str]) -> list[str]:
     """Return those of the ids that may not be written again."""
-    return [found for ids in chunks(row_ids) for found in connection.scalars(_FORGOTTEN, {"ids": list(ids)})]
+    asked = (_asked(connection, _FORGOTTEN_ONE, _FORGOTTEN, ids) for ids in chunks(row_ids))
+    return [row.id for rows in asked for row in rows]
+
+
+def _asked(connection: Connection, one: Select[Any], several: Select[Any], ids: Sequence[str]) -> Iterable[Row[Any]]:
+    return (
+        connection.execute(one, {"one": ids[0]}) if len(ids) == 1 else connection.execute(several, {"ids": list(ids)})
+    )

@@ -2,7 +2,9 @@
 
 An example's body is written once and never changed; the labels in force stand in columns of their own, which a label
 moves in its own transaction. The id is the row's key, so that what is delivered twice is written once. An example that
-was forgotten is gone, and its id is never written again.
+was forgotten is gone, and its id is never written again. What comes under a known id and says something else goes to
+the dead letters in the same transaction (`sameness.py`). The errors inside a new example are written with it, as
+candidates for error recovery.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, select
 
 from evaluation.ledger.bodies import first_mistake, read, written
-from evaluation.ledger.database import insert_new
-from evaluation.ledger.dead_letters import forgotten
+from evaluation.ledger.database import new_keys
+from evaluation.ledger.dead_letters import forgotten, insert_letters, require_room
 from evaluation.ledger.errors import LedgerError, RowRefused
 from evaluation.ledger.feedback import AHEAD, ratings, take_over
 from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, few_match
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
+from evaluation.ledger.recoveries import add_recoveries
+from evaluation.ledger.sameness import differences, different_fields, differing_letter
 from evaluation.ledger.schema import ExampleRow
 from evaluation.ledger.signals import add_rewards
 from evaluation.records import Example
@@ -35,11 +39,12 @@ class Written(NamedTuple):
 
     new: int
     known: int
-    """Ids that the ledger had already, or that came twice in the batch."""
+    """The ledger had them already, or they came twice in the batch, and they say the same."""
     forgotten: int
     """Ids that may not be written again."""
     differing: tuple[str, ...]
-    """Ids that came more than once in the batch with different content; the first of each was taken."""
+    """Ids that came with other content than the ledger, or the batch before it, has: the first stays, and what came
+    later is among the dead letters."""
     taken_over: int
     """Feedback that had come before its example and waited for it."""
 
@@ -54,14 +59,20 @@ class Examples(Part):
         """
         return self.write_examples(examples).new
 
-    def write_examples(self, examples: Sequence[Example]) -> Written:
+    def write_examples(self, examples: Sequence[Example], *, origin: str = "ledger") -> Written:
         """Write the examples whose id is new, all or none; on disk when this returns.
 
-        Of several with one id the first is taken. Feedback that waits for one of them among the dead letters is
-        written with it. Raises `RowRefused` for an example that no ledger takes, `LedgerAway` where the database is.
+        Of several with one id the first is taken; one that says something else goes to the dead letters, with
+        `origin`. Feedback that waits for one of them there is written with it. Raises `RowRefused` for an example that
+        no ledger takes, `LedgerAway` where the database is, `DeadLettersFull`.
         """
         with self._database.write() as connection:
-            return insert_examples(connection, examples, self._clock())
+            return insert_examples(connection, examples, at=self._clock(), origin=origin, name=self._database.name)
+
+    def differences(self, examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
+        """Return by id, for those of the examples whose id is known here, which fields say something else here."""
+        with self._database.read() as connection:
+            return differences(connection, examples)
 
     def example(self, example_id: str) -> Example:
         """Return one example with its mean rating. Raises `LedgerError` where there is none."""
@@ -121,33 +132,43 @@ class Examples(Part):
         return [in_force(row, rated) for row in rows], (rows[-1].timestamp, rows[-1].id) if rows else after
 
 
-def insert_examples(connection: Connection, examples: Sequence[Example], at: datetime) -> Written:
-    """Write examples within a transaction, as `write_examples` does."""
-    rows, differing = _distinct(examples, at + AHEAD)
-    ids = list(rows)
-    for example_id in forgotten(connection, ids):
+def insert_examples(
+    connection: Connection, examples: Sequence[Example], *, at: datetime, origin: str, name: str
+) -> Written:
+    """Write examples within a transaction of the ledger `name`, as `write_examples` does."""
+    rows, firsts = _distinct(examples, at + AHEAD)
+    gone = set(forgotten(connection, list(rows)))
+    for example_id in gone:
         del rows[example_id]
-    gone = len(ids) - len(rows)
-    new = insert_new(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+    new = new_keys(connection, ExampleRow, ExampleRow.id, list(rows.values()))
+    held = differences(connection, [firsts[key] for key in rows.keys() - new]) if len(new) < len(rows) else {}
+    apart = [(firsts[key], fields) for key, fields in held.items() if fields]
+    for one in examples:
+        if one is not firsts[one.id] and one.id in rows and (fields := different_fields(one, firsts[one.id])):
+            apart.append((one, fields))
+    if apart:
+        require_room(connection, name)
+        insert_letters(connection, [differing_letter(one, fields, origin=origin, at=at) for one, fields in apart])
     taken = take_over(connection, list(rows), at) if new else 0
-    add_rewards(connection, [example for example in examples if example.id in rows], at)
-    return Written(new, len(examples) - gone - new, gone, differing, taken)
+    add_rewards(connection, [firsts[key] for key in rows if not held.get(key)], at)
+    add_recoveries(connection, [firsts[key] for key in rows if key in new])
+    known = sum(one.id in rows for one in examples) - len(new) - len(apart)
+    return Written(len(new), known, len(gone), tuple(one.id for one, _ in apart), taken)
 
 
-def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
-    """Return the first row of each id, and the ids that came again with other content."""
+def _distinct(examples: Sequence[Example], latest: datetime) -> tuple[dict[str, dict[str, Any]], dict[str, Example]]:
+    """Return the first row of each id, and the example that it is of."""
     rows: dict[str, dict[str, Any]] = {}
-    differing = []
+    firsts: dict[str, Example] = {}
     for example in examples:
-        row = _row(example)
         if example.timestamp.astimezone(UTC) > latest:
             raise RowRefused(
                 f"expected example {example.id} to be of a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now),"
                 f" found {example.timestamp.isoformat()}; mend its timestamp, or this machine's clock"
             )
-        if rows.setdefault(example.id, row) is not row and rows[example.id]["body"] != row["body"]:
-            differing.append(example.id)
-    return rows, tuple(dict.fromkeys(differing))
+        if firsts.setdefault(example.id, example) is example:
+            rows[example.id] = _row(example)
+    return rows, firsts
 
 
 def _row(example: Example) -> dict[str, Any]:

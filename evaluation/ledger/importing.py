@@ -6,7 +6,7 @@ it keeps other writers out while it lasts; they wait, or keep what they have asi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,30 +19,44 @@ from evaluation.ledger.examples import insert_examples
 from evaluation.ledger.feedback import AHEAD, feedback_row, known_examples
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import FeedbackRow
+from evaluation.ledger.trail import Trail, write_trails
 from evaluation.records import Example, Feedback
+
+_NONE: Mapping[str, Trail] = {}
 
 
 class ImportBatch:
     """A transaction that rows are added to."""
 
-    def __init__(self, connection: Connection, at: datetime, name: str) -> None:
-        self._connection, self._at, self._name = connection, at, name
+    def __init__(self, connection: Connection, at: datetime, name: str, origin: str) -> None:
+        self._connection, self._at, self._name, self._origin = connection, at, name, origin
         self.examples = 0
         """How many were new."""
         self.known = 0
-        """How many the ledger had already."""
+        """How many the ledger had already, saying the same."""
+        self.differing = 0
+        """How many it had with other content: those are among the dead letters."""
         self.forgotten = 0
         """How many were forgotten once and are not written again."""
         self.feedback = 0
         """How much feedback was new."""
+        self.said = 0
+        """How many labels, reviews and recoveries were new."""
 
-    def add(self, examples: Sequence[Example], feedback: Sequence[Feedback]) -> None:
-        """Write what is new of them. Raises `RowRefused` for a row that no ledger takes."""
-        written = insert_examples(self._connection, examples, self._at)
+    def add(
+        self, examples: Sequence[Example], feedback: Sequence[Feedback], trails: Mapping[str, Trail] = _NONE
+    ) -> None:
+        """Write what is new of them, and of what was said, by example. Raises `RowRefused` for what no ledger takes."""
+        before = known_examples(self._connection, list(trails))
+        written = insert_examples(self._connection, examples, at=self._at, origin=self._origin, name=self._name)
         self.examples += written.new
         self.known += written.known
+        self.differing += len(written.differing)
         self.forgotten += written.forgotten
         self._add_feedback(feedback)
+        # What was said of other content than the ledger has was said of another example.
+        there = set(known_examples(self._connection, list(trails))) - set(written.differing)
+        self.said += write_trails(self._connection, [one for name, one in trails.items() if name in there], before)
 
     def keep_aside(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what cannot be written. Raises `DeadLettersFull`."""
@@ -66,7 +80,9 @@ class Importing(Part):
     """The ledger's verb for what comes from files."""
 
     @contextmanager
-    def importing(self) -> Iterator[ImportBatch]:
-        """Give a batch that is on disk when the block ends, and nowhere where it raises."""
+    def importing(self, origin: str = "import") -> Iterator[ImportBatch]:
+        """Give a batch that is on disk when the block ends, and nowhere where it raises; `origin` is that of dead
+        letters.
+        """
         with self._database.write() as connection:
-            yield ImportBatch(connection, self._clock(), str(self._database.name))
+            yield ImportBatch(connection, self._clock(), str(self._database.name), origin)

@@ -61,14 +61,14 @@ class Labelling(Part):
     def labels_by_example(self, example_ids: Sequence[str]) -> dict[str, tuple[LabelRecord, ...]]:
         """Return what was said of several examples, the earliest first; those without labels are left out."""
         with self._database.read() as connection:
-            return _by_example(connection, example_ids)
+            return by_example(connection, example_ids)
 
 
 def write_labels(connection: Connection, labels: Sequence[LabelRecord]) -> int:
     """Insert the labels that are new and bring their examples' columns up to date; return how many those were."""
     ids = sorted({label.example_id for label in labels})
     lock_examples(connection, ids)
-    new = insert_new(connection, LabelRow, LabelRow.id, [_row(label) for label in labels])
+    new = insert_new(connection, LabelRow, LabelRow.id, [label_row(label) for label in labels])
     settle(connection, ids)
     return new
 
@@ -100,7 +100,7 @@ def undo(connection: Connection, label: LabelRecord, at: datetime) -> LabelRecor
 
 def settle(connection: Connection, example_ids: Sequence[str]) -> None:
     """Write the labels in force of these examples into their columns."""
-    said = _by_example(connection, example_ids)
+    said = by_example(connection, example_ids)
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
         needed = _needed(connection, ids)
@@ -125,7 +125,8 @@ def _needed(connection: Connection, example_ids: Iterable[str]) -> dict[str, int
     return {example_id: int(needed) for example_id, needed in connection.execute(query)}
 
 
-def _by_example(connection: Connection, example_ids: Sequence[str]) -> dict[str, tuple[LabelRecord, ...]]:
+def by_example(connection: Connection, example_ids: Sequence[str]) -> dict[str, tuple[LabelRecord, ...]]:
+    """Return what was said of several examples, the earliest first; those without labels are left out."""
     found: dict[str, list[LabelRecord]] = defaultdict(list)
     for start in range(0, len(example_ids), _CHUNK):
         for label in read_labels(connection, LabelRow.example_id.in_(example_ids[start : start + _CHUNK])):
@@ -137,7 +138,8 @@ def _label(row: Row[Any]) -> LabelRecord:
     return LabelRecord.model_validate(row.body | {"undone_at": row.undone_at})
 
 
-def _row(label: LabelRecord) -> dict[str, Any]:
+def label_row(label: LabelRecord) -> dict[str, Any]:
+    """Return the row of a label."""
     plain = {"source": label.source.value, "verdict": label.verdict.value}
     columns = label.model_dump(include={"id", "example_id", "by", "confidence", "at", "undone_at", "review_id"})
     return columns | plain | {"body": label.model_dump(mode="json", exclude={"undone_at"})}

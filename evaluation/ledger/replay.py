@@ -13,6 +13,7 @@ from evaluation.ledger.bodies import first_mistake, read
 from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.dead_letters import LetterKind
 from evaluation.ledger.errors import RowRefused
+from evaluation.ledger.sameness import differing_id
 from evaluation.ledger.store import Ledger
 from evaluation.records import Example, Feedback
 
@@ -69,7 +70,7 @@ def _again(ledger: Ledger, letter: DeadLetter, reading: Callable[[DeadLetter], E
         return Replayed(known=1)
     try:
         record = reading(letter)
-        done = _example(ledger, record) if isinstance(record, Example) else _feedback(ledger, record, letter)
+        done = _example(ledger, record, letter) if isinstance(record, Example) else _feedback(ledger, record, letter)
     except (ValueError, RowRefused) as error:
         reason = f"cannot be read: {first_mistake(error)}" if isinstance(error, ValueError) else str(error)
         ledger.keep_aside([letter.model_copy(update={"reason": reason})])
@@ -81,9 +82,11 @@ def _again(ledger: Ledger, letter: DeadLetter, reading: Callable[[DeadLetter], E
     return done
 
 
-def _example(ledger: Ledger, example: Example) -> Replayed:
-    done = ledger.write_examples([example])
-    return Replayed(done.new, done.known, 0, done.forgotten)
+def _example(ledger: Ledger, example: Example, letter: DeadLetter) -> Replayed:
+    done = ledger.write_examples([example], origin=letter.origin)
+    if done.differing and letter.id != differing_id(example):
+        ledger.drop_dead_letters([letter.id])  # it is kept under its usual id now
+    return Replayed(done.new, done.known, len(done.differing), done.forgotten)
 
 
 def _feedback(ledger: Ledger, feedback: Feedback, letter: DeadLetter) -> Replayed:

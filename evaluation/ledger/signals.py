@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from evaluation.ledger.collected import RewardRecord
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import ExampleRow, RewardRow
-from evaluation.records import Example, RewardSignal
+from evaluation.records import Example
 
 _CHUNK = 500
 _KEY = ("example_id", "version")
@@ -37,7 +37,7 @@ class Signals(Part):
             kept = [reward for reward in rewards if reward.example_id in held]
             before = _signals(connection, kept)
             changed = [r for r in kept if before.get((r.example_id, r.version)) != r.signal.model_dump(mode="json")]
-            _upsert(connection, kept)
+            upsert_rewards(connection, kept)
             return len(changed) + _remove(connection, without, version)
 
     def rewards_of(self, example_id: str) -> tuple[RewardRecord, ...]:
@@ -46,17 +46,6 @@ class Signals(Part):
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(RewardRow.at.desc(), RewardRow.version))
             return tuple(_reward(row) for row in rows)
-
-    def rewards_by_example(self, example_ids: Sequence[str]) -> dict[str, RewardSignal]:
-        """Return the reward that was written last of each example that has one."""
-        found: dict[str, RewardSignal] = {}
-        with self._database.read() as connection:
-            for start in range(0, len(example_ids), _CHUNK):
-                ids = example_ids[start : start + _CHUNK]
-                query = select(RewardRow.example_id, RewardRow.body).where(RewardRow.example_id.in_(ids))
-                for row in connection.execute(query.order_by(RewardRow.at, RewardRow.version.desc())):
-                    found[row.example_id] = RewardSignal.model_validate(row.body)
-        return found
 
     def rewards(self, version: str | None = None, batch: int = 1000) -> Iterator[RewardRecord]:
         """Yield all rewards of a version (None: the newest), by example. Holds nothing open between batches."""
@@ -122,7 +111,8 @@ def _signals(connection: Connection, rewards: Sequence[RewardRecord]) -> dict[tu
     return found
 
 
-def _upsert(connection: Connection, rewards: Sequence[RewardRecord]) -> None:
+def upsert_rewards(connection: Connection, rewards: Sequence[RewardRecord]) -> None:
+    """Write rewards of examples that are there, and the examples' column: of several of one, the last counts."""
     if not rewards:
         return
     statement = _insert(connection)

@@ -2,10 +2,10 @@
 
 Tables: examples (`examples.py`; looked at in `looking.py` and `statistics.py`, brought from files in `importing.py`),
 feedback (`feedback.py`) and what could not be written (`dead_letters.py`); labels (`labels.py`), review queues
-(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`); runs, loops, decisions and settings
-(`runs.py`); rollouts, their events and production (`rollouts.py`); overrides, pinned scenarios, figures over time and
-looks at held-out scenarios (`judgement.py`); what is held of one person (`privacy.py`). Whatever a verb has
-returned from is on disk.
+(`reviews.py`), error recoveries (`recoveries.py`) and rewards (`signals.py`), which travel with their example
+(`trail.py`); runs, loops, decisions and settings (`runs.py`); rollouts, their events and production (`rollouts.py`);
+overrides, pinned scenarios, figures over time and looks at held-out scenarios (`judgement.py`); what is held of one
+person (`privacy.py`). Whatever a verb has returned from is on disk.
 
 Not covered: several writers at once on one SQLite file for long (one writes, the others wait up to `busy_s`); clocks
 that differ between hosts by as much as a lease lasts.
@@ -26,6 +26,7 @@ from evaluation.ledger.importing import Importing
 from evaluation.ledger.judgement import Judgement
 from evaluation.ledger.labels import Labelling
 from evaluation.ledger.looking import Looking
+from evaluation.ledger.moving import require_whole
 from evaluation.ledger.privacy import Privacy
 from evaluation.ledger.reading import Reading
 from evaluation.ledger.recoveries import Recoveries
@@ -34,6 +35,7 @@ from evaluation.ledger.rollouts import Rollouts
 from evaluation.ledger.runs import Decisions, Runs
 from evaluation.ledger.signals import Signals
 from evaluation.ledger.statistics import Statistics
+from evaluation.ledger.trail import Trails
 
 
 def utc_now() -> datetime:
@@ -53,6 +55,7 @@ class Ledger(
     Reviews,
     Recoveries,
     Signals,
+    Trails,
     Runs,
     Rollouts,
     Decisions,
@@ -66,9 +69,15 @@ class Ledger(
         """Open the ledger at `url` (SQLAlchemy's form: SQLite file or PostgreSQL) and migrate it to this code's schema.
 
         A write waits up to `busy_s` seconds for another writer. Raises `LedgerError` where the database is locked,
-        damaged, not writable, or has a schema newer than this code.
+        damaged, not writable, half moved (`moving.py`), or has a schema newer than this code.
         """
-        return cls(open_database(url, busy_s), clock)
+        database = open_database(url, busy_s)
+        try:
+            require_whole(database)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database, clock)
 
     @property
     def name(self) -> str:

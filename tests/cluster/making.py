@@ -29,7 +29,7 @@ from evaluation.gate_policy import GatePolicy
 from evaluation.gate_results import RuleOutcome, RuleResult
 from evaluation.ledger import Ledger
 from evaluation.stats.intervals import Estimate
-from serving.run import RolloutReport, StageReport
+from serving.rollout_plan import RolloutReport, StageReport
 from training.prepare.funnel import Funnel, FunnelStep
 from training.snapshot import Snapshot, SnapshotMeta
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,3 +251,45 @@ def test_an_import_tells_what_became_of_each_row(home: Path, tmp_path: Path) -> 
     assert datetime.fromisoformat(made["timestamp"]) <= datetime.now(UTC)
     unknown = run("import", str(file))
     assert "--format: expected one of openai, openai-dpo, sharegpt, trl, parquet, found none" in unknown.stderr
+
+
+def test_exports_are_listed_and_a_narrow_list_keeps_what_one_needs(filled: Path, tmp_path: Path) -> None:
+    assert "No export of this home" in run("list", "--exports").stdout
+    out = tmp_path / "out.jsonl"
+    told = json.loads(run("export", "--format", "trl", "--out", str(out), "--user-hash", "u1", "--json").stdout)
+    piped = run("export", "--format", "openai", "--failed")
+    listed = json.loads(run("list", "--exports", "--json").stdout)
+    digest = hashlib.sha256(piped.stdout_bytes).hexdigest()
+    assert [(one["digest"], one["file"], one["rows"]) for one in listed] == [
+        (digest, "", 1),
+        (told["sha256"], str(out), 3),
+    ]
+    assert listed[1]["filters"] == {"user_hash": "(not kept)"}
+    assert f"{told['sha256'][:16]}  trl, 3 rows of the ledger" in run("list", "--exports").stdout
+    narrow = runner.invoke(app, ["data", "list"], env={"COLUMNS": "80"}).stdout
+    assert all(head in narrow for head in ("time (UTC)", "id", "task key", "ok", "quality", "query"))
+    assert "conf" not in narrow
+    assert "e0002" in narrow
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "--format", "openai", "--snapshot", "{}", "--out", "out.jsonl"),
+        ("show", "{}"),
+        ("privacy", "--snapshot", "{}"),
+        ("lineage", "{}"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_finds_a_snapshot_by_its_name(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = json.dumps([{"role": "user", "content": "Wo?"}, {"role": "assistant", "content": "Here."}])
+    commit([SnapshotRow(id="a", task_key="chat", messages=said, tools="[]", source="test")],
+           filled / "snapshots" / "chat", SnapshotMeta())  # fmt: skip
+    found = run(*(part.format("chat@0") for part in command))
+    assert found.exit_code == 0, found.output
+    missed = run(*(part.format("chit@0") for part in command))
+    assert (missed.exit_code, "did you mean chat@0?" in missed.stderr) == (2, True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from serving.policy import RolloutPolicy
-from serving.run import RolloutPlan
+from serving.rollout_plan import RolloutPlan
 from training.tiny.build import Architecture, model_config
 from training.tiny.generator import conversation
 from training.tiny.tokenizer import template_text, train_tokenizer

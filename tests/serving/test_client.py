@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from evaluation.ledger.outbox import Outbox, OutboxFull
 from serving import client as client_file
-from serving.client import RatchetClient, Refused, Sent, ServerAway
+from serving.client import Differs, RatchetClient, Refused, Sent, ServerAway
 from serving.collecting import build_collector_app
 from serving.inbox import Inbox
 
@@ -40,7 +40,7 @@ class Door(httpx.BaseTransport):
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Outbox]:
-    opened = Outbox(tmp_path / "inbox.db", limit=4)
+    opened = Outbox(tmp_path / "inbox.db", limit=5)
     yield opened
     opened.close()
 
@@ -85,7 +85,7 @@ def test_rows_wait_in_the_clients_own_outbox_while_the_server_is_away(door: Door
 def test_a_server_without_room_is_waited_for_as_it_asks(door: Door, box: Outbox) -> None:
     slept: list[float] = []
     with _client(door, slept=slept, tries=2) as client:
-        client.add_examples([{"messages": TALK}] * 4)
+        client.add_examples([{"messages": TALK}] * 5)
         with pytest.raises(ServerAway, match=r"has no room or is out of order \(the outbox .* is full"):
             client.add_example(TALK)
     assert slept == [5]
@@ -96,7 +96,7 @@ def test_what_is_refused_for_good_is_said_at_once_and_moved_aside_in_the_outbox(
 ) -> None:
     bad = {"id": "bad", "messages": [{"role": "boss", "content": "x"}]}
     with _client(door, outbox=tmp_path / "own.db", tries=1) as client:
-        with pytest.raises(Refused, match=r"refuses this \(400\): messages\[0\].role: expected system"):
+        with pytest.raises(Refused, match=r"refuses this \(422\): .*messages\[0\].role: expected one of sys"):
             client.add_examples([bad])
         with pytest.raises(Refused, match="expected a rating from 1 to 5, or a thumb"):
             client.add_feedback("e1")
@@ -107,6 +107,32 @@ def test_what_is_refused_for_good_is_said_at_once_and_moved_aside_in_the_outbox(
         assert client._outbox is not None
         assert [(kind, name) for kind, name, _ in client._outbox.aside()] == [("example", "bad")]
     assert [row.id for row in box.take("example")] == ["good", "fine"]
+
+
+def test_an_id_that_was_sent_with_other_content_is_said_once_all_are_sent(
+    door: Door, box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_file, "BATCH", 1)
+    other = [TALK[0], {"role": "assistant", "content": "No."}]
+    with _client(door, outbox=tmp_path / "own.db", tries=1) as client:
+        client.add_example(TALK, id="a")
+        assert client.add_example(TALK, id="a") == "a"
+        with pytest.raises(Differs, match=r"sent before with other content: a; the first of each stays") as told:
+            client.add_examples([{"id": "a", "messages": other}, {"id": "b", "messages": TALK}])
+        assert told.value.ids == ("a",)
+        door.away = True
+        client.add_examples([{"id": "a", "messages": other}, {"id": "c", "messages": TALK}])
+        with pytest.raises(Differs):
+            client.add_example(other, id="c")
+        door.away = False
+        assert client.flush() == Sent(1, 0, 2)
+    assert [row.id.partition("#")[0] for row in box.take("example")] == [
+        "a",
+        "a",
+        "b",
+        "c",
+        "c",
+    ]  # the later ones stand beside the first
 
 
 def test_without_an_outbox_and_with_a_full_one_the_caller_is_told(

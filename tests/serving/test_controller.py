@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from evaluation.ledger import Ledger, RolloutStatus
-from serving.app import routing_of
+from evaluation.ledger.outbox import Outbox
+from serving import run
+from serving.app import GatewayConfig, routing_of
+from serving.http import build_app
+from serving.inbox import Inbox
 from serving.lease import LeaseHeld
 from serving.policy import Action, RolloutPolicy
 from serving.port import PortTaken, check_port
-from serving.run import Controller, RolloutPlan
+from serving.rollout_plan import RolloutPlan
+from serving.run import Controller
 from serving.spool import Spool
+from tests.serving.backends import make_gateway
 from tests.serving.folders import make_plan
 
 POLICY = RolloutPolicy(stages=(50.0, 100.0), min_conversations=2, max_conversations=12)
@@ -86,3 +94,25 @@ def test_a_taken_port_is_named_with_its_flag() -> None:
         taken.listen()
         with pytest.raises(PortTaken, match="--port"):
             check_port("127.0.0.1", taken.getsockname()[1])
+
+
+def test_what_others_send_to_a_rollouts_gateway_reaches_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(make_plan(tmp_path, POLICY), inbox=tmp_path / "inbox.db", keys=("k",))
+    with Ledger.open(plan.ledger_url) as ledger:
+        ledger.set_champion("shop", "shop:1")
+        made = controller(plan, ledger)
+        given: list[GatewayConfig] = []
+        monkeypatch.setattr(run, "deploy", lambda config, *_: given.append(config))
+        made.deploy()
+        assert (given[0].inbox, given[0].keys) == (str(plan.inbox), ("k",))
+        gateway, _ = make_gateway(tmp_path)
+        gateway.inbox = Inbox(Outbox(tmp_path / "inbox.db"), b"key")
+        talk = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}]
+        with TestClient(build_app(lambda: gateway)) as http:
+            assert http.post("/v1/ratchet/examples", json={"id": "a", "messages": talk}).status_code == 202
+            assert http.post("/v1/ratchet/feedback", json={"example_id": "a", "rating": 2}).status_code == 202
+        made._judge()
+        assert (ledger.example("a").response, ledger.example("a").labels.user_satisfaction) == ("Yes.", 2)
+        made.close()

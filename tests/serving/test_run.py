@@ -14,7 +14,8 @@ from evaluation.ledger import Ledger, RolloutStatus
 from evaluation.scenarios import Scenario
 from serving import run, users
 from serving.policy import RolloutPolicy
-from serving.run import RolloutPlan, RolloutProgress, RolloutReport, RolloutStuck, run_rollout
+from serving.rollout_plan import RolloutPlan, RolloutProgress, RolloutReport, RolloutStuck
+from serving.run import run_rollout
 from tests.serving.folders import free_port, make_plan
 from tests.serving.served import Served, says
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from evaluation.conversation_checks import failure_of
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.pricing import load_prices
 from evaluation.quality import QualityConfig, quality_of
-from evaluation.records import Source
+from evaluation.records import Message, Source
 from serving.capture import flush, home_secret, user_hash
 from serving.gateway import FeedbackBody, Gateway, Headers, Ticket
 from serving.openai import ChatRequest
@@ -182,3 +183,28 @@ def test_users_are_kept_as_a_hash_under_a_key_that_only_its_owner_reads(tmp_path
     (row,) = sqlite3.connect(tmp_path / "spool.db").execute("SELECT body FROM exchanges").fetchall()
     assert "ann@example.org" not in row[0]
     assert user_hash(b"key", "ann@example.org") in row[0]
+
+
+def test_what_an_import_would_refuse_is_kept_as_it_was_and_marked(tmp_path: Path) -> None:
+    gateway, _ = make_gateway(tmp_path)
+    sound = ask(gateway, QUERY, "sound")
+    lost = ask(gateway, [*QUERY, RESULT[1]], "lost")
+    unknown = [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "buy", "arguments": "{}"}}]}]
+    made_up = ask(gateway, [*QUERY, *unknown, {"role": "tool", "tool_call_id": "c", "content": "?"}], "made up")
+    with open_ledger(tmp_path) as ledger:
+        assert flush(gateway._spool, ledger, quiet_s=0) == 3
+        found = {one.conversation: one for one in ledger.examples()}
+        assert [one.id for one in ledger.examples(ExampleFilter(error_kind="agent_error"))]
+    assert found["sound"].error is None
+    assert found["sound"].id == sound.captured
+    assert found["lost"].error == (
+        "agent_error: messages[1].tool_call_id: expected the result of a call that waits for one (none), found 'call_1'"
+    )
+    assert found["lost"].messages[1].content == "rain"
+    assert found["lost"].id == lost.captured
+    assert found["made up"].error == (
+        "agent_error: messages[1]: call 1: expected a tool on offer (weather), found 'buy'"
+    )
+    assert found["made up"].id == made_up.captured
+    empty = found["sound"].model_copy(update={"messages": (*found["sound"].messages[:1], Message(role="assistant"))})
+    assert failure_of(empty) == "malformed_output: messages[1]: expected a text or a call, found an empty message"

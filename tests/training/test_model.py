@@ -61,7 +61,7 @@ def losses(name: str, packs: list[list[Family]]) -> tuple[float, float, float]:
     gradients = {key: p.grad.clone() for key, p in module.named_parameters()}
     module.zero_grad()
     whole = [
-        TokenRow(f.head + r.input_ids, (0.0,) * len(f.head) + r.weights)
+        TokenRow([*f.head, *r.input_ids], [*(0.0,) * len(f.head), *r.weights])
         for pack in packs
         for f in pack
         for r in f.rests
@@ -107,7 +107,7 @@ def test_rows_share_nothing_where_the_mask_is_not_ours_to_give() -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_loss_is_the_models_own(name: str) -> None:
     model, one = small(name), rows()[0]
-    ids = torch.tensor([one.input_ids])
+    ids = torch.tensor([one.input_ids.tolist()])
     labels = torch.where(torch.tensor([one.trained]), ids, -100)
     with torch.no_grad():
         own = float(model(input_ids=ids, labels=labels).loss)

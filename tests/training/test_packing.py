@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.config import BatchConfig
-from training.packing import IGNORED, LEAST_SHARED, Batch, Family, TokenRow, collate, families, pack
+from training.filling import fullest, pack
+from training.packing import IGNORED, LEAST_SHARED, Batch, Family, TokenRow, close_gaps, collate, families
 from training.rows import Packer, to_batches
 
 CAPACITY = 64
@@ -50,6 +54,23 @@ def test_a_row_longer_than_a_pack_cannot_be_packed() -> None:
         pack([3, 65], CAPACITY)
 
 
+@given(st.lists(st.integers(1, 20), max_size=9), st.integers(0, 60))
+def test_no_other_choice_comes_nearer_to_the_room(lengths: list[int], room: int) -> None:
+    chosen = fullest(lengths, room)
+    sums = {sum(some) for count in range(len(lengths) + 1) for some in combinations(lengths, count)}
+    assert len(set(chosen)) == len(chosen)
+    assert sum(lengths[n] for n in chosen) == max(one for one in sums if one <= room)
+
+
+@pytest.mark.parametrize(("low", "high"), [(100, 130), (60, 90), (20, 600), (150, 400)])
+def test_packs_are_at_least_99_hundredths_full_where_rows_are_short(low: int, high: int) -> None:
+    rng = random.Random(low)
+    lengths = [rng.randint(low, high) for _ in range(4000)]
+    bins = pack(lengths, 4096)
+    assert sorted(i for indices in bins for i in indices) == list(range(4000))
+    assert sum(lengths) >= 0.99 * 4096 * len(bins)
+
+
 @st.composite
 def alike(draw: st.DrawFn) -> list[TokenRow]:
     """Rows of which some begin with the same tokens, up to some place before the first that carries loss."""
@@ -64,22 +85,26 @@ def alike(draw: st.DrawFn) -> list[TokenRow]:
     return rows
 
 
+def ordered(row: TokenRow) -> tuple[tuple[bytes, bytes], bool]:
+    return row.order(), row.held
+
+
 def whole(family: Family) -> list[TokenRow]:
-    head = family.head
-    return [TokenRow(head + r.input_ids, (0.0,) * len(head) + r.weights, r.held) for r in family.rests]
+    head = family.head.tolist()
+    return [TokenRow(head + r.input_ids.tolist(), [0.0] * len(head) + r.weights.tolist(), r.held) for r in family.rests]
 
 
 @given(alike())
 def test_a_family_holds_its_rows_unchanged_and_nothing_that_is_shared_carries_loss(rows: list[TokenRow]) -> None:
     found = families(rows, CAPACITY)
-    key = repr
+    key = ordered
     assert sorted((row for family in found for row in whole(family)), key=key) == sorted(rows, key=key)
     assert all(len(family) <= CAPACITY for family in found)
     for family in found:
         assert (len(family.head) >= LEAST_SHARED) == (len(family.rests) > 1)
         assert all(len(rest.input_ids) > 0 for rest in family.rests)
         # The label of the last shared token would be another one in each row.
-        assert not family.head or not any(rest.weights[0] for rest in family.rests)
+        assert not len(family.head) or not any(rest.weights[0] for rest in family.rests)
 
 
 def test_rows_of_one_list_of_tools_are_a_family_and_a_stranger_stays_alone() -> None:
@@ -88,7 +113,7 @@ def test_rows_of_one_list_of_tools_are_a_family_and_a_stranger_stays_alone() -> 
     stranger = TokenRow((*head[:17], *range(60, 90)), (0.0,) * 40 + (1.0,) * 7)
     stand_alone, shared = sorted(families([members[0], stranger, *members[1:]], 100), key=lambda one: len(one.rests))
     assert whole(stand_alone) == [stranger], "it shares less than half of what the others share"
-    assert shared.head == head
+    assert shared.head.tolist() == list(head)
     assert len(shared) == 30 + 3 * 6
 
 
@@ -98,6 +123,55 @@ def test_a_family_is_no_larger_than_a_pack() -> None:
     assert [len(family.rests) for family in found] == [3, 3, 1]
     with pytest.raises(ValueError, match="expected rows of at most 64 tokens, the pack length, found one of 65"):
         families([row(65)], CAPACITY)
+
+
+def of_one_agent(count: int, head: int, low: int, high: int) -> list[TokenRow]:
+    """Rows that begin with the same tokens and go on for `low` to `high` others."""
+    rng = random.Random(count)
+    rests = [rng.choices(range(100), k=rng.randint(low, high)) for _ in range(count)]
+    return [TokenRow([*range(100, 100 + head), *rest], [0.0] * (head + 2) + [1.0] * (len(rest) - 2)) for rest in rests]
+
+
+@pytest.mark.parametrize(("low", "high"), [(70, 90), (20, 300)])
+def test_families_fill_their_packs(low: int, high: int) -> None:
+    rows = of_one_agent(1500, 40, low, high)
+    (packs, again) = (list(packer(rows, pack_length=2048).epoch(0)) for _ in range(2))
+    tokens = sum(len(family) for one in packs for family in one)
+    assert tokens >= 0.99 * 2048 * (len(packs) - 1), "the last pack has what is left"
+    assert tokens < sum(map(len, rows)) - 0.8 * 40 * len(rows), "nearly every row shares its head"
+    assert [[whole(family) for family in one] for one in packs] == [[whole(family) for family in one] for one in again]
+
+
+@given(alike(), st.integers(0, 3))
+def test_gaps_are_closed_with_the_same_rows_in_no_more_packs(rows: list[TokenRow], apart: int) -> None:
+    found = families(rows, CAPACITY)
+    packs = [found[n : n + 1] for n in range(len(found))] + [[]] * apart
+    closed = close_gaps(packs, CAPACITY)
+    assert len(closed) <= len(packs)
+    assert all(sum(map(len, one)) <= CAPACITY for one in closed)
+    key = ordered
+    assert sorted((row for one in closed for family in one for row in whole(family)), key=key) == sorted(rows, key=key)
+    assert all((len(family.head) > 0) == (len(family.rests) > 1) for one in closed for family in one)
+
+
+def test_a_family_is_divided_where_others_have_room_for_all_of_it() -> None:
+    first, second, third = ([row(40 + n, 100 * n)] for n in range(3))
+    small = families([TokenRow([*range(500, 516), n], [0.0] * 17) for n in range(4)], CAPACITY)
+    packs = [*([Family((), rows)] for rows in (first, second, third)), small]
+    (family,) = small
+    assert len(family) == 20
+    closed = close_gaps(packs, CAPACITY)
+    assert [sum(map(len, one)) for one in closed] == [60, 41, 42]
+    third_taken = [*first, *second, *third, *whole(family)]
+    assert sorted(r.order() for one in closed for f in one for r in whole(f)) == sorted(r.order() for r in third_taken)
+    packs[0] = [Family((), [row(62)])]
+    divided = close_gaps(packs, CAPACITY)
+    assert [[len(f.rests) for f in one] for one in divided] == [[1], [1, 4], [1]]
+
+
+def test_a_family_is_left_as_it_is_where_others_lack_room() -> None:
+    packs = [alone(row(60)), alone(row(59)), alone(row(20))]
+    assert close_gaps(packs, CAPACITY) == packs
 
 
 @given(alike())
@@ -114,7 +188,7 @@ def test_every_token_is_laid_out_with_its_place_and_what_follows_in_its_row(rows
             for place, rest in enumerate(family.rests, number + (head > 0)):
                 here = slice(start, start + len(rest.input_ids))
                 start = here.stop
-                assert tuple(batch.input_ids[n, here].tolist()) == rest.input_ids
+                assert batch.input_ids[n, here].tolist() == rest.input_ids.tolist()
                 assert batch.position_ids[n, here].tolist() == list(range(head, head + len(rest.input_ids)))
                 assert batch.offsets[n, here].tolist() == list(range(len(rest.input_ids)))
                 assert set(batch.segments[n, here].tolist()) == {place}

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from evaluation.files import DiskError
 from evaluation.model_folder import ModelFolderError, check_folder
 from training.mlflow_store import sqlite_uri
 from training.registry import ModelVersion, Registry, RegistryError, VersionMeta
+from training.version_engine import EndpointEngine, Engine, WeightsEngine
 
 META = VersionMeta(
     parent="tiny:1", snapshot="/data@0#abc", seeds={"loop": 1}, config={"rank": 8}, figures={"loss": 0.5}
@@ -68,7 +70,7 @@ print(Registry(sqlite_uri(home / "mlflow.db"), home).register("tiny", model(home
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("tiny:1\n", "")
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 90
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "m", "mlflow.db", "models"]
 
 
@@ -149,11 +151,11 @@ class Dying(Registry):
         self._at("after copy")
         return incoming
 
-    def _record(self, name: str, digest: str, meta: VersionMeta) -> int:
+    def _record(self, name: str, digest: str, engine: Engine, meta: VersionMeta) -> int:
         if self.moment == "name only":
             self._client.create_registered_model(name)
             raise Killed
-        number = super()._record(name, digest, meta)
+        number = super()._record(name, digest, engine, meta)
         self._at("after record")
         return number
 
@@ -293,3 +295,47 @@ def test_all_mistakes_of_a_folder_stand_in_one_message(tmp_path: Path) -> None:
         check_folder(tmp_path)
     with pytest.raises(ModelFolderError, match="found nothing"):
         check_folder(tmp_path / "none")
+
+
+def test_a_model_behind_an_endpoint_is_a_version_without_weights_and_without_a_key(
+    registry: Registry, home: Path
+) -> None:
+    engine = EndpointEngine(base_url="http://127.0.0.1:1/v1", model="ft:small::1", key_variable="THEIR_KEY")
+    meta = VersionMeta(parent="small", export="e" * 64)
+    version = registry.register_endpoint("agent", engine, meta)
+    assert (version.ref, version.engine, version.meta) == ("agent:1", engine, meta)
+    assert registry.register_endpoint("agent", engine, meta) == version
+    other = registry.register_endpoint("agent", engine, VersionMeta(parent="small", export="f" * 64))
+    assert (other.version, other.digest) == (2, version.digest)
+    assert registry.resolve("agent:1") == version == ModelVersion.model_validate_json(version.model_dump_json())
+    assert [path.name for path in registry.checked(version).iterdir()] == ["endpoint.json"]
+    with pytest.raises(RegistryError, match=r"agent:1: expected a version with weights, found ft:small::1 at http"):
+        registry.load_path(version)
+    (Path(version.folder) / "endpoint.json").write_text("{}")
+    with pytest.raises(RegistryError, match="files were changed"):
+        registry.checked(version)
+
+
+def test_versions_of_before_there_were_endpoints_are_weights(registry: Registry, tmp_path: Path) -> None:
+    registry.register("tiny", model(tmp_path / "a"), META)
+    registry._client.delete_model_version_tag("tiny", "1", "engine")
+    registry._client.delete_model_version_tag("tiny", "1", "export")
+    assert registry.version("tiny", 1).engine == WeightsEngine()
+    assert registry.register("tiny", model(tmp_path / "a"), META).version == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"base_url": "http://u:secret@x/v1", "model": "m"}, "without credentials"),
+        ({"base_url": "x", "model": "m"}, "expected a URL such as"),
+        ({"base_url": "http://x/v1", "model": ""}, "at least 1 character"),
+        ({"base_url": "http://x/v1", "model": "m", "key_variable": "sk-secret-key"}, "expected the name of an"),
+    ],
+)
+def test_an_endpoint_that_could_not_be_asked_or_would_keep_a_key_is_refused(given: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        EndpointEngine(**given)
+    message = str([error["msg"] for error in refused.value.errors(include_input=False)])
+    assert told in message
+    assert "secret" not in message

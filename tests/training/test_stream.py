@@ -52,7 +52,7 @@ def test_only_chosen_turns_carry_loss_and_rows_held_out_are_kept_for_evaluation(
     assert sum(none.weights) == 0
     assert 0 < sum(last.weights) < sum(every.weights)
     first = next(at for at, weight in enumerate(last.weights) if weight)
-    assert every.weights[first:] == last.weights[first:]
+    assert every.weights[first:].tolist() == last.weights[first:].tolist()
 
 
 def test_every_row_is_one_workers(base: str) -> None:
@@ -65,7 +65,7 @@ def test_rows_with_one_list_of_tools_are_one_workers_and_get_the_same_names() ->
     for tools in map(str, range(40)):
         takers = {one.rank for one in slices for row in "abcdef" if one.takes(row, tools)}
         assert len(takers) == 1
-        assert len({slices[0].masks(row, "", tools) for row in "abcdef"}) == 1
+        assert slices[0].masks(tools) == slices[1].masks(tools)
     taken = sum(slices[0].takes("a", str(tools)) for tools in range(200))
     assert 60 < taken < 140
 

@@ -2,7 +2,9 @@
 
 Decisions: a row of ours that nobody has changed becomes the example that it was, to the last field, with its feedback.
 Any other row becomes an example of its own: its id is the row's, or follows from what is said in it, so that the same
-file twice is the same examples; its provenance names file and line; it has no labels, for nobody has judged it. A pair
+file twice is the same examples; its time is the row's (`timestamp`, `created_at` or `created`: ISO, or seconds since
+1970), or that of the import; its provenance names file and line; it has no labels, for nobody has judged it. What else
+a row holds has no place in an example, and is counted by its name. A pair
 becomes two examples, of which the preferred one names the other as its parent. At the first bad row the transaction is
 given up, and the rest of the file is only checked. The file is read once and never held: only a digest of each id is
 (about 100 bytes a row), to find ids that stand twice.
@@ -12,17 +14,20 @@ Lost: weights of messages, which examples do not have.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evaluation.conversation_checks import check_time
+from evaluation.importers.rows import shown
 from evaluation.ledger import Ledger, RunRecord, Status
 from evaluation.ledger.bodies import first_mistake
 from evaluation.ledger.collected import DeadLetter
-from evaluation.ledger.feedback import AHEAD
 from evaluation.ledger.importing import ImportBatch
+from evaluation.ledger.trail import Trail, require_about
 from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
 from training.formats.lines import FormatError, ReadingConfig
 from training.formats.names import FormatName
@@ -54,6 +59,8 @@ class Taken(NamedTuple):
 
     examples: tuple[Example, ...]
     feedback: tuple[Feedback, ...] = ()
+    trail: Trail = Trail()
+    """Of the first example."""
     named: bool = True
     """Whether the id is the row's own, so that it may stand only once in a file."""
 
@@ -71,9 +78,15 @@ class Imported:
     examples: int = 0
     """Examples that are new in the ledger."""
     known: int = 0
-    """Examples that it had already, whatever they say there."""
+    """Examples that it had already, saying the same."""
+    differing: int = 0
+    """Examples whose id it had with other content: the first stays, and these are among the dead letters."""
     forgotten: int = 0
     feedback: int = 0
+    said: int = 0
+    """Labels, reviews and recoveries that are new."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Rows by field that no example has a place for; of `ratchet`, rows that were changed since their export."""
     mistakes: list[str] = field(default_factory=list)
     """Of the first bad rows."""
 
@@ -92,19 +105,21 @@ class Importer:
         found = Imported(run_id=f"import-{digest[:12]}")
         rows = self._counted(found)
         try:
-            with ledger.importing() as batch:
+            with ledger.importing(f"import:{self._path.name}") as batch:
                 self._write(rows, batch, found, skip_bad=skip_bad)
         except _Unusable:
             for _ in rows:
                 pass
             raise ImportRefused(found.mistakes, found.bad, found.rows) from None
         found.examples, found.known = batch.examples, batch.known
-        found.forgotten, found.feedback = batch.forgotten, batch.feedback
+        found.differing, found.forgotten = batch.differing, batch.forgotten
+        found.feedback, found.said = batch.feedback, batch.said
         at = self._default.at
         ledger.start_run(
             RunRecord(id=found.run_id, kind="import", model="", seed=0, started_at=at, suite_digest=digest)
         )
-        counts = {"examples": found.examples, "known": found.known, "bad": found.bad, "feedback": found.feedback}
+        names = ("examples", "known", "differing", "bad", "feedback")
+        counts = {name: getattr(found, name) for name in names}
         ledger.finish_run(found.run_id, Status.FINISHED, counts)
         return found
 
@@ -116,7 +131,8 @@ class Importer:
             bad = [row for row in some if isinstance(row, Bad)]
             if bad and not skip_bad:
                 raise _Unusable
-            batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback])
+            trails = {row.examples[0].id: row.trail for row in good if row.trail}
+            batch.add([e for row in good for e in row.examples], [f for row in good for f in row.feedback], trails)
             batch.keep_aside([self._letter(row) for row in bad[:letters]])
             letters -= len(bad[:letters])
         if not found.rows:
@@ -150,6 +166,7 @@ class Importer:
             key = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())
             if key not in seen:
                 seen.add(key)
+                found.dropped.update(row.dropped)
                 yield taken
             elif taken.named:
                 yield self._bad(row, f"id: expected each id once, found {name!r} again")
@@ -160,14 +177,11 @@ class Importer:
         return Bad(row.line, f"{self._path}:{row.line}:1: {mistake}", row.text)
 
     def _check_times(self, taken: Taken) -> None:
-        latest = self._default.at + AHEAD
         times = [example.timestamp for example in taken.examples] + [said.timestamp for said in taken.feedback]
+        times += [label.at for label in taken.trail.labels] + [reward.at for reward in taken.trail.rewards]
+        times += [recovery.at for recovery in taken.trail.recoveries]
         for time in times:
-            if time.astimezone(UTC) > latest:
-                raise ValueError(
-                    f"timestamp: expected a time up to {latest:%Y-%m-%d %H:%M} UTC (a day from now), found"
-                    f" {time.isoformat()}"
-                )
+            check_time(time, self._default.at)
 
     def _letter(self, row: Bad) -> DeadLetter:
         return DeadLetter(
@@ -222,10 +236,14 @@ def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
 def _of_ours(row: Good, extra: Extra) -> Taken:
     examples = []
     if extra.example:
-        examples.append(with_talk(extra.example, row.talk.messages, row.talk.tools))
+        example = with_talk(extra.example, row.talk.messages, row.talk.tools)
+        require_about(extra.trail, example.id)
+        # As it was written: what is in force follows from the labels that come with it.
+        written = extra.trail.written
+        examples.append(example if written is None else example.model_copy(update={"labels": written}))
     if extra.rejected:
         examples.append(with_talk(extra.rejected, row.talk.rejected, row.talk.tools))
-    return Taken(tuple(examples), extra.feedback)
+    return Taken(tuple(examples), extra.feedback, extra.trail if extra.example else Trail())
 
 
 def _parent(extra: Extra | None) -> str | None:
@@ -238,13 +256,37 @@ def _foreign(name: str, row: Good, messages: Any, *, origin: Provenance, default
     return Example(
         id=name,
         task_key=default.task_key,
-        timestamp=default.at,
+        timestamp=time_of(row.data, default.at),
         messages=messages,
         tools=row.talk.tools,
         metrics=_FREE,
         provenance=origin,
         **derived_fields(messages),
     )
+
+
+def time_of(data: Mapping[str, Any], default: datetime) -> datetime:
+    """Return a row's own time in UTC, where it has one; ISO without a zone counts as UTC. Raises `ValueError`."""
+    name = next((name for name in _TIMES if data.get(name) is not None), None)
+    if name is None:
+        return default
+    given = data[name]
+    try:
+        if isinstance(given, datetime):
+            time = given
+        elif isinstance(given, str):
+            time = datetime.fromisoformat(given)
+        else:
+            time = datetime.fromtimestamp(float(given), UTC)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise ValueError(
+            f"{name}: expected a time as 2026-01-31T12:00:00Z or seconds since 1970, found {shown(given)}; mend it, or"
+            " leave the field out"
+        ) from None
+
+
+_TIMES = ("timestamp", "created_at", "created")
 
 
 def _of_snapshot(row: Good, fields: dict[str, Any], origin: Provenance, default: Default) -> Example:

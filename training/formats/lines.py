@@ -2,15 +2,18 @@
 
 Decisions: memory is bounded by the longest row that is allowed; a longer line is passed over to its end and refused
 with its length. A line that is no UTF-8 or no JSON is a row with that mistake, so that the others can still be read.
-Limits: compressed files are not opened; a JSON list is read item by item, but a file that breaks off inside of a list
-ends there with what cannot be read.
+A file is what its first bytes say, gzip included; what a name or a format promises and they do not is a mistake.
+Limits: of compressed files gzip alone is opened; a JSON list is read item by item, but a file that breaks off inside of
+a list ends there with what cannot be read.
 """
 
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -26,6 +29,20 @@ from evaluation.records import Record
 
 CHUNK = 1 << 20
 _BOM = codecs.BOM_UTF8
+_GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
+_OTHERS = {
+    b"PK\x03\x04": "a zip archive; unpack it first",
+    b"BZh": "bzip2; unpack it first, or use gzip",
+    b"\xfd7zXZ": "xz; unpack it first, or use gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard; unpack it first, or use gzip",
+    b"ARROW1": "an Arrow file; save it as Parquet",
+    codecs.BOM_UTF16_LE: "UTF-16; save it as UTF-8",
+    codecs.BOM_UTF16_BE: "UTF-16; save it as UTF-8",
+    b"SQLite format 3": "a SQLite database; `ratchet data migrate` moves ledgers",
+    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself (git lfs pull)",
+}
+"""Beginnings of files that are no text to read, and what to do with them."""
 
 
 class ReadingConfig(Record):
@@ -54,16 +71,52 @@ class FormatError(Exception):
     """A file cannot be read or written. Says where, what was expected and what was found."""
 
 
-def read_pieces(path: Path, config: ReadingConfig) -> Iterator[Piece]:
-    """Yield the rows of a file. Raises `FormatError` where there is no such file, or it is no file of rows."""
+def read_pieces(path: Path, config: ReadingConfig, *, parquet: bool = False) -> Iterator[Piece]:
+    """Yield the rows of a file. `parquet`: it is to be Parquet, as one is by its name, too.
+
+    Raises `FormatError` where there is no such file, or it is no file of rows.
+    """
     with readable(path) as file:
-        start = file.read(4)
+        start = file.read(32)
         file.seek(0)
-        if start == b"PAR1":
+        if start.startswith(_PARQUET):
             yield from _parquet(path)
             return
-        first = _first_character(file)
-        yield from _items(path, file, config) if first == b"[" else _lines(file, config)
+        _require_text(path, start, parquet=parquet or path.suffix.lower() == ".parquet")
+        if start.startswith(_GZIP):
+            yield from _unzipped(path, file, config)
+        else:
+            yield from _rows(path, file, config)
+
+
+def _require_text(path: Path, start: bytes, *, parquet: bool) -> None:
+    if not start:
+        raise FormatError(f"{path}: expected rows, found an empty file")
+    if parquet:
+        raise FormatError(
+            f"{path}: expected a Parquet file, which begins with PAR1, found {start[:4]!r}; for lines of JSON give"
+            " another --format, and a name that does not end in .parquet"
+        )
+    for begin, told in _OTHERS.items():
+        if start.startswith(begin):
+            raise FormatError(f"{path}: expected JSON lines, a JSON list or Parquet, found {told}")
+
+
+def _unzipped(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+    try:
+        with gzip.open(file) as inner, BufferedReader(inner) as text:
+            start = text.peek(32)[:32]
+            if start.startswith(_PARQUET):
+                raise FormatError(f"{path}: expected text inside of gzip, found Parquet; unpack it first")
+            _require_text(path, start, parquet=False)
+            yield from _rows(path, text, config)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: expected a whole gzip file, found: {error}; copy it again") from error
+
+
+def _rows(path: Path, file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
+    first = _first_character(file)
+    return _items(path, file, config) if first == b"[" else _lines(file, config)
 
 
 @contextmanager
@@ -76,14 +129,14 @@ def readable(path: Path) -> Iterator[BufferedReader]:
         raise FormatError(f"{path}: expected a readable file, found: {error.strerror or error}") from error
 
 
-def _first_character(file: BufferedReader) -> bytes:
+def _first_character(file: BufferedReader[Any]) -> bytes:
     """Return the first character that is no space, and go back to the beginning."""
     head = file.read(CHUNK).removeprefix(_BOM).lstrip()
     file.seek(0)
     return head[:1]
 
 
-def _lines(file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+def _lines(file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
     most = config.longest_row_mb << 20
     number = 0
     while raw := file.readline(most + 1):
@@ -98,7 +151,7 @@ def _lines(file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
             yield _decoded(number, raw)
 
 
-def _skip_line(file: BufferedReader) -> int:
+def _skip_line(file: BufferedReader[Any]) -> int:
     length = 0
     while rest := file.readline(CHUNK):
         length += len(rest)
@@ -113,7 +166,8 @@ def _decoded(number: int, raw: bytes) -> Piece:
     except UnicodeDecodeError as error:
         column = len(raw[: error.start].decode(errors="replace")) + 1
         found = raw[error.start : error.start + 1].hex()
-        return Piece(number, "", f"expected UTF-8, found byte 0x{found} ({error.reason})", column)
+        where = f"byte {error.start + 1} of the line"
+        return Piece(number, "", f"expected UTF-8, found byte 0x{found} ({where}; {error.reason})", column)
 
 
 def _too_long(found: str, config: ReadingConfig) -> str:
@@ -190,7 +244,7 @@ class _Cutter:
         self._length = 0
 
 
-def _items(path: Path, file: BufferedReader, config: ReadingConfig) -> Iterator[Piece]:
+def _items(path: Path, file: BufferedReader[Any], config: ReadingConfig) -> Iterator[Piece]:
     cutter = _Cutter(config.longest_row_mb << 20)
     head = file.read(CHUNK).removeprefix(_BOM)
     before, _, chunk = head.partition(b"[")

@@ -77,13 +77,15 @@ def columns(carried: Carried) -> dict[str, Any]:
             "response_quality": row.get("quality"),
             "validation_confidence": row.get("confidence"),
         }
+    rewards = carried.trail.rewards
+    reward = rewards[-1].signal if rewards else example.reward
     return {
         **{name: getattr(example, name) for name in _OF_EXAMPLE},
         **{name: getattr(example.labels, name) for name in _OF_LABELS},
         **{name: getattr(example.metrics, name) for name in _OF_METRICS},
         **{name: getattr(example.provenance, name) for name in _OF_PROVENANCE},
         "source": example.provenance.source.value,
-        "reward": None if example.reward is None else example.reward.value,
+        "reward": None if reward is None else reward.value,
     }
 
 

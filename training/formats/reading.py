@@ -43,6 +43,8 @@ class Good(NamedTuple):
     """What it carries, where it is one of ours."""
     intact: bool = False
     """Whether it is one of ours that nobody has changed."""
+    dropped: tuple[str, ...] = ()
+    """Fields that no example has a place for, as `messages[].name`; none where it is intact."""
 
 
 class _Line(Document):
@@ -67,7 +69,8 @@ class _Line(Document):
 def read_file(path: Path, name: FormatName, config: ReadingConfig) -> Iterator[Good | Bad]:
     """Yield each row of a file, good or bad. Raises `FormatError` where it is no file of rows at all."""
     form = FORMATS[name]
-    return (read_piece(path, piece, form) for piece in read_pieces(path, config))
+    pieces = read_pieces(path, config, parquet=name is FormatName.PARQUET)
+    return (read_piece(path, piece, form) for piece in pieces)
 
 
 def read_piece(path: Path, piece: Piece, form: Format) -> Good | Bad:
@@ -112,7 +115,22 @@ def _good(row: Row, piece: Piece, form: Format) -> Good | None:
     if talk is None or (inner.mistakes and not intact):
         row.mistakes += inner.mistakes or [row.document.mistake((), "expected a conversation, found none", name=())]
         return None
-    return Good(piece.line, talk, data, piece.text, extra, intact)
+    dropped = () if intact else tuple(dict.fromkeys(_dropped(data, form)))
+    return Good(piece.line, talk, data, piece.text, extra, intact, dropped)
+
+
+def _dropped(data: dict[str, Any], form: Format) -> Iterator[str]:
+    """Yield the fields of a row, and of its messages, that are not read."""
+    yield from (name for name, value in data.items() if value is not None and name not in form.fields)
+    for name, inside in form.inside.items():
+        said = data.get(name) if not isinstance(data.get("input"), dict) else data["input"].get(name, data.get(name))
+        for message in said if isinstance(said, list) else ():
+            if isinstance(message, dict):
+                # A result's name is that of its call; a person's has no place.
+                known = inside if message.get("role") in ("tool", "function") else inside - {"name"}
+                yield from (
+                    f"{name}[].{key}" for key, value in message.items() if value is not None and key not in known
+                )
 
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,16 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from evaluation.examples import context_of, query_index
+from evaluation.ledger.trail import Trail
 from evaluation.records import Example, Feedback, Message, Record, ToolSpec
 
 FIELD = "ratchet"
 """The field with what a format has no room for."""
 
 _DERIVED = ("query", "context", "response", "tools_used")
+
+
+_NO_TRAIL = Trail()
 
 
 class Talk(Record):
@@ -50,6 +54,8 @@ class Extra(Record):
     row: dict[str, Any] = Field(default_factory=dict)
     """The snapshot's row without its messages and tools, where the file was made of a snapshot."""
     feedback: tuple[Feedback, ...] = ()
+    trail: Trail = Trail()
+    """What else was said of the example."""
     ids: tuple[str, ...] = ()
     """The calls' ids in order, where the format has none."""
     talk: Talk | None = None
@@ -67,6 +73,7 @@ class Carried:
     """The example that `talk.rejected` is of."""
     row: Mapping[str, Any] | None = None
     feedback: Sequence[Feedback] = ()
+    trail: Trail = _NO_TRAIL
 
 
 def talk_of(example: Example, weights: Sequence[int] = ()) -> Talk:

@@ -13,6 +13,7 @@ from typing import Any
 
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.collected import LabelRecord, LabelVerdict
+from evaluation.ledger.trail import Trail
 from evaluation.records import Example, Feedback, Message, OpenAITool, ToolCall, stable_id
 from training.corrections import suggested
 from training.formats.lines import FormatError
@@ -20,6 +21,7 @@ from training.formats.row import Carried, Talk, talk_of
 from training.snapshot import HOLD_OUT, Snapshot, scan
 
 BATCH = 500
+_NO_TRAIL = Trail()
 OF_ROWS = frozenset(
     {
         "task_key",
@@ -43,7 +45,7 @@ OF_ROWS = frozenset(
 def of_ledger(
     ledger: Ledger, wanted: ExampleFilter, *, pairs: bool = False, last_only: bool = False
 ) -> Iterator[Carried]:
-    """Yield the examples that match, with feedback and reward; or, with `pairs`, each with what should have been.
+    """Yield the examples that match, with all that was said of them; or, with `pairs`, each with what should have been.
 
     `last_only`: of each conversation only what follows the user's last words is to be learned.
     """
@@ -53,11 +55,11 @@ def of_ledger(
         if pairs:
             yield from _pairs(ledger, batch, said)
             continue
-        worth = ledger.rewards_by_example([example.id for example in batch])
+        trails = ledger.trails([example.id for example in batch])
         for one in batch:
-            example = one.model_copy(update={"reward": worth.get(one.id, one.reward)})
-            weights = _last(example.messages) if last_only else ()
-            yield Carried(talk_of(example, weights), example, feedback=said.get(example.id, ()))
+            weights = _last(one.messages) if last_only else ()
+            trail = trails.get(one.id, _NO_TRAIL)
+            yield Carried(talk_of(one, weights), one, feedback=said.get(one.id, ()), trail=trail)
 
 
 def _pairs(ledger: Ledger, batch: Sequence[Example], said: dict[str, tuple[Feedback, ...]]) -> Iterator[Carried]:

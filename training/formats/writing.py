@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,14 +52,18 @@ class Written:
     """Conversations that the format has no place for, by reason."""
     unsound: Counter[str] = field(default_factory=Counter)
     """Rows that are written and that nobody should learn from as they are, by what is wrong with them."""
+    note: Callable[[Carried], None] = lambda carried: None
+    """Told of each row that is written."""
 
 
-def write_file(rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bool = False) -> Written:
-    """Write the rows to `out`. `bare`: without the field `ratchet`.
+def write_file(
+    rows: Iterable[Carried], out: Path, name: FormatName, *, bare: bool = False, written: Written | None = None
+) -> Written:
+    """Write the rows to `out`, count them in `written`, and return that. `bare`: without the field `ratchet`.
 
     Raises `DiskError`, and `FormatError` where there is no row; then nothing was written.
     """
-    written = Written()
+    written = written or Written()
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +85,17 @@ def _no_rows(written: Written, name: FormatName) -> str:
     hint = PAIRS if FORMATS[name].pairs else ""
     why = ", ".join(f"{count} {reason}" for reason, count in written.left_out.items())
     return f"expected at least one row to write, found none{': ' + why if why else ''}; loosen the filters{hint}"
+
+
+def write_stream(rows: Iterable[Carried], file: BinaryIO, name: FormatName, *, bare: bool, written: Written) -> None:
+    """Write the rows of a format in lines to an open file that cannot be read back; count and digest them."""
+    digest = hashlib.sha256()
+    for row in _rows(rows, name, bare=bare, written=written):
+        line = _line(row)
+        digest.update(line)
+        written.bytes += len(line)
+        file.write(line)
+    written.digest = digest.hexdigest()
 
 
 def write_rows(rows: Iterable[Carried], file: BinaryIO, name: FormatName, *, bare: bool, written: Written) -> None:
@@ -117,6 +132,7 @@ def _rows(rows: Iterable[Carried], name: FormatName, *, bare: bool, written: Wri
             written.left_out["with two answers that this format cannot tell apart"] += 1
             continue
         written.rows += 1
+        written.note(carried)
         extra = _extra(row, carried, form, written)
         if not bare:
             row[FIELD] = extra.model_dump_json(exclude_defaults=True)
@@ -141,6 +157,7 @@ def _extra(row: dict[str, Any], carried: Carried, form: Format, written: Written
         rejected=without_talk(carried.rejected) if carried.rejected else {},
         row=dict(carried.row or {}),
         feedback=tuple(carried.feedback),
+        trail=carried.trail,
         ids=ids,
         talk=None if found == carried.talk and not back.mistakes else carried.talk,
     )

@@ -10,14 +10,15 @@ import pytest
 
 from evaluation.ledger import Ledger, LedgerAway, LedgerError
 from evaluation.ledger import dead_letters as dead_letters_file
-from evaluation.ledger.collected import DeadLetter
+from evaluation.ledger import examples as examples_file
+from evaluation.ledger.collected import DeadLetter, LabelRecord, LabelSource, LabelVerdict
 from evaluation.ledger.collector import Collector, Kept
 from evaluation.ledger.dead_letters import DeadLettersFull
 from evaluation.ledger.errors import RowRefused
 from evaluation.ledger.outbox import Outbox, OutboxFull
 from evaluation.ledger.replay import Replayed, open_letters, replay
 from evaluation.ledger.schema import TombstoneRow
-from evaluation.records import Example
+from evaluation.records import Example, Provenance, Source
 from tests.evaluation.ledger.making import START, Clock, example, feedback
 
 
@@ -156,8 +157,86 @@ def test_nothing_of_a_person_who_was_forgotten_comes_back(ledger: Ledger, outbox
 
 def test_of_one_id_twice_in_a_batch_the_first_is_taken_and_it_is_told(ledger: Ledger) -> None:
     other = example(1).model_copy(update={"query": "another"})
-    assert ledger.write_examples([example(1), other, example(1), example(2)])[:4] == (2, 2, 0, ("e0001",))
+    assert ledger.write_examples([example(1), other, example(1), example(2)])[:4] == (2, 1, 0, ("e0001",))
     assert ledger.example("e0001") == example(1)
+    assert "(query); the first stays" in ledger.dead_letters()[0].reason
+
+
+def _sent(number: int, **changes: object) -> Example:
+    """Return an example as others send them."""
+    origin = Provenance(source=Source.PRODUCTION)
+    return example(number).model_copy(update={"provenance": origin, "reward": None, **changes})
+
+
+def test_an_id_that_is_there_with_other_content_goes_to_the_dead_letters(ledger: Ledger, outbox: Outbox) -> None:
+    later = START + timedelta(hours=1)
+    collector = _collector(Door(ledger), outbox)
+    assert collector.keep_examples([_sent(1), _sent(2)]) == Kept(new=2)
+    assert collector.keep_examples([_sent(1, timestamp=later), _sent(2)]) == Kept(known=2)
+    other = _sent(1, response="another", timestamp=later)
+    assert collector.keep_examples([_sent(2), other, _sent(3)]) == Kept(new=1, known=1, differing=1)
+    assert collector.keep_examples([other.model_copy(update={"timestamp": START})]) == Kept(differing=1)
+    assert collector.differences([_sent(2), other, _sent(4)]) == {"e0002": (), "e0001": ("response",)}
+    [letter] = ledger.dead_letters()
+    assert (letter.kind, letter.subject, letter.origin, letter.tries) == ("example", "e0001", "test", 2)
+    assert "found the same id with other content (response); the first stays" in letter.reason
+    assert ledger.example("e0001").response == _sent(1).response
+    assert replay(ledger, open_letters(ledger)) == Replayed(still=1)
+    assert Example.model_validate_json(letter.text) == other
+    assert len(ledger.dead_letters()) == 1
+
+
+def test_what_the_ledger_reckons_itself_does_not_make_an_example_another_one(ledger: Ledger) -> None:
+    ledger.add_examples([_sent(1)])
+    ledger.add_feedback(feedback("f1", "e0001", 2))
+    label = LabelRecord(
+        id="l1",
+        example_id="e0001",
+        by="ann",
+        source=LabelSource.REVIEW,
+        verdict=LabelVerdict.REJECT,
+        confidence=1,
+        at=START,
+    )
+    ledger.add_labels([label])
+    now = ledger.example("e0001")
+    assert now.labels != _sent(1).labels
+    assert ledger.write_examples([now]).known == ledger.write_examples([_sent(1)]).known == 1
+    judged = example(2).labels.model_copy(update={"success": False})
+    weighed_anew = example(2).model_copy(update={"labels": judged, "analysis": "anew"})
+    assert ledger.write_examples([example(2), weighed_anew]).known == 1  # of a test: what happened is the same
+    assert ledger.write_examples([_sent(1, labels=judged)]).differing == ("e0001",)
+
+
+def test_dead_letters_that_are_full_refuse_what_differs_and_nothing_else(
+    ledger: Ledger, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add_examples([_sent(1)])
+    ledger.take_feedback([feedback("f1", "none", 5)], origin="test")
+    monkeypatch.setattr(dead_letters_file, "LIMIT", 1)
+    assert _collector(Door(ledger), outbox).keep_examples([_sent(1), _sent(2)]) == Kept(new=1, known=1)
+    assert _collector(Door(ledger), outbox).keep_examples([_sent(1, query="x"), _sent(3)]) == Kept(waiting=2)
+    with pytest.raises(LedgerError, match="No example e0003"):
+        ledger.example("e0003")
+    monkeypatch.setattr(dead_letters_file, "LIMIT", 10)
+    assert _collector(Door(ledger), outbox).drain() == Kept(new=1, differing=1)
+
+
+def test_what_was_written_and_that_it_was_seen_are_one_transaction(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.take_feedback([feedback("f1", "e0001", 5)], origin="gateway")
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(examples_file, "add_rewards", broken)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.add_examples([example(1)])
+    assert (ledger.count(), ledger.feedback_for("e0001"), ledger.dead_letter_counts()) == (0, (), {"feedback": 1})
+    assert ledger.add_examples([example(1)]) == 1
+    assert (len(ledger.feedback_for("e0001")), ledger.dead_letter_counts()) == (1, {})
 
 
 def test_feedback_of_a_far_time_is_refused(ledger: Ledger) -> None:

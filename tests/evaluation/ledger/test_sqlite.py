@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import time
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.ledger import Ledger, LedgerAway, LedgerError
+from evaluation.ledger.collector import Collector
 from evaluation.ledger.database import open_database
+from evaluation.ledger.outbox import Outbox, OutboxError
 from tests.evaluation.ledger.making import example
 
 
@@ -65,3 +68,29 @@ def test_a_file_that_is_no_ledger_is_refused(url: str, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database at all" * 400)
     with pytest.raises(LedgerError, match="damaged or no SQLite database"):
         Ledger.open(url)
+
+
+def _fill(collector: Collector, kept: list[str]) -> None:
+    for n in range(1000):
+        collector.keep_examples([example(n)])
+        kept.append(f"e{n:04d}")
+
+
+def test_on_a_disk_that_is_full_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    box = Outbox(tmp_path / "outbox.db")
+    kept: list[str] = []
+    with Ledger.open(f"sqlite:///{tmp_path}/full.db") as ledger:
+        collector = Collector(ledger, box, origin="test")
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, hard))
+            with pytest.raises(OutboxError, match=r"cannot be used .*: nothing was kept\. Expected .* with space left"):
+                _fill(collector, kept)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert collector.trouble is not None
+        assert "cannot be opened or written" in collector.trouble
+        collector._retry_at = 0.0
+        assert collector.drain().waiting == 0
+        assert [one.id for one in ledger.examples()] == kept
+    box.close()

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter
 from evaluation.records import Message, ToolCall
 from tests.evaluation.ledger.making import example
 from tests.training.formats.making import NAMES, SMALL, TOOLS, rows_of, talk, worse
+from tests.training.making import tiny_tokenizer
 from training.formats.names import FormatName
 from training.formats.reading import Good, read_file
-from training.formats.row import Carried
+from training.formats.row import Carried, Talk
 from training.formats.writing import write_file
 
 
@@ -104,3 +105,22 @@ def test_datasets_loads_it_and_what_it_saves_is_still_ours(name: FormatName, tmp
     rows = list(read_file(saved, name, SMALL))
     assert all(isinstance(row, Good) and row.intact for row in rows)
     assert [row.talk for row in rows if isinstance(row, Good)] == [one.talk for one in made]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pairs", [False, True])
+def test_trl_takes_its_rows_for_conversations_and_renders_them(pairs: bool) -> None:
+    from trl.data_utils import apply_chat_template, is_conversational
+
+    said = example(1)
+    other = (*said.messages[:-1], Message(role="assistant", content="There."))
+    carried = Carried(Talk(messages=said.messages, tools=said.tools, rejected=other if pairs else ()), said)
+    row = rows_of([carried], FormatName.TRL, bare=True)[0]
+    assert is_conversational(row)
+    shown = apply_chat_template({**row, "tools": json.loads(row["tools"])}, tiny_tokenizer())
+    if pairs:
+        assert set(shown) == {"prompt", "chosen", "rejected"}
+        assert ("Here." in shown["chosen"], "There." in shown["rejected"], "Wo?" in shown["prompt"]) == (True,) * 3
+    else:
+        assert "Here." in shown["text"]
+        assert "search" in shown["text"]

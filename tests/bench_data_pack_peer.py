@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import datasets
-from deltalake import DeltaTable
+import pyarrow.compute as pc
 from transformers import AutoTokenizer
 from trl import pack_dataset
 
@@ -28,20 +28,19 @@ def rendered(row: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print seconds, rows, tokens and packs as JSON."""
-    path, _, number = sys.argv[1].partition("#")[0].rpartition("@")
-    length = int(sys.argv[3])
+    """Print seconds, rows, tokens and packs as JSON. Arguments: model folder, pack length, Parquet files."""
+    length = int(sys.argv[2])
+    datasets.disable_progress_bars()
     begun = time.perf_counter()
-    files = DeltaTable(path, version=int(number)).file_uris()
     with tempfile.TemporaryDirectory() as cache:
-        data = datasets.load_dataset("parquet", data_files=list(files), split="train", cache_dir=cache)
+        data = datasets.load_dataset("parquet", data_files=sys.argv[3:], split="train", cache_dir=cache)
         data = data.select_columns(["messages", "tools"])
-        tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
+        tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
         rows = len(data)
         data = data.map(rendered, fn_kwargs={"tokenizer": tokenizer}, num_proc=2, remove_columns=["messages", "tools"])
         packed = pack_dataset(data, seq_length=length, strategy="bfd")
-        tokens = sum(len(ids) for ids in packed["input_ids"])
-    seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        tokens = pc.sum(pc.list_value_length(packed.data.column("input_ids"))).as_py()
     told = {"seconds": seconds, "rows": rows, "tokens": tokens, "packs": len(packed)}
     print(json.dumps(told | {"version": f"datasets {version('datasets')}, trl {version('trl')}"}))
 
