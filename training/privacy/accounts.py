@@ -69,7 +69,7 @@ def find_ibans(text: str, start: int, end: int, label: str) -> Iterator[Finding]
         for seen in (length, *also):
             stop = _end_of(text, match.start(), seen)
             written = text[match.start() : stop]
-            if stop and iban_remainder(iban_of(written)) == 1 and _is_grouped(written):
+            if stop and iban_remainder(iban_of(written)) == 1 and _is_grouped(written, strict=seen != length):
                 yield Finding(Pii.IBAN, match.start(), stop)
                 break
 
@@ -89,9 +89,9 @@ def _end_of(text: str, start: int, length: int) -> int:
     return stop if seen == length and not (text[stop : stop + 1].isalnum() and text[stop].isascii()) else 0
 
 
-def _is_grouped(text: str) -> bool:
-    """Say whether marks other than spaces stand after every four characters, as they do not in a UUID."""
-    groups = re.split(r"[-._/+]", text)
+def _is_grouped(text: str, *, strict: bool) -> bool:
+    """Say whether marks stand after every four characters, as they do not in a UUID; spaces, too, where `strict`."""
+    groups = _BETWEEN.split(text) if strict else re.split(r"[-._/+]", text)
     return all(len(group.strip()) == _GROUP for group in groups[:-1])
 
 

@@ -25,8 +25,8 @@ KEPT = re.compile(
 _TOKEN = re.compile(rf"(?<![A-Za-z0-9_])(?:{pattern()})(?![A-Za-z0-9_])")
 _LONG = re.compile(r"[A-Za-z0-9_.:=+/~@-]{18,}")
 _PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s:,.\\]{1,9000}"
-    r"(?:-(?!----)[A-Za-z0-9+/=\s:,.\\]{0,9000}){0,40}-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|"
+    r"-----BEGIN[ +][A-Z0-9 +]{0,30}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----(?:[A-Za-z0-9+/=\s:,.\\]{1,9000}"
+    r"(?:-(?!----)[A-Za-z0-9+/=\s:,.\\]{0,9000}){0,40}-----END[ +][A-Z0-9 +]{0,30}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----|"
     r"\s{0,3}(?:[A-Za-z0-9+/=]{40,80}\s{0,3}){1,200})"
 )
 """A key without its end, since outputs are cut, is one, too."""
@@ -76,7 +76,7 @@ def find_secrets(text: str, small: str, entropy: float, label: str) -> Iterator[
             yield Finding(Pii.SECRET, *match.span())
             if match.group().startswith(("AKIA", "ASIA")):
                 yield from _of_aws(text, match.end())
-    if "PRIVATE KEY" in text:
+    if "-----BEGIN" in text:
         yield from (Finding(Pii.SECRET, *match.span()) for match in _PEM.finditer(text))
     if label:
         yield from _field(text, entropy, label)

@@ -64,6 +64,7 @@ WRITTEN = [
     ("<password>hunter22</password>", Pii.SECRET, "hunter22"),
     ("?access_token=abc123def456ghi7&x=1", Pii.SECRET, "abc123def456ghi7"),
     ("AccountKey=abcDEF123456ghiJKL==;EndpointSuffix=core", Pii.SECRET, "abcDEF123456ghiJKL=="),
+    ("iban=GB94-RRLA-4324-2922-4767-9 took", Pii.IBAN, "GB94-RRLA-4324-2922-4767-9"),
     ("postgres://ann:p@ss@db/x", Pii.URL_CREDENTIALS, "ann:p@ss"),
     ("body " + b64('{"mail": "ann.lee@corp.org"}'), Pii.SECRET, b64('{"mail": "ann.lee@corp.org"}')),
 ]  # fmt: skip

@@ -29,6 +29,8 @@ IDS = [
 """Examples that authorities or encyclopaedias publish; none is a person's. Found without a word that names them."""
 NAMED = [
     ("My SSN is 078051120", "078051120"),
+    ("my SSN: 236044906", "236044906"),
+    ('{"ssn": "149030170510"}', "149030170510"),
     ("NHS number 943 476 5919", "943 476 5919"),
     ("PESEL: 44051401359", "44051401359"),
     ("mijn BSN is 111222333", "111222333"),
