@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
-from training.lineage import Asking, ExampleLineage, Held, Lineage, Pair, SnapshotLineage, SynthesisLineage
+from training.lineage_records import Asking, ExampleLineage, Held, Lineage, Pair, SnapshotLineage, SynthesisLineage
 
 _MOST = 4000
 """Characters of one text that are printed; `--json` has all."""
