@@ -7,34 +7,31 @@ import sys
 
 import typer
 
-from cluster.commands import data, feedback, gate, history, machine, model, protocol, test, train
-from cluster.commands.ab import ab
-from cluster.commands.loop import loop
-from cluster.commands.metrics import metrics
-from cluster.commands.ratings import ratings
+from cluster.commands.lazy import lazy
 from cluster.environment import prepare_environment
 
-app = typer.Typer(
-    name="ratchet",
-    help="Improves tool-using agent models: a new one reaches users only after it was shown to be better.",
-    epilog="Begin with: ratchet loop",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(loop)
-app.command()(ab)
-app.add_typer(gate.app, name="gate")
-app.command()(metrics)
-app.add_typer(test.app, name="test")
-app.add_typer(protocol.app, name="protocol")
-app.add_typer(data.app, name="data")
-app.add_typer(feedback.app, name="feedback")
-app.add_typer(train.app, name="train")
-app.add_typer(model.app, name="model")
-app.add_typer(history.app, name="history")
-app.command()(ratings)
-app.command()(machine.serve)
-app.command()(machine.doctor)
+COMMANDS = {
+    "loop": "loop:loop",
+    "ab": "ab:ab",
+    "metrics": "metrics:metrics",
+    "ratings": "ratings:ratings",
+    "serve": "machine:serve",
+    "doctor": "machine:doctor",
+    "gate": "gate:app",
+    "test": "test:app",
+    "protocol": "protocol:app",
+    "data": "data:app",
+    "feedback": "feedback:app",
+    "train": "train:app",
+    "model": "model:app",
+    "history": "history:app",
+}
+app = typer.Typer(name="ratchet", cls=lazy(COMMANDS), pretty_exceptions_enable=False)
+
+
+@app.callback(no_args_is_help=True, epilog="Begin with: ratchet loop")
+def ratchet() -> None:
+    """Improves tool-using agent models: a new one reaches users only after it was shown to be better."""
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from cluster.episode_text import block_text, clean_text
 from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.ledger import Ledger
-from evaluation.ledger.collected import LabelRecord, RecoveryRecord, RewardRecord
-from evaluation.records import Example, Feedback, Message, RewardSignal, Validation, Verdict
+from evaluation.ledger.collected import LabelRecord, LabelSource, RecoveryRecord, RewardRecord
+from evaluation.ledger.labelling import stated
+from evaluation.records import Example, Feedback, Labels, Message, RewardSignal, Validation, Verdict
 
 _TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD}
 _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), None: ("NOT JUDGED", "bold yellow")}
@@ -150,7 +151,7 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
         "response_quality": labels.response_quality,
     }
     for name, value in values.items():
-        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, records))))
+        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, labels, records))))
     table.add_row("validation_confidence", f"{labels.validation_confidence:.2f}", "")
     if labels.user_satisfaction is not None:
         table.add_row("user_satisfaction", f"{labels.user_satisfaction:.2f}", "people's ratings")
@@ -162,10 +163,20 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
     return table
 
 
-def _said_by(name: str, records: Sequence[LabelRecord]) -> str:
-    """Return who a label in force is from: the latest that says it, else the validators that judged the episode."""
-    standing = [r for r in records if r.undone_at is None and getattr(r, name) is not None]
-    return f"{standing[-1].by} ({standing[-1].source.value})" if standing else "as collected"
+def _said_by(name: str, labels: Labels, records: Sequence[LabelRecord]) -> str:
+    """Return who a label in force is from, in the order in which they count (`evaluation/ledger/labelling.py`)."""
+    value = getattr(labels, name)
+    said = [(record, stated(record)) for record in records if record.undone_at is None and record.recovery is None]
+    for source in (LabelSource.REVIEW, LabelSource.RULE, LabelSource.MODEL, LabelSource.PROPAGATED):
+        found = [record for record, says in said if record.source is source and name in says]
+        if (
+            source is LabelSource.PROPAGATED
+        ):  # what was written with the example goes before it, with its own confidence
+            found = [record for record in found if record.confidence == labels.validation_confidence]
+        agree = [record.by for record in found if name == "response_quality" or stated(record)[name] == value]
+        if value is not None and agree:
+            return f"{', '.join(dict.fromkeys(agree))} ({source.value})"
+    return "as collected" if value is not None else "nobody"
 
 
 def _shown(value: bool | float | None) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cluster.ab_plan import plans
 from cluster.pairing import ROWS
 from cluster.settings import SettingsError
-from evaluation.explain import OF_EXAMPLES, OF_ROWS, By, Explained, of_examples, of_production, of_rows
+from evaluation.explain import OF_EXAMPLES, OF_ROWS, Explained, of_examples, of_production, of_rows
 from evaluation.history import Asked, History, history
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.errors import LedgerError
@@ -20,6 +20,7 @@ from evaluation.metrics import Metric
 from evaluation.pair_rows import PairRow, read_rows
 from evaluation.production import gather
 from evaluation.records import Example, Source
+from evaluation.slices import By
 
 
 class Kept(NamedTuple):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
-from training.lineage import Asking, ExampleLineage, Held, Lineage, SnapshotLineage, SynthesisLineage
+from training.lineage_records import Asking, ExampleLineage, Held, Lineage, Pair, SnapshotLineage, SynthesisLineage
 
 _MOST = 4000
 """Characters of one text that are printed; `--json` has all."""
+_PROMPTS = 3
+"""Base prompts of a snapshot that are printed."""
 
 
 def print_lineage(out: Console, found: Lineage) -> None:
     """Print where something comes from, and what became of it."""
+    lines: Iterable[str]
     match found:
         case ExampleLineage():
             lines = _example(found)
         case SynthesisLineage():
-            lines = _synthesis(found)
+            lines = [*_synthesis(found), "Held by", *_held(found.snapshots, found.unreadable)]
         case SnapshotLineage():
             lines = _snapshot(found)
     for line in lines:
@@ -109,13 +112,15 @@ def _synthesis(found: SynthesisLineage) -> Iterator[str]:
         for name, text in variant.sections.items():
             yield f"  ── {name} ──"
             yield _indented(text)
-    if found.pairs:
+    yield from _question_and_answer(found.pairs)
+
+
+def _question_and_answer(pairs: Sequence[Pair]) -> Iterator[str]:
+    if pairs:
         yield "Question and answer"
-    for pair in found.pairs:
+    for pair in pairs:
         yield f"  {pair.example_id}  {_short(pair.user)}"
         yield f"    {_short(pair.answer)}"
-    yield "Held by"
-    yield from _held(found.snapshots, found.unreadable)
 
 
 def _snapshot(found: SnapshotLineage) -> Iterator[str]:
@@ -126,6 +131,13 @@ def _snapshot(found: SnapshotLineage) -> Iterator[str]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in step.get("reasons", {}).items())
         yield f"  {step['name']}: {step['rows_in']} → {step['rows_out']}{f' ({reasons})' if reasons else ''}"
     yield f"  runs: {', '.join(f'{name} ({number})' for name, number in found.runs.items())}"
+    for text, number in list(found.system_prompts.items())[:_PROMPTS]:
+        yield f"Base prompt of {number} rows" if text else f"No base prompt in {number} rows"
+        if text:
+            yield _indented(text)
+    if len(found.system_prompts) > _PROMPTS:
+        yield f"and {len(found.system_prompts) - _PROMPTS} more base prompts (--json has them)"
+    yield from _question_and_answer(found.pairs)
     for one in found.syntheses:
         yield ""
         yield from _synthesis(one)

@@ -79,6 +79,8 @@ class Session:
     answered: list[str] = field(default_factory=list)
     """Items, in the order of the answers; what was undone is no longer among them."""
     skipped: list[str] = field(default_factory=list)
+    emptied: bool = False
+    """Whether it ended because nothing was left that nobody else has before them."""
 
 
 class After(StrEnum):
@@ -115,6 +117,7 @@ class Desk:
             ):
                 if self._review(item) is After.LEAVE:
                     break
+            self.session.emptied = item is None
         finally:
             if item is not None:
                 self._ledger.release_review(item.id, asked.reviewer)
@@ -177,10 +180,10 @@ class Desk:
             self._say("Nothing was answered in this session yet", "yellow")
             return After.STAY
         last = self.session.answered.pop()
-        self._ledger.undo_review(last, self._asked.reviewer)
+        taken = self._ledger.undo_review(last, self._asked.reviewer)
         self._ledger.release_review(item.id, self._asked.reviewer)
         self._ledger.renew_review(last, self._asked.reviewer, self._asked.lease_s)  # so that it comes next
-        self._say(f"Taken back: {last}")
+        self._say(f"Taken back: {taken.verdict.value}, of example {taken.example_id}")
         return After.NEXT
 
     def _answer(self, item: ReviewItem, label: LabelRecord) -> After:
@@ -196,7 +199,7 @@ class Desk:
             case "r":
                 return self._label(item, LabelVerdict.REJECT)
             case "q":
-                rated = self._number("Quality", range(6))
+                rated = self._number("Quality, from useless to perfect", range(6))
                 return None if rated is None else self._label(item, LabelVerdict.RATE, response_quality=float(rated))
             case "t":
                 return self._other_tool(item, example)
@@ -310,7 +313,10 @@ class Desk:
             typed += key
         if typed.isascii() and typed.isdigit() and int(typed) in among:
             return int(typed)
-        self._say("Left as it was", "yellow")
+        found = (
+            f": expected a number from {among.start} to {among.stop - 1}, found {typed}" if typed.isprintable() else ""
+        )
+        self._say(f"Left as it was{found}", "yellow")
         return None
 
     def _label(self, item: ReviewItem, verdict: LabelVerdict, **said: Any) -> LabelRecord:

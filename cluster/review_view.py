@@ -13,9 +13,9 @@ from cluster.episode_text import block_text, clean_text
 from cluster.episode_view import Block, Tone, json_text
 from cluster.run_text import plain
 from evaluation.corrections import CallSite, call_sites
+from evaluation.error_shapes import error_in
 from evaluation.ledger.collected import RecoveryRecord, ReviewItem
 from evaluation.records import Example, Message, ToolSpec, Verdict
-from evaluation.recoveries import error_in
 from evaluation.stats.krippendorff import Reliability
 from evaluation.validators import applicable
 
@@ -26,7 +26,7 @@ EXAMPLE_KEYS = {
     "r": "reject: wrong, and nothing to learn from",
     "t": "tool: another, or none, would have been right",
     "e": "edit: the arguments of a call, or the answer, in $EDITOR",
-    "q": "quality: rate it, 0 to 5",
+    "q": "quality 0–5: rate it, from useless to perfect",
 }
 RECOVERY_KEYS = {
     "c": "clarify: it should have asked; write what, in $EDITOR",

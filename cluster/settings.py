@@ -32,7 +32,7 @@ from training.config import TrainConfig
 from training.select import SelectConfig
 
 if TYPE_CHECKING:
-    from evaluation.engines.transformers import EngineConfig
+    from evaluation.engines.config import EngineConfig
 
 
 class SettingsError(Exception):
@@ -86,7 +86,7 @@ class EngineSettings(Record):
     def build(self, *, alone: bool) -> EngineConfig:
         """Return the engine's own config; `alone`: nothing else is at work on the machine."""
         # Here, not above: it brings torch along, and `ratchet --help` should not wait for that.
-        from evaluation.engines.transformers import EngineConfig
+        from evaluation.engines.config import EngineConfig
 
         cores = (os.cpu_count() or 1) if alone else 1
         workers = self.workers or min(cores, 2)
@@ -268,7 +268,7 @@ class _Plain(Settings):
 def _unknown(given: Given) -> Iterator[str]:
     """Yield a mistake for each key that no group knows, with the nearest that one does."""
     known = list(_keys(Settings))
-    groups = [key for key in known if key in _groups(Settings)]
+    groups = {key.rpartition(".")[0] for key in known} - {""}
     for key, _ in dotted(given.values):
         above = key.rpartition(".")[0]
         if key in known or (above and above not in groups):
@@ -284,10 +284,6 @@ def _keys(group: type[BaseModel], above: str = "") -> Iterator[str]:
         yield above + name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _keys(field.annotation, f"{above}{name}.")
-
-
-def _groups(settings: type[BaseModel]) -> set[str]:
-    return {key.rpartition(".")[0] for key in _keys(settings)} - {""}
 
 
 def _mistakes(given: Given, error: Mapping[str, Any]) -> Iterator[str]:

@@ -80,12 +80,22 @@ def temperature(text: str) -> TemperatureConfig:
         ) from None
 
 
+def turns(text: str) -> list[int]:
+    """Return what `3` or `1..3` means. Raises `SynthesisError`."""
+    ends = text.split("..")
+    if len(ends) > 2 or not all(end.strip().isdecimal() for end in ends):
+        raise SynthesisError(f"--turns: expected 3, or 1..3 (at least and at most), found {text!r}")
+    return [int(ends[0]), int(ends[-1])]
+
+
 class Asked(NamedTuple):
     """What the command line says beside settings."""
 
     teacher: str
     options: ClientOptions
     judge: str | None = None
+    judge_options: Mapping[str, Any] = {}
+    """Fields of `ClientOptions` that were given for the judge; its address is the teacher's where none is."""
     tools: Path | None = None
     execute: bool = False
     seeds: Path | None = None
@@ -102,9 +112,7 @@ def planned(at: Opened, asked: Asked, scenarios: tuple[Scenario, ...]) -> Plan:
 
     config, now = at.settings.data.synthesis, datetime.now(UTC)
     source = teacher_source(at, asked.teacher, asked.options)
-    judge_options = ClientOptions(base_url=asked.options.base_url, time_limit_s=asked.options.time_limit_s)
-    if asked.judge is not None:
-        teacher_source(at, asked.judge, _judge_options(asked.judge, judge_options))
+    judge_options = _judge_options(at, asked)
     tools, tools_from = _tools(asked, scenarios)
     unknown = sorted(config.coverage.per_tool.keys() - {tool.name for tool in tools})
     if unknown:
@@ -125,7 +133,7 @@ def planned(at: Opened, asked: Asked, scenarios: tuple[Scenario, ...]) -> Plan:
         teacher_name=source.name,
         client=asked.options,
         judge=asked.judge,
-        judge_client=_judge_options(asked.judge or "", judge_options),
+        judge_client=judge_options,
         tools=tools,
         tools_from=tools_from,
         seeds=found.seeds,
@@ -148,17 +156,39 @@ def carried_out(
     scales = at.settings.scales()
     with ExitStack() as stack:
         teacher = stack.enter_context(source.client())
-        judge = None
+        judge = price = None
         if plan.judge is not None:
-            judge = stack.enter_context(teacher_source(at, plan.judge, plan.judge_client).client())
+            named = teacher_source(at, plan.judge, plan.judge_client)
+            judge, price = stack.enter_context(named.client()), named.prices.price(named.name)
         folder = stack.enter_context(Folder(at.home.syntheses / plan.id))
         priced = Scales(prices=source.prices, rewards=scales.rewards, quality=scales.quality)
-        return synthesise(plan, folder, Crew(teacher, judge, priced, scenarios), at.ledger, on_wave=on_wave)
+        return synthesise(plan, folder, Crew(teacher, judge, price, priced, scenarios), at.ledger, on_wave=on_wave)
 
 
-def _judge_options(judge: str, options: ClientOptions) -> ClientOptions:
-    """Return the judge's options: at the teacher's address where it is an endpoint, too."""
-    return options if judge.startswith("openai:") else ClientOptions()
+def _judge_options(at: Opened, asked: Asked) -> ClientOptions:
+    """Return how the judge is asked; it needs a price where there is a budget. Raises what is wrong with it."""
+    from evaluation.clients.resolve import ClientError
+
+    if asked.judge is None:
+        if asked.judge_options.keys() - {"time_limit_s"}:
+            raise SynthesisError("--judge-base-url, --judge-price-in, --judge-price-out: expected --judge beside them")
+        return ClientOptions()
+    options = ClientOptions()
+    if asked.judge.startswith("openai:"):
+        options = ClientOptions(base_url=asked.options.base_url, budget=asked.options.budget)
+        if asked.judge == asked.teacher:
+            prices = {"price_in", "price_out", "price_cached"}
+            options = options.model_copy(update=asked.options.model_dump(include=prices))
+        options = options.model_copy(update=dict(asked.judge_options))
+    try:
+        teacher_source(at, asked.judge, options)
+    except ClientError as error:
+        flags = {"--model": "--judge", "--price-in": "--judge-price-in", "--price-out": "--judge-price-out"}
+        told = str(error)
+        for flag, ours in flags.items():
+            told = told.replace(flag, ours)
+        raise SynthesisError(f"the judge {asked.judge}: {told}") from error
+    return options
 
 
 def _tools(asked: Asked, scenarios: tuple[Scenario, ...]) -> tuple[tuple[ToolDef, ...], str]:

@@ -49,6 +49,11 @@ def print_synthesis(out: Console, plan: Plan, end: End | None, currency: str) ->
     if never:
         more = f" and {len(never) - _TOOLS} more" if len(never) > _TOOLS else ""
         tell(f"In no example: {', '.join(never[:_TOOLS])}{more}")
+    if plan.config.coverage.turns != (1, 1):
+        tell("Kept by requests of the user: " + (", ".join(f"{n} of {k}" for k, n in table.by_turns.items()) or "none"))
+    if plan.judge is not None:
+        share = f"{table.total.judgements} answers, {table.total.judge_cost:.4g} of {table.total.cost:.4g} {currency}"
+        tell(f"Judged by {plan.judge}: {share}")
     if table.total.repairs:
         tell("Repairs: " + ", ".join(f"{number} {name}" for name, number in table.total.repairs.items()))
     if table.failed_requests:
@@ -75,6 +80,10 @@ def print_estimate(out: Console, plan: Plan, found: Estimate) -> None:
         f"Would ask {plan.teacher_name} for {found.examples} examples in {found.requests} requests; prompts: {variants}"
     )
     tell(f"Tokens, about: {found.tokens_in} in, {found.tokens_out} out")
+    if found.judgements:
+        tell(
+            f"The judge {plan.judge}: {found.judgements} requests, about {found.judge_cost:.4g} {found.currency} of it"
+        )
     tell(f"Cost, about: {found.cost:.4g} {found.currency}, at most {found.most_cost:.4g}, if all is kept")
     tell("Items of each kind: " + ", ".join(f"{kind} {number}" for kind, number in found.kinds.items()))
     tell("Nothing was sent.")

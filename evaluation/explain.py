@@ -16,28 +16,17 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from evaluation.metrics import Metric, measured
 from evaluation.outcomes import NO_TOOL, outcome_of
 from evaluation.pair_rows import PairRow, pair
 from evaluation.records import Example, Record
+from evaluation.slices import By
 from evaluation.stats.decompose import Decomposition, decompose, decompose_pairs
 
 FEWEST = 10
 """Fewest shared scenarios that examples are paired on."""
-
-
-class By(StrEnum):
-    """What slices are made by."""
-
-    KIND = "kind"
-    TOOL = "tool"
-    TAG = "tag"
-    TASK_KEY = "task_key"
-    PART = "part"
-    GROUP = "group"
 
 
 OF_ROWS = (By.KIND, By.TOOL, By.TAG, By.GROUP)

@@ -11,18 +11,14 @@ from datetime import datetime
 from itertools import islice
 
 from evaluation.ledger import ExampleFilter, Ledger
-from evaluation.ledger.collected import RecoveryRecord, RecoveryStatus, ReviewItem, ReviewKind, RewardRecord
+from evaluation.ledger.collected import RewardRecord
 from evaluation.ledger.store import utc_now
-from evaluation.records import Example, FailureKind
+from evaluation.records import Example
 from evaluation.recoveries import recoveries_of
 from evaluation.rewards import RewardConfig, reward
 
-RECOVERIES = "recoveries"
-"""Name of the queue in which errors wait whose recovery nothing shows."""
 Told = Callable[[int], None]
 """Is told how many examples are done."""
-_URGENCY = {FailureKind.INVALID_ARGUMENTS: 0.0, FailureKind.MALFORMED_OUTPUT: 1.0, FailureKind.UNKNOWN_TOOL: 2.0}
-"""The model's own errors are asked about before those of tools: more can be learned from them."""
 
 
 @dataclass
@@ -81,20 +77,18 @@ def find_recoveries(
     needed: int = 1,
     batch: int = 500,
     told: Told = lambda _: None,
-    clock: Callable[[], datetime] = utc_now,
 ) -> Found:
-    """Write every error of the examples as a recovery, and queue those for review whose way nothing shows.
+    """Write every error of the examples as a recovery, as collecting does, and queue those whose way nothing shows.
 
-    `needed`: reviewers that have to agree.
+    For examples that were written before errors were found as they came. `needed`: reviewers that have to agree.
     """
     out = Found()
     for examples in _batches(ledger, wanted, batch):
         found = [recovery for example in examples for recovery in recoveries_of(example)]
         out.new += ledger.put_recoveries(found)
-        open_ones = [_item(one, needed, clock()) for one in found if one.status is RecoveryStatus.QUEUED]
-        out.queued += ledger.enqueue(open_ones)
         out.examples, out.errors = out.examples + len(examples), out.errors + len(found)
         told(out.examples)
+    out.queued = ledger.queue_recoveries(needed)
     return out
 
 
@@ -102,16 +96,3 @@ def _batches(ledger: Ledger, wanted: ExampleFilter | None, size: int) -> Iterato
     examples = ledger.examples(wanted or ExampleFilter(), batch=size)
     while batch := list(islice(examples, size)):
         yield batch
-
-
-def _item(recovery: RecoveryRecord, needed: int, at: datetime) -> ReviewItem:
-    return ReviewItem(
-        id=recovery.id,
-        queue=RECOVERIES,
-        example_id=recovery.example_id,
-        kind=ReviewKind.RECOVERY,
-        priority=_URGENCY.get(FailureKind(recovery.error_type), 3.0),
-        reason=f"{recovery.error_type}: nothing in the example shows how it should have been met",
-        needed=needed,
-        enqueued_at=at,
-    )

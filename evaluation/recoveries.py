@@ -6,9 +6,10 @@ and worked (retry) · the assistant asked (clarify) · it said that it did not w
 (fallback). Where nothing of this followed, where the validators found that it was met wrongly, or where anything but
 the same tool's success was found in an example that failed, the way is not known, and a person is to be asked; but
 where the scenario wants the call again, or an excuse or a question whose wording it gives, it is known from there.
-Limits: results of foreign tools are taken for errors by a few common shapes (`error`, `isError`, a text that begins
-with "Error"); of output that could not be read only the first is known, since an example keeps its first failure alone;
-errors of the endpoint are none of the model's, and left out.
+Limits: arguments are held against a tool's schema only where that needs no regular expression and no document from
+elsewhere; what a tool's result says is read by its shape (`evaluation/error_shapes.py`); of output that could not be
+read only the first is known, since an example keeps its first failure alone; errors of the endpoint are none of the
+model's, and left out.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from evaluation.error_shapes import error_in, kind_of_error, short_error
 from evaluation.ledger.collected import RecoveryRecord, RecoveryStatus
 from evaluation.protocols.signs import call_sign
 from evaluation.records import (
@@ -41,8 +43,11 @@ SURENESS: Mapping[RecoveryStrategy, float] = {
     RecoveryStrategy.FALLBACK: 0.6,
 }
 """Confidence in a way that the example shows: a call that was repeated is plain to see, a way round may be chance."""
-_TIMEOUT = re.compile(r"\b(?:did not finish within|timed? ?out|timeout|deadline exceeded)\b", re.IGNORECASE)
-_ERROR = re.compile(r"\s*(?:error|exception|traceback|fatal|failed)\b", re.IGNORECASE)
+_UNSAFE = re.compile(r'"(?:pattern|patternProperties|\$dynamicRef|\$ref": "(?!#))')
+_LARGEST_SCHEMA = 100_000
+"""Characters of a tool's schema that are still used."""
+_MOST_OF_AN_ERROR = 4_000
+"""Characters of what a tool said that are kept."""
 _UNREADABLE = (FailureKind.MALFORMED_OUTPUT, FailureKind.AGENT_ERROR)
 
 
@@ -104,29 +109,9 @@ def answered(messages: Sequence[Message], turn: int) -> list[tuple[ToolCall, Mes
     return [(call, results.get(call.id)) for call in messages[turn].tool_calls]
 
 
-def error_in(content: str) -> str | None:
-    """Return what a tool's result says went wrong; None where it is no error."""
-    if content.lstrip()[:1] in ("{", "["):
-        try:
-            result = json.loads(content)
-        except (ValueError, RecursionError):
-            return None
-        return _error_of(result) if isinstance(result, dict) else None
-    return content if _ERROR.match(content) else None
-
-
 def written(call: ToolCall) -> str:
     """Return a call as text, `name({…})`, as corrections are written."""
     return f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})"
-
-
-def _error_of(result: Mapping[str, Any]) -> str | None:
-    said = result.get("error")
-    if said:
-        return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    if result.get("isError") is True or result.get("is_error") is True or result.get("status") == "error":
-        return str(result.get("message") or json.dumps(result, ensure_ascii=False))
-    return None
 
 
 def _broken_call(turn: int, call: ToolCall, result: Message | None, tools: Mapping[str, ToolSpec]) -> Broken | None:
@@ -137,14 +122,27 @@ def _broken_call(turn: int, call: ToolCall, result: Message | None, tools: Mappi
     if tools and call.name not in tools:
         wrong = error or f"there is no tool {call.name}; the tools are: {', '.join(tools)}"
         return Broken(FailureKind.UNKNOWN_TOOL, wrong, turn, call)
-    mistakes = argument_mistakes(tools[call.name], call.arguments) if call.name in tools else []
-    if mistakes and not mistakes[0].startswith(UNUSABLE):
+    if mistakes := _mistakes(tools.get(call.name), call):
         wrong = error or f"invalid arguments for {call.name}: {'; '.join(mistakes)}"
         return Broken(FailureKind.INVALID_ARGUMENTS, wrong, turn, call)
-    if error is None:
+    if error is None or result is None:
         return None
-    kind = FailureKind.TOOL_TIMEOUT if _TIMEOUT.search(error) else FailureKind.TOOL_ERROR
-    return Broken(kind, error, turn, call)
+    return Broken(kind_of_error(error, result.content), short_error(error), turn, call)
+
+
+def _mistakes(tool: ToolSpec | None, call: ToolCall) -> list[str]:
+    """Return what is wrong with a call's arguments, as far as the tool's schema may be used here.
+
+    Anybody may send a schema, and this is done while an example is written: one that takes a regular expression, or
+    looks elsewhere for a part of itself, could take for ever, and one that is broken may raise anything.
+    """
+    if tool is None or len(schema := json.dumps(tool.parameters)) > _LARGEST_SCHEMA or _UNSAFE.search(schema):
+        return []
+    try:
+        found = argument_mistakes(tool, call.arguments)
+    except Exception:
+        return []
+    return [] if found and found[0].startswith(UNUSABLE) else found
 
 
 def _unreadable(example: Example, tools: Mapping[str, ToolSpec]) -> Broken | None:
@@ -224,7 +222,7 @@ def _record(example: Example, broken: Broken, way: Way | None) -> RecoveryRecord
         id=stable_id("recovery", example.id, broken.turn, place),
         example_id=example.id,
         error_type=broken.kind.value,
-        error=broken.error,
+        error=broken.error[:_MOST_OF_AN_ERROR],
         turn=broken.turn,
         query=asked[-1] if asked else example.query,
         incorrect_response=message.content if broken.call is None else written(broken.call),

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from evaluation.ledger import Ledger
 from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox

@@ -15,7 +15,7 @@ from typing import Any
 from ray import serve
 
 from evaluation.engines.client import LocalModel, generation_request
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from evaluation.models import Completion, Sampling
 from evaluation.records import Message, ToolSpec
 

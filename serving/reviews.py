@@ -7,6 +7,8 @@ Not covered: who may review (whoever reaches the route and gives a name); put it
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +35,7 @@ from evaluation.records import Message, stable_id
 from evaluation.reviewing import ReviewConfig
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+_FILL_S = 5.0
 _GONE = {NoReview: 404, ReviewTaken: 409}
 
 
@@ -72,7 +75,8 @@ def review_routes(
     ledger: Ledger, config: ReviewConfig | None = None, clock: Callable[[], datetime] = utc_now
 ) -> APIRouter:
     """Return the routes below `/v1/ratchet/reviews`, over an open ledger."""
-    lease_s = (config or ReviewConfig()).lease_s
+    config = config or ReviewConfig()
+    lease_s, fill = config.lease_s, _Filling(ledger, config.needed)
     router = APIRouter(prefix="/v1/ratchet/reviews")
 
     @router.get("/next")
@@ -83,11 +87,13 @@ def review_routes(
         task_key: str | None = None,
         skip: Annotated[list[str] | None, Query()] = None,
     ) -> Any:
+        fill()
         item = ledger.lease_review(queue, reviewer, lease_s, excluded=skip or (), task_key=task_key)
         return Response(status_code=204) if item is None else _shown(ledger, item)
 
     @router.get("")
     def standing(queue: str | None = None) -> dict[str, Any]:
+        fill()
         counts = ledger.review_counts()
         wanted = counts if queue is None else {queue: counts.get(queue, {})}
         found = reviewers_agreement(ledger.review_answers(queue))
@@ -120,6 +126,22 @@ def review_routes(
             return {"undone": taken.id, "item": ledger.review(item_id).model_dump(mode="json")}
 
     return router
+
+
+class _Filling:
+    """Queues errors that were collected since, at most every `_FILL_S` seconds."""
+
+    def __init__(self, ledger: Ledger, needed: int) -> None:
+        self._ledger, self._needed = ledger, needed
+        self._lock = threading.Lock()
+        self._due = 0.0
+
+    def __call__(self) -> None:
+        with self._lock:
+            if time.monotonic() < self._due:
+                return
+            self._ledger.queue_recoveries(self._needed)
+            self._due = time.monotonic() + _FILL_S
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from evaluation.pricing import PriceTable, load_prices
 from evaluation.quality import QualityConfig
 from evaluation.records import Record

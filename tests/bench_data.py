@@ -19,7 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests import bench_data_active, bench_data_dedup, bench_data_prepare, bench_data_privacy, bench_data_store
+from tests import (
+    bench_data_active,
+    bench_data_dedup,
+    bench_data_kills,
+    bench_data_prepare,
+    bench_data_privacy,
+    bench_data_store,
+)
 from tests.bench_eval import Part, measure, save
 from tests.bench_eval_rows import Figure, machine
 
@@ -27,6 +34,7 @@ RESULTS = Path(".ratchet/bench/data.json")
 Rows = Callable[[int, bool], list[dict[str, Any]]]
 MEASURED: dict[str, Rows] = {
     "store": bench_data_store.rows,
+    "kills": bench_data_kills.rows,
     "active": bench_data_active.rows,
     "privacy": bench_data_privacy.rows,
     "dedup": bench_data_dedup.rows,

@@ -63,6 +63,15 @@ def ray_session() -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _new_ledgers() -> Iterator[None]:
+    """New ledgers on SQLite have their tables at once, from the first one that was migrated."""
+    from tests.ledgers import ready_made
+
+    with ready_made():
+        yield
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder, which `RATCHET_HOME` names."""

@@ -56,7 +56,7 @@ def ray_below_its_place(files: list[SourceFile]) -> Iterator[str]:
 def outside_met_elsewhere(files: list[SourceFile]) -> Iterator[str]:
     for file in (file for file in files if file.folder != "cluster"):
         if file.name not in STARTS_RAY:
-            for node in ast.walk(file.tree):
+            for node in file.nodes:
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in {"ray.init", "ray.client"}:
                     yield f"{file.name}:{node.lineno}: only cluster/ starts Ray"
         for found in file.imports():
@@ -65,8 +65,8 @@ def outside_met_elsewhere(files: list[SourceFile]) -> Iterator[str]:
                 yield f"{file.name}:{found.line}: only cluster/ parses a command line"
             if (top in {"yaml", "tomllib"} and file.name not in READS_YAML) or top == "pydantic_settings":
                 yield f"{file.name}:{found.line}: only cluster/ reads settings"
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.argv":
+        for node in file.nodes:
+            if isinstance(node, ast.Attribute) and node.attr == "argv" and ast.unparse(node) == "sys.argv":
                 yield f"{file.name}:{node.lineno}: only cluster/ parses a command line"
 
 

@@ -32,7 +32,7 @@ class Function(NamedTuple):
 
 
 def functions(file: SourceFile) -> Iterator[Function]:
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
             ours = [name for name in names if name not in ("self", "cls")]
@@ -60,7 +60,7 @@ def fields_max(place: str) -> int:
 
 def configs(file: SourceFile) -> Iterator[tuple[str, int]]:
     """Yield the place and the number of fields of each config class."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.ClassDef) and node.name.endswith(("Config", "Settings")):
             yield f"{file.name}:{node.lineno} {node.name}", sum(isinstance(line, ast.AnnAssign) for line in node.body)
 

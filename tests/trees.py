@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,10 +40,22 @@ class SourceFile:
         """Return the package the file belongs to."""
         return self.name.split("/")[0]
 
-    def imports(self) -> Iterator[Import]:
-        """Yield every import, also those inside functions."""
-        lazy = {id(node) for scope in ast.walk(self.tree) if _is_lazy(scope) for node in ast.walk(scope)}
-        for node in ast.walk(self.tree):
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Return every node of the tree."""
+        return tuple(ast.walk(self.tree))
+
+    def imports(self) -> tuple[Import, ...]:
+        """Return every import, also those inside functions."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> tuple[Import, ...]:
+        return tuple(self._found())
+
+    def _found(self) -> Iterator[Import]:
+        lazy = {id(node) for scope in self.nodes if _is_lazy(scope) for node in ast.walk(scope)}
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield Import(alias.name, (), node.lineno, id(node) not in lazy)
@@ -58,7 +71,16 @@ class SourceFile:
 
 
 def source_files(root: Path = ROOT) -> list[SourceFile]:
-    """Return every Python file of the four packages under `root`."""
+    """Return every Python file of the four packages under `root`; the project's own are read once."""
+    return list(_own() if root == ROOT else _read(root))
+
+
+@cache
+def _own() -> list[SourceFile]:
+    return _read(ROOT)
+
+
+def _read(root: Path) -> list[SourceFile]:
     paths = sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
     texts = [(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
     return [SourceFile(name, text, ast.parse(text, filename=name)) for name, text in texts]

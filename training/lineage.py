@@ -8,22 +8,30 @@ Limits: every version of every snapshot of the home is looked through, by its id
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from pydantic import Field
 
 from evaluation.ledger import ExampleFilter, Ledger, LedgerError
-from evaluation.ledger.collected import LabelRecord
-from evaluation.ledger.records import RunRecord
-from evaluation.records import Example, Feedback, Message, Record
-from training.formats.exports import ExportRecord, Exports
+from evaluation.records import Example
+from training.formats.exports import Exports
+from training.lineage_records import (
+    Asking,
+    ExampleLineage,
+    Exported,
+    Held,
+    Lineage,
+    Pair,
+    SnapshotLineage,
+    SynthesisLineage,
+)
 from training.registry import Registry
-from training.snapshot import SnapshotError, open_snapshot
+from training.snapshot import Snapshot, SnapshotError, open_snapshot
 from training.snapshot_names import is_named, named_snapshot
 from training.synthesis.folder import (
     Plan,
@@ -34,129 +42,13 @@ from training.synthesis.folder import (
     read_requests,
 )
 from training.synthesis.making import example_id
-from training.synthesis.planning import Assignment, Request
-from training.synthesis.prompts import Variant
-from training.synthesis.shots import Seed
+from training.synthesis.planning import Request
 
 _COLUMNS = ["id", "parent_id", "run_id", "source"]
+_LOOKED_AT = 1000
+"""Rows of a snapshot whose base prompts are counted."""
 _FIRST_ASKED = 3
 """Question and answer pairs of a synthesis or a snapshot that are shown."""
-
-
-class Asking(Record):
-    """How a teacher came to write an example."""
-
-    synthesis: str
-    teacher: str
-    request: str
-    variant: str
-    about: str
-    """What the prompt variant is for."""
-    temperature: float
-    seed: int
-    asked_for: Assignment
-    """The line of the prompt that it answers."""
-    prompt: tuple[Message, ...]
-    """The whole conversation that the teacher was sent."""
-    shots: tuple[Seed, ...]
-    """The examples that it was shown."""
-    answers: dict[str, str]
-    """All that it answered to this request and the ones that followed on it, by their ids."""
-    written: str
-    """The item as the teacher wrote it."""
-    repairs: tuple[str, ...]
-
-
-class Held(Record):
-    """A snapshot that holds it."""
-
-    ref: str
-    rows: int
-    """How many of its rows."""
-    corrections: int = 0
-    """Rows that correct it."""
-    versions: tuple[str, ...] = ()
-    """Model versions that were trained on the snapshot."""
-
-
-class Exported(Record):
-    """An exported file that holds it."""
-
-    export: ExportRecord
-    rows: int
-    """How many of its rows."""
-    versions: tuple[str, ...] = ()
-    """Model versions that were trained on the file, elsewhere."""
-
-
-class ExampleLineage(Record):
-    """One example."""
-
-    kind: str = "example"
-    example: Example
-    run: RunRecord | None
-    asking: Asking | None
-    """None: no teacher made it up, or its synthesis's folder is gone."""
-    parent: str | None
-    """The failed example that it corrects."""
-    feedback: tuple[Feedback, ...]
-    labels: tuple[LabelRecord, ...]
-    snapshots: tuple[Held, ...]
-    exports: tuple[Exported, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    """Snapshots that could not be looked through."""
-
-
-class Pair(Record):
-    """A question and an answer, as a data set holds them."""
-
-    example_id: str
-    user: str
-    answer: str
-
-
-class SynthesisLineage(Record):
-    """One synthesis."""
-
-    kind: str = "synthesis"
-    id: str
-    plan: dict[str, Any]
-    """Config, teacher, tools by name, seeds."""
-    prompts: tuple[Variant, ...]
-    """The base prompts, whole."""
-    first: Request | None
-    """The first request, as it was sent."""
-    state: str
-    yields: dict[str, Any]
-    outcomes: dict[str, int]
-    examples: int
-    pairs: tuple[Pair, ...]
-    """The first examples."""
-    snapshots: tuple[Held, ...]
-    unreadable: tuple[str, ...] = ()
-
-
-class SnapshotLineage(Record):
-    """One snapshot."""
-
-    kind: str = "snapshot"
-    ref: str
-    rows: int
-    name: str
-    config: dict[str, Any]
-    funnel: dict[str, Any]
-    seeds: dict[str, int]
-    sources: dict[str, int]
-    """Rows by source."""
-    runs: dict[str, int]
-    """Rows by the run that they come from."""
-    syntheses: tuple[SynthesisLineage, ...] = Field(default=())
-    """Those among the runs, with their base prompts."""
-    versions: tuple[str, ...]
-    """Model versions that were trained on it."""
-
-
-Lineage = ExampleLineage | SynthesisLineage | SnapshotLineage
 
 
 class LineageError(Exception):
@@ -282,8 +174,9 @@ def lineage_of_synthesis(run_id: str, places: Places) -> SynthesisLineage:
 
 
 def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
-    """Return how a snapshot came about. Raises `SnapshotError`."""
+    """Return how a snapshot came about; `ref` is its path and version. Raises `SnapshotError`."""
     snapshot = open_snapshot(ref)
+    first = _first_rows(snapshot)
     rows = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_table(columns=_COLUMNS).to_pylist()
     runs = Counter(row["run_id"] or "none" for row in rows)
     folders = [places.syntheses / run for run in runs if (places.syntheses / run / "plan.json").is_file()]
@@ -296,6 +189,8 @@ def lineage_of_snapshot(ref: str, places: Places) -> SnapshotLineage:
         seeds=snapshot.meta.seeds,
         sources=dict(Counter(row["source"] for row in rows).most_common()),
         runs=dict(runs.most_common()),
+        system_prompts=dict(Counter(_system(messages) for _, messages in first).most_common()),
+        pairs=tuple(pair for name, messages in first[:_FIRST_ASKED] for pair in _pairs(name, messages)),
         syntheses=tuple(_synthesis(folder, places, ()) for folder in folders),
         versions=places.trained_on(snapshot.ref),
     )
@@ -315,7 +210,9 @@ def _synthesis(folder: Path, places: Places, held: tuple[Held, ...]) -> Synthesi
         yields=end.yields if end is not None else {},
         outcomes=dict(Counter(one.outcome for one in read_outcomes(folder)).most_common()),
         examples=places.ledger.count(wanted),
-        pairs=tuple(Pair(example_id=one.id, user=one.query, answer=_answer(one)) for one in first),
+        pairs=tuple(
+            pair for one in first for pair in _pairs(one.id, [message.model_dump() for message in one.messages])
+        ),
         snapshots=held,
         unreadable=tuple(places.unreadable),
     )
@@ -326,9 +223,37 @@ def _told(plan: Plan) -> dict[str, Any]:
     return told | {"tools": [tool.name for tool in plan.tools], "seeds": [seed.origin for seed in plan.seeds]}
 
 
-def _answer(example: Example) -> str:
-    calls = [f"{call.name}({call.arguments})" for message in example.messages for call in message.tool_calls]
-    return " → ".join([*calls, example.response])
+def _first_rows(snapshot: Snapshot) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the first rows of a snapshot: ids and messages."""
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    table = DeltaTable(snapshot.path, version=snapshot.version).to_pyarrow_dataset()
+    for batch in table.to_batches(columns=["id", "messages"], batch_size=_LOOKED_AT):
+        found += [(row["id"], json.loads(row["messages"])) for row in batch.to_pylist()]
+        if len(found) >= _LOOKED_AT:
+            break
+    return found[:_LOOKED_AT]
+
+
+def _system(messages: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(str(message.get("content") or "") for message in messages if message["role"] == "system")
+
+
+def _pairs(name: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """Yield each thing that the user says with what it was answered by: calls, and what was said.
+
+    Messages are in our form or, in a snapshot, in the OpenAI form.
+    """
+    starts = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    for start, end in zip(starts, [*starts[1:], len(messages)], strict=True):
+        said = [message for message in messages[start + 1 : end] if message["role"] == "assistant"]
+        parts = [_call(call.get("function", call)) for one in said for call in one.get("tool_calls") or ()]
+        parts += [str(one["content"]) for one in said if one.get("content")]
+        yield Pair(example_id=name, user=str(messages[start].get("content") or ""), answer=" → ".join(parts))
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    arguments = call["arguments"]
+    return f"{call['name']}({arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)})"
 
 
 def _asking(example: Example, syntheses: Path) -> Asking | None:

@@ -1,15 +1,16 @@
 """The loop's selection: filter, correct, add further ones, threshold, dedup, scrub, guard, commit.
 
-Decisions: one pass over the examples; what a step drops is counted with its reason. What is asked of an example, how
-duplicates are told, scrubbing and the rows are those of `training/prepare/`, which `ratchet data prepare` streams whole
-ledgers through; correcting, further examples and rehearsal are the loop's own. A test's example that was right is used
-as it was, one that was wrong is replaced by its correction. An example from production that is not good is used only as
+Decisions: one pass over the examples; what a step drops is counted with its reason. What is asked of an example,
+scrubbing and the rows are those of `training/prepare/`, which `ratchet data prepare` streams whole ledgers through, and
+duplicates are told by the exact step of `training/dedup/`, before scrubbing, since pseudonyms differ from example to
+example; correcting, further examples and rehearsal are the loop's own. A test's example that was right is used as it
+was, one that was wrong is replaced by its correction. An example from production that is not good is used only as
 somebody's suggestion corrects it. Where a test went wrong, further scenarios of the same intent are drawn and done
 right, as far as the suite has any: what the model cannot do yet it meets in many forms, not in one form many times. A
 small base gets conversations about made-up tools beside them, so that it does not forget how to read a tool that it has
-not met. Of several with the same content the one with the highest quality stays. Held-out examples are left out first,
-and the guard looks again at the end. Not covered: near duplicates, balance, a ledger that does not fit into memory:
-`ratchet data prepare` has them.
+not met. Of several with the same content, letter by letter, the one with the highest quality stays. Held-out examples
+are left out first, and the guard looks again at the end. Not covered: near duplicates, balance, a ledger that does not
+fit into memory: `ratchet data prepare` has them.
 """
 
 from __future__ import annotations
@@ -19,20 +20,27 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 from pydantic import Field
 
 from evaluation.examples import Scales
-from evaluation.records import Example, Feedback, Record, Source
+from evaluation.records import Example, Feedback, Record, Source, stable_id
 from evaluation.scenarios import Part, Scenario
 from evaluation.suite import intent_of
 from training.corrections import Correction, Corrector, done_right, suggested
+from training.dedup import DedupConfig, ExactConfig, NearConfig, dedup
 from training.guard import HeldOut, guard, overlap
 from training.prepare.example_rows import Made, scrubbed, to_row
 from training.prepare.funnel import Funnel, StepCount, funnel
-from training.prepare.steps import content_key, is_good, left_out, limited, rank
+from training.prepare.steps import is_good, left_out, limited, rank
+from training.privacy.config import PrivacyConfig
+from training.privacy.strict import require_clean
 from training.rehearsal import rehearsal
 from training.snapshot import Snapshot, SnapshotMeta, SnapshotRow, commit
 
+_SAME = DedupConfig(
+    exact=ExactConfig(fields=("text", "offered"), normalise="none"), near=NearConfig(enabled=False), threads=1
+)
 Further = Callable[[Mapping[str, int]], Sequence[Scenario]]
 """Draws more scenarios: how many of which intent."""
 
@@ -90,10 +98,13 @@ async def select_snapshot(
     name: str = "",
     seeds: Mapping[str, int] | None = None,
     scales: Scales | None = None,
+    privacy: PrivacyConfig | None = None,
 ) -> Selected:
-    """Select and commit to the table in `folder`. Raises `SnapshotError` (nothing left, too) and `HeldOutOverlap`."""
+    """Select and commit to the table in `folder`. Raises as `select` does, and `SnapshotError`, for no rows, too."""
     seed = (seeds or {}).get("seed", 0)
-    selection = await select(examples, scenarios, config, feedback=feedback, further=further, seed=seed, scales=scales)
+    selection = await select(
+        examples, scenarios, config, feedback=feedback, further=further, seed=seed, scales=scales, privacy=privacy
+    )
     meta = SnapshotMeta(
         name=name,
         filter=config.model_dump(mode="json"),
@@ -112,19 +123,20 @@ async def select(
     further: Further | None = None,
     seed: int = 0,
     scales: Scales | None = None,
+    privacy: PrivacyConfig | None = None,
 ) -> Selection:
     """Return the rows to train on. `scenarios` is the whole suite: its held-out part is what the guard looks for.
 
     `feedback` is by example id; `further` draws more scenarios to train on; `seed` is for the made-up conversations;
-    `scales` is for examples that are corrected. Raises `HeldOutOverlap`.
+    `scales` is for examples that are corrected; `privacy` says how rows are scrubbed, None: by its defaults. Raises
+    `HeldOutOverlap`, and `PrivacyError` where personal data is still found and `privacy` is strict.
     """
     held_out = HeldOut.of(scenarios)
     trained = {s.id: s for s in scenarios if s.part != Part.HELD_OUT}
     corrector = Corrector(trained, scales)
     failed: dict[str, list[Example]] = {}
     filtered, judged, within = StepCount("filter"), StepCount("correct"), StepCount("confidence and quality")
-    unique: dict[str, Example] = {}
-    dedup = StepCount("exact duplicates")
+    wanted: list[Example] = []
     for example in examples:
         if not filtered.keeps(_filtered(example, config, held_out)):
             continue
@@ -137,19 +149,23 @@ async def select(
             if scenario is not None:
                 failed.setdefault(intent_of(scenario), []).append(example)
         if within.keeps(_limited(chosen.example, config)):
-            _keep_best(unique, chosen.example, dedup)
-    augmented = StepCount("further examples", dedup.rows_out, dedup.rows_out)
+            wanted.append(chosen.example)
+    unique = different(sorted(wanted, key=rank))
+    doubled = StepCount("exact duplicates", len(wanted), len(unique))
+    doubled.reasons.update({"same content as another": len(wanted) - len(unique)} if len(unique) < len(wanted) else {})
+    augmented = StepCount("further examples", len(unique), len(unique))
     if further is not None and config.augment and failed:
-        async for example in _further(failed, further, config.augment, scales):
-            if _content_key(example) not in unique and not _limited(example, config):
-                unique[_content_key(example)] = example
-                augmented.rows_out += 1
-                augmented.reasons["added"] += 1
-    rows, found = _scrubbed(unique.values(), config)
+        made = [one async for one in _further(failed, further, config.augment, scales) if not _limited(one, config)]
+        unique = different([*unique, *made])
+        augmented.rows_out = len(unique)
+        augmented.reasons.update({"added": len(unique) - doubled.rows_out} if len(unique) > doubled.rows_out else {})
+    rows, found = _scrubbed(unique, config, privacy)
     made_up = StepCount("rehearsal", len(rows), len(rows))
     rows = (*rows, *_made_up(rows, config, held_out, seed=seed, step=made_up))
     guard(rows, held_out)
-    return Selection(rows, funnel((filtered, judged, within, dedup, augmented, made_up), found))
+    if privacy is not None and privacy.strict:
+        require_clean(rows, privacy)
+    return Selection(rows, funnel((filtered, judged, within, doubled, augmented, made_up), found))
 
 
 async def _further(
@@ -190,21 +206,38 @@ def _limited(example: Example, config: SelectConfig) -> str | None:
     return limited(example, min_confidence=config.min_confidence, min_quality=config.min_quality)
 
 
-def _content_key(example: Example) -> str:
-    return content_key(example.task_key, example.messages, example.tools)
+def different(examples: Sequence[Example]) -> list[Example]:
+    """Return the examples whose content none before them has: task key, what was said and called, tools on offer.
+
+    Ids of calls do not count, since they differ from run to run.
+    """
+    if not examples:
+        return []
+    columns = {
+        "id": [f"{place:09}" for place in range(len(examples))],  # the first of several stays
+        "text": [_said(example) for example in examples],
+        "offered": [stable_id([tool.to_openai() for tool in example.tools]) for example in examples],
+        "task_key": [example.task_key for example in examples],
+        "quality": [None] * len(examples),
+        "timestamp": [None] * len(examples),
+    }
+    return [examples[int(place)] for place in dedup([pa.table(columns)], _SAME).kept.to_pylist()]
 
 
-def _keep_best(unique: dict[str, Example], example: Example, step: StepCount) -> None:
-    key = _content_key(example)
-    if step.keeps("same content as another" if key in unique else None) or rank(example) < rank(unique[key]):
-        unique[key] = example
+def _said(example: Example) -> str:
+    said = [
+        [m.role, m.content, m.name, [[call.name, call.arguments] for call in m.tool_calls]] for m in example.messages
+    ]
+    return stable_id(said)
 
 
-def _scrubbed(examples: Iterable[Example], config: SelectConfig) -> tuple[tuple[SnapshotRow, ...], dict[str, int]]:
+def _scrubbed(
+    examples: Iterable[Example], config: SelectConfig, privacy: PrivacyConfig | None
+) -> tuple[tuple[SnapshotRow, ...], dict[str, int]]:
     rows, counts = [], Counter[str]()
     for example in sorted(examples, key=lambda item: item.id):
         made = Made(example.id, example, example.messages, example.tools)
-        made = scrubbed(made) if config.scrub else made
+        made = scrubbed(made, privacy) if config.scrub else made
         counts.update(made.counts)
         rows.append(to_row(made))
     return tuple(rows), dict(counts)

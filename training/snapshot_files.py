@@ -28,6 +28,7 @@ from training.scratch import scratch
 
 FILE_BYTES = 64 * 1024**2
 """About as large is a file of rows."""
+_ROWS = 200  # that are Python objects at once
 _KEEP = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -46,7 +47,7 @@ class RowDigest:
 
     def update(self, block: pa.Table) -> None:
         """Take in the next rows. Raises `SnapshotError` where they are out of order; doubled ids are only noted."""
-        for row in block.to_pylist():
+        for row in (row for batch in block.to_batches(_ROWS) for row in batch.to_pylist()):
             if self._last is not None and row["id"] <= self._last:
                 if row["id"] < self._last:
                     raise SnapshotError(f"expected rows in order of id, found {row['id']} behind {self._last}")

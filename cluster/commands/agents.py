@@ -13,7 +13,6 @@ from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.models import BaseUrlFlag
-from evaluation.clients.resolve import ClientOptions
 from evaluation.scenarios import Part
 
 if TYPE_CHECKING:
@@ -93,6 +92,7 @@ def _models(
         yield perfect
         return
     from cluster.commands.models import model_spec
+    from evaluation.clients.resolve import ClientOptions
 
     with opened(flags, config) as at, model_spec(at, model, ClientOptions(base_url=base_url)).client() as client:
         yield lambda _: client

@@ -10,7 +10,10 @@ from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, ope
 
 
 def lineage(
-    ref: Annotated[str, typer.Argument(help="Id of an example or a synthesis, or a snapshot as `name@version`.")],
+    ref: Annotated[
+        str,
+        typer.Argument(help="Id of an example or a synthesis, or a snapshot as `name@version` or `folder@version`."),
+    ],
     home: HomeFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,

@@ -53,6 +53,7 @@ def queue_data(
             ),
         )
         filled = fill_queue(at.ledger, queue, wanted, needed=needed or limits.needed, at=utc_now())
+        at.ledger.queue_recoveries(limits.needed)
         counts = {status.value: n for status, n in at.ledger.review_counts().get(queue, {}).items()}
     if as_json:
         picks = [pick._asdict() for pick in filled.picks]

@@ -13,7 +13,9 @@ from evaluation.ledger.collected import RecoveryStatus
 
 
 def recoveries(
-    find: Annotated[bool, typer.Option("--find", help="Look for errors in examples first.")] = False,
+    find: Annotated[
+        bool, typer.Option("--find", help="Look through examples first that an older version of ratchet wrote.")
+    ] = False,
     status: Annotated[RecoveryStatus | None, typer.Option(help="Only those that are so.")] = None,
     task_key: Annotated[str | None, typer.Option(help="Only errors in this kind of decision.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Look only in examples from this time on (UTC).")] = None,
@@ -25,12 +27,15 @@ def recoveries(
 ) -> None:
     """List errors inside examples with how each should have been met: clarify, retry, fallback or graceful_fail.
 
-    `--find` looks for new ones; where the example does not show it, a reviewer is asked (queue `recoveries`).
+    They are found as examples are collected; where the example does not show the way, a reviewer is asked (queue
+    `recoveries`).
 
-    Example: ratchet data recoveries --find --status queued
+    Example: ratchet data recoveries --status queued
     """
     from evaluation.ledger import ExampleFilter
-    from evaluation.passes import RECOVERIES, find_recoveries
+    from evaluation.ledger.collected import ReviewStatus
+    from evaluation.ledger.recoveries import RECOVERIES
+    from evaluation.passes import find_recoveries
 
     with said(), opened({"home": home}, config) as at:
         found = None
@@ -43,12 +48,21 @@ def recoveries(
                     needed=at.settings.data.review.needed,
                     told=lambda n: told.update(f"{n} examples"),
                 )
+        at.ledger.queue_recoveries(at.settings.data.review.needed)
+        waiting = at.ledger.review_counts().get(RECOVERIES, {})
         listed = list(islice(at.ledger.recoveries(status=status, task_key=task_key, example_id=example), limit))
         counts = at.ledger.recovery_counts()
     if as_json:
         by = [{"status": key[0].value, "error_type": key[1], "count": n} for key, n in sorted(counts.items())]
         told_of = {} if found is None else {"found": vars(found)}
-        print_json(told_of | {"counts": by, "recoveries": [one.model_dump(mode="json") for one in listed]})
+        print_json(
+            told_of
+            | {
+                "review": {status.value: n for status, n in waiting.items()},
+                "counts": by,
+                "recoveries": [one.model_dump(mode="json") for one in listed],
+            }
+        )
         return
     from rich.text import Text
 
@@ -56,10 +70,12 @@ def recoveries(
 
     out = console()
     if found is not None:
-        out.print(f"{found.errors} errors in {found.examples} examples: {found.new} new, {found.queued} queued for"
-                  f" review · ratchet data review --queue {RECOVERIES}", highlight=False)  # fmt: skip
+        out.print(f"{found.errors} errors in {found.examples} examples: {found.new} new", highlight=False)
     total = ", ".join(f"{n} {key[0].value} {key[1]}" for key, n in sorted(counts.items()))
-    out.print(total or "No error recoveries yet: ratchet data recoveries --find", highlight=False)
+    none = "No errors in the examples collected so far; --find looks through those that an older version wrote"
+    out.print(total or none, highlight=False)
+    if left := sum(waiting.get(status, 0) for status in (ReviewStatus.OPEN, ReviewStatus.CONFLICT)):
+        out.print(f"{left} wait for a reviewer: ratchet data review --queue {RECOVERIES}", highlight=False)
     for one in listed:
         how = f"{one.strategy.value}, {one.confidence:.1f} by {one.source.value}" if one.strategy else "not known"
         out.print()

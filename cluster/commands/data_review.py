@@ -35,6 +35,7 @@ def review(
         from cluster.review_desk import Asked, Desk
         from cluster.terminal_keys import TerminalKeys, edited
 
+        at.ledger.queue_recoveries(at.settings.data.review.needed)
         asked = Asked(queue, by or getpass.getuser(), at.settings.data.review.lease_s, task_key)
         with TerminalKeys() as keys:
 
@@ -57,10 +58,14 @@ def _say_end(ledger: Ledger, asked: Asked, session: Session) -> None:
     waiting = ledger.waiting_reviews(asked.queue, asked.reviewer, asked.task_key)
     done = f"{len(session.answered)} answered, {len(session.skipped)} skipped"
     out.print(f"{done}; {waiting} waiting for {asked.reviewer} in {asked.queue}", highlight=False, markup=False)
+    if session.emptied and (others := waiting - len(session.skipped)) > 0:
+        out.print(f"{others} of them are before other reviewers now: come back for what they leave", highlight=False)
     if not session.answered and not waiting:
-        queues = ", ".join(ledger.review_counts()) or "none yet"
-        hint = "ratchet data queue fills a queue; ratchet data recoveries --find queues errors"
-        out.print(f"Queues: {queues}. {hint}", highlight=False, markup=False)
+        out.print("ratchet data queue fills a queue", highlight=False, markup=False)
+    for name in ledger.review_counts():
+        if name != asked.queue and (left := ledger.waiting_reviews(name, asked.reviewer, asked.task_key)):
+            told = f"{left} more in {name}: ratchet data review --queue {name}"
+            out.print(told, highlight=False, markup=False, soft_wrap=True)
     found = reviewers_agreement(ledger.review_answers(asked.queue))
     if found:
         out.print("Agreement of the reviewers of this queue (Krippendorff's alpha)", highlight=False)

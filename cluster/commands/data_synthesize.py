@@ -43,6 +43,8 @@ _SETTINGS = {
     "semantic": "duplicates.semantic.enabled", "min_diversity": "stop.min_diversity", "rubric": "trust.rubric",
 }  # fmt: skip
 """Flags by the setting under `data.synthesis` that each overrides."""
+_JUDGE = {"judge_base_url": "base_url", "request_seconds": "time_limit_s", "judge_price_in": "price_in",
+          "judge_price_out": "price_out"}  # fmt: skip
 _CLIENT = {"base_url": "base_url", "stream": "stream", "request_seconds": "time_limit_s", "price_in": "price_in",
            "price_out": "price_out"}  # fmt: skip
 
@@ -68,19 +70,23 @@ def synthesize(
     topics: Annotated[str | None, typer.Option(help="Topics, with commas; taken in turn.")] = None,
     min_per_tool: Annotated[int | None, typer.Option(help="Examples that call each tool, at least. [0]")] = None,
     per_tool: Annotated[list[str] | None, typer.Option(help="NAME=COUNT, the same for one; may be repeated.")] = None,
+    turns: Annotated[str | None, typer.Option(help="Requests of the user in one conversation: 3, or 1..3. [1]")] = None,
     batch: Annotated[int | None, typer.Option(help="Items of one request. [5]")] = None,
     encoding: Annotated[Encoding | None, typer.Option(help="How items are written. [blocks]")] = None,
     answers: Annotated[Answers | None, typer.Option(help="Final answers: in the item, or asked for. [auto]")] = None,
     retries: Annotated[int | None, typer.Option(help="Times that unusable items are asked for again. [1]")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most output tokens of one answer. [2048]")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests at the same time. [8]")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most that it may cost, what it cost before included.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most that teacher and judge may cost, over all.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Most tokens, in and out.")] = None,
     budget_requests: Annotated[int | None, typer.Option(help="Most requests.")] = None,
     window: Annotated[int | None, typer.Option(help="Items that the stop rule looks at. [50]")] = None,
     min_yield: Annotated[float | None, typer.Option(help="Stop where less of them is kept. [0.1]")] = None,
     min_diversity: Annotated[float | None, typer.Option(help="Stop where fewer word pairs are new. [0.1]")] = None,
     judge: Annotated[str | None, typer.Option(help="Model that judges each example, named as a teacher.")] = None,
+    judge_base_url: Annotated[str | None, typer.Option(help="Its address. [the teacher's]")] = None,
+    judge_price_in: Annotated[float | None, typer.Option(help="Of a million of its prompt tokens.")] = None,
+    judge_price_out: Annotated[float | None, typer.Option(help="Of a million of its output tokens.")] = None,
     rubric: Annotated[str | None, typer.Option(help="What the judge is asked, as one statement.")] = None,
     task_key: Annotated[str | None, typer.Option(help="Task key of the examples. [tools]")] = None,
     against_ledger: Annotated[bool | None, typer.Option(help="Drop what the ledger holds. [yes]")] = None,
@@ -126,13 +132,15 @@ def _is_given(name: str, value: Any) -> bool:
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that flags override."""
-    from cluster.synthesis import temperature
+    from cluster.synthesis import temperature, turns
     from training.synthesis.config import SynthesisError
 
     flags = {f"data.synthesis.{key}": given[name] for name, key in _SETTINGS.items() if name in given}
     for name in ("kinds", "topics"):
         if name in given:
             flags[f"data.synthesis.coverage.{name}"] = [one.strip() for one in given[name].split(",") if one.strip()]
+    if "turns" in given:
+        flags["data.synthesis.coverage.turns"] = turns(given["turns"])
     if "temperature" in given:
         flags["data.synthesis.temperature"] = temperature(given["temperature"]).model_dump()
     counts = [one.partition("=") for one in given.get("per_tool", ())]
@@ -151,9 +159,10 @@ def _planned(at: Opened, given: dict[str, Any]) -> tuple[Plan, tuple[Scenario, .
     named = {key: given[name] for name, key in _CLIENT.items() if name in given}
     concurrency = at.settings.data.synthesis.ask.concurrency
     options = ClientOptions(**named, budget=money, concurrency=concurrency)
+    judge = {key: given[name] for name, key in _JUDGE.items() if name in given}
     asked = Asked(teacher=given.get("teacher", "template"), options=options, judge=given.get("judge"),
-                  tools=given.get("tools"), execute=given.get("execute", False), seeds=given.get("seeds"),
-                  from_ledger=given.get("from_ledger", False))  # fmt: skip
+                  judge_options=judge, tools=given.get("tools"), execute=given.get("execute", False),
+                  seeds=given.get("seeds"), from_ledger=given.get("from_ledger", False))  # fmt: skip
     scenarios = scenarios_of(at, None, (), None)
     return planned(at, asked, scenarios), scenarios
 
@@ -172,7 +181,9 @@ def _estimate(at: Opened, plan: Plan, *, as_json: bool) -> None:
     from cluster.synthesis_text import print_estimate, synthesis_json
     from training.synthesis.estimate import estimate
 
-    found = estimate(plan, teacher_source(at, plan.teacher, plan.client).prices)
+    judge = None if plan.judge is None else teacher_source(at, plan.judge, plan.judge_client)
+    price = None if judge is None else judge.prices.price(judge.name)
+    found = estimate(plan, teacher_source(at, plan.teacher, plan.client).prices, price)
     if as_json:
         print_json(synthesis_json(plan, None) | {"estimate": found.model_dump(mode="json")})
     else:

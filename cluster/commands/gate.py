@@ -17,7 +17,6 @@ from cluster.commands.common import (
     print_json,
     said,
 )
-from evaluation.records import stable_id
 
 if TYPE_CHECKING:
     from evaluation.gate_rules import RegressionEvidence
@@ -68,6 +67,7 @@ def judge(
         from evaluation.gate import judge as judged
         from evaluation.ledger import DecisionRecord
         from evaluation.ledger.store import utc_now
+        from evaluation.records import stable_id
 
         metrics = at.settings.all_metrics()
         asked = at.settings.gate

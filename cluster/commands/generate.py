@@ -15,7 +15,6 @@ from rich.table import Table
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, console, opened, print_json, said
 from cluster.commands.models import BaseUrlFlag
-from evaluation.clients.resolve import ClientOptions
 from evaluation.scenarios import Kind, Part
 
 if TYPE_CHECKING:
@@ -109,6 +108,7 @@ def module_of(tools: Path) -> str:
 @contextmanager
 def _client(model: str, base_url: str | None, flags: Mapping[str, Any], config: Path | None) -> Iterator[ModelClient]:
     from cluster.commands.models import model_spec
+    from evaluation.clients.resolve import ClientOptions
 
     options = ClientOptions(base_url=base_url)
     with opened(flags, config) as at, model_spec(at, model, options).client() as client:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.commands.common import ConfigFlag, HomeFlag, JsonFlag, Opened, console, opened, print_json, said
-from evaluation.explain import By
+from evaluation.slices import By
 
 if TYPE_CHECKING:
     from evaluation.history import Asked, History

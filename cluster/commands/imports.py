@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cluster.commands.common import JsonFlag, console, print_json, said
-from evaluation.scenarios import Part
 
 if TYPE_CHECKING:
     from evaluation.importers.conversations import Imported
@@ -108,6 +107,7 @@ def _conversations(read: Callable[[], Imported], files: list[Path], out: Path, *
 
 def _saved(scenarios: list[Scenario], out: Path, read: list[Path]) -> dict[str, int]:
     """Write the scenarios, and return how many each part has."""
+    from evaluation.scenarios import Part
     from evaluation.suite import Suite, SuiteError, save_jsonl
 
     if out.resolve() in [path.resolve() for path in read]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cluster.commands.common import Opened
-from evaluation.clients.resolve import ClientOptions, client_for, is_client
-from evaluation.models import ModelClient
-from evaluation.pricing import PriceTable
-from training.version_engine import EndpointEngine, Engine
 
 if TYPE_CHECKING:
     from cluster.running import ModelSource
-    from evaluation.engines.transformers import EngineConfig
+    from evaluation.clients.resolve import ClientOptions
+    from evaluation.engines.config import EngineConfig
+    from evaluation.models import ModelClient
+    from evaluation.pricing import PriceTable
+    from training.version_engine import EndpointEngine, Engine
 
 FLAGS = {"time_limit_s": "request_seconds"}
 """Names of flags that are not those of the option."""
@@ -53,6 +53,8 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
     Raises `ClientError`, `RegistryError`, `ModelFolderError` and `SettingsError`.
     """
     from cluster.settings import SettingsError
+    from evaluation.clients.resolve import ClientOptions, client_for, is_client
+    from training.version_engine import EndpointEngine
 
     options = options or ClientOptions()
     if is_client(model):
@@ -71,6 +73,8 @@ def model_spec(at: Opened, model: str, options: ClientOptions | None = None) -> 
 
 def absolute(model: str) -> str:
     """Return what the name means in any working folder."""
+    from evaluation.clients.resolve import is_client
+
     kind, _, rest = model.partition(":")
     if is_client(model) and kind != "openai":
         return f"{kind}:{Path(rest).expanduser().resolve()}"
@@ -103,6 +107,7 @@ def find_model(at: Opened, model: str) -> Found:
 def _behind(at: Opened, name: str, engine: EndpointEngine, options: ClientOptions) -> ModelSource:
     """Return the client of a version that is a model behind an endpoint; episodes record the version's name."""
     from cluster.settings import SettingsError
+    from evaluation.clients.resolve import client_for
 
     if options.base_url is not None:
         raise SettingsError(

@@ -26,13 +26,11 @@ from cluster.commands.common import (
 )
 from cluster.commands.models import FLAGS, MODEL_HELP, BaseUrlFlag
 from cluster.commands.tools import AllowHostFlag, AllowToolsFlag, reach_of
-from evaluation.clients.resolve import ClientOptions
-from evaluation.records import StopReason, stable_id
-from evaluation.scenarios import Part
 
 if TYPE_CHECKING:
     from cluster.running import Work
     from cluster.runs import Run, RunEnd, RunPlan
+    from evaluation.clients.resolve import ClientOptions
     from evaluation.scenarios import Scenario
 
 CUT = 4
@@ -40,11 +38,11 @@ CUT = 4
 
 
 class PartChoice(StrEnum):
-    """Which scenarios of a suite."""
+    """Which scenarios of a suite: those of `evaluation.scenarios.Part`, or all."""
 
-    TRAIN = Part.TRAIN.value
-    HELD_OUT = Part.HELD_OUT.value
-    LIVE = Part.LIVE.value
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+    LIVE = "live"
     ALL = "all"
 
 
@@ -145,6 +143,8 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
     from cluster.commands.models import ModelSpec, absolute, model_spec
     from cluster.running import digest, spoken
     from cluster.runs import RunPlan
+    from evaluation.clients.resolve import ClientOptions
+    from evaluation.records import stable_id
     from training.provenance import environment
 
     settings, now = at.settings, datetime.now(UTC)
@@ -190,6 +190,7 @@ def _planned(at: Opened, given: dict[str, Any]) -> RunPlan:
 def scenarios_of(at: Opened, part: str | None, tags: tuple[str, ...], limit: int | None) -> tuple[Scenario, ...]:
     """Return the scenarios of a run. Raises `SuiteError` where there is none, and `FoldError`."""
     from evaluation.folds import fold_of, folded
+    from evaluation.scenarios import Part
     from evaluation.suite import SuiteError, load
 
     settings = at.settings
@@ -280,6 +281,7 @@ def _carried_out(at: Opened, run: Run, work: Work, again: str, *, collect: bool,
 def _count_look(at: Opened, run: Run, work: Work, *, as_json: bool) -> None:
     """Count that held-out scenarios were looked at, the same model on them once; warn where it was often."""
     from cluster.looks import looked, warning
+    from evaluation.scenarios import Part
 
     held_out = [scenario for scenario in work.scenarios if scenario.part is Part.HELD_OUT]
     if held_out:
@@ -303,4 +305,6 @@ def _say(run: Run, end: RunEnd, skipped: int, again: str, *, as_json: bool, curr
 
 def _never_answered(end: RunEnd) -> bool:
     """Whether the model failed in every attempt: nothing was measured then."""
+    from evaluation.records import StopReason
+
     return end.figures.attempts > 0 and end.figures.stop_reasons.get(StopReason.MODEL_ERROR) == end.figures.attempts

@@ -9,34 +9,30 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster.commands import flaky, imports, pins, runs
-from cluster.commands.agents import agents
 from cluster.commands.common import JsonFlag, console, print_json, said
-from cluster.commands.generate import generate
-from cluster.commands.run import run
-from cluster.commands.tools import tools
+from cluster.commands.lazy import lazy
 from evaluation.rules import Rules
 
-app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True)
-app.add_typer(imports.app, name="import")
-app.command()(tools)
-app.command()(generate)
+COMMANDS = {
+    "run": "run:run",
+    "check": "test:check",
+    "import": "imports:app",
+    "list": "runs:list_runs",
+    "show": "runs:show",
+    "diff": "runs:diff",
+    "export": "runs:export",
+    "tools": "tools:tools",
+    "agents": "agents:agents",
+    "generate": "generate:generate",
+    "pin": "pins:pin",
+    "pins": "pins:pins",
+    "unpin": "pins:unpin",
+    "flaky": "flaky:flaky",
+    "looks": "flaky:looks",
+}
+app = typer.Typer(help="Test runs and scenarios.", no_args_is_help=True, cls=lazy(COMMANDS))
 
 
-app.command()(run)
-app.command()(agents)
-app.command("list")(runs.list_runs)
-app.command()(runs.show)
-app.command()(runs.diff)
-app.command()(runs.export)
-app.command()(pins.pin)
-app.command("pins")(pins.pins)
-app.command()(pins.unpin)
-app.command()(flaky.flaky)
-app.command()(flaky.looks)
-
-
-@app.command()
 def check(
     suite: Annotated[str, typer.Option(help="File of scenarios, or a built-in suite.")],
     outputs: Annotated[Path, typer.Option(help="Outputs, one `{id, candidate_calls}` a line.")],

@@ -38,6 +38,7 @@ def select_examples(turn: Turn, tick: Tick, base: BaseResult, tests: TestRunResu
             name=turn.id,
             seeds=seeds,
             scales=settings.scales(),
+            privacy=settings.data.privacy,
         )
     )
     return SelectResult(snapshot=snapshot, funnel=funnel)

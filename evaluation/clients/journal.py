@@ -15,7 +15,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +90,12 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def calls(self) -> Iterator[Recorded]:
+        """Yield every call that it holds now. Raises `RecordingError` where the file was changed."""
+        with self._lock:
+            keys = tuple(self._places)
+        yield from (call for key in keys if (call := self.get(key)) is not None)
 
     def get(self, key: str) -> Recorded | None:
         """Return the recorded call; None where there is none. Raises `RecordingError` where the file was changed."""

@@ -9,8 +9,9 @@ from typing import Literal
 
 from evaluation.engines.base import Engine, Generation, GenerationRequest, OnToken
 from evaluation.engines.chat import ChatFormat
+from evaluation.engines.config import EngineConfig
 from evaluation.engines.offered import offered
-from evaluation.engines.transformers import EngineConfig, TransformersEngine
+from evaluation.engines.transformers import TransformersEngine
 from evaluation.models import Completion, ModelError, Sampling, UnfitPrompt
 from evaluation.records import Message, ToolSpec
 

@@ -14,33 +14,16 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from evaluation.engines.base import Generation, GenerationRequest
+from evaluation.engines.config import EngineConfig
 from evaluation.engines.offered import CallGuide, Vocabulary
 from evaluation.model_folder import check_folder
 from evaluation.models import UnfitPrompt
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """Settings that the gate and production share; recorded with each comparison."""
-
-    max_batch: int = 64
-    max_batch_tokens: int = 16_384
-    """Most prompt tokens of a batch, padding included: what it needs of memory grows with them."""
-    threads: int = 1
-    """Torch threads of each worker on a CPU; process-wide."""
-    workers: int = 1
-    """Batches at the same time."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    max_context: int = 2048
-    """Prompt and output tokens together; a longer prompt is refused."""
-    offered_only: bool = True
-    """A call can only name a tool that is on offer, and its parameters."""
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from alembic import command
@@ -112,7 +113,7 @@ def migrate(database: Database, revision: str = "head") -> None:
 
     Raises `LedgerError` where the schema was written by a newer version of this code.
     """
-    script = ScriptDirectory.from_config(_config())
+    script = _script()
     target = script.get_current_head() if revision == "head" else revision
     with database.read() as connection:
         current = _revision(connection)
@@ -130,6 +131,11 @@ def migrate(database: Database, revision: str = "head") -> None:
         config = _config()
         config.attributes.update(connection=connection, version_table=VERSION_TABLE)
         (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

@@ -3,7 +3,8 @@
 An example's body is written once and never changed; the labels in force stand in columns of their own, which a label
 moves in its own transaction. The id is the row's key, so that what is delivered twice is written once. An example that
 was forgotten is gone, and its id is never written again. What comes under a known id and says something else goes to
-the dead letters in the same transaction (`sameness.py`).
+the dead letters in the same transaction (`sameness.py`). The errors inside a new example are written with it, as
+candidates for error recovery.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from evaluation.ledger.feedback import AHEAD, ratings, take_over
 from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, few_match
 from evaluation.ledger.part import Part
 from evaluation.ledger.records import ExampleFilter
+from evaluation.ledger.recoveries import add_recoveries
 from evaluation.ledger.sameness import differences, different_fields, differing_letter
 from evaluation.ledger.schema import ExampleRow
 from evaluation.ledger.signals import add_rewards
@@ -149,6 +151,7 @@ def insert_examples(
         insert_letters(connection, [differing_letter(one, fields, origin=origin, at=at) for one, fields in apart])
     taken = take_over(connection, list(rows), at) if new else 0
     add_rewards(connection, [firsts[key] for key in rows if not held.get(key)], at)
+    add_recoveries(connection, [firsts[key] for key in rows if key in new])
     known = sum(one.id in rows for one in examples) - len(new) - len(apart)
     return Written(len(new), known, len(gone), tuple(one.id for one, _ in apart), taken)
 

@@ -1,7 +1,9 @@
 """Error recoveries: errors inside examples and how each should have been met.
 
-A recovery is found once (`evaluation/recoveries.py`) and written once. What reviewers say of it stands in its row with
-what was found, so that a review which is taken back leaves what the rule had said.
+Decisions: a recovery is found once (`evaluation/recoveries.py`) and written once, in the transaction that writes its
+example. One whose way nothing shows is put into the queue `recoveries` when somebody next looks at queues, since how
+many have to agree is the reviewers' setting and not the collector's. What reviewers say of a recovery stands in its row
+with what was found, so that a review which is taken back leaves what the rule had said.
 """
 
 from __future__ import annotations
@@ -10,15 +12,28 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, tuple_, update
 
-from evaluation.ledger.collected import LabelRecord, LabelSource, RecoveryRecord, RecoveryStatus, ReviewStatus
+from evaluation.ledger.collected import (
+    LabelRecord,
+    LabelSource,
+    RecoveryRecord,
+    RecoveryStatus,
+    ReviewItem,
+    ReviewKind,
+    ReviewStatus,
+)
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.labelling import agreeing, latest_of_each, settled
 from evaluation.ledger.part import Part
-from evaluation.ledger.schema import ExampleRow, RecoveryRow
+from evaluation.ledger.schema import ExampleRow, RecoveryRow, ReviewRow
+from evaluation.records import Example, FailureKind
 
+RECOVERIES = "recoveries"
+"""Name of the queue in which errors wait whose recovery nothing shows."""
+_URGENCY = {FailureKind.INVALID_ARGUMENTS: 0.0, FailureKind.MALFORMED_OUTPUT: 1.0, FailureKind.UNKNOWN_TOOL: 2.0}
+"""The model's own errors are asked about before those of tools: more can be learned from them."""
 _CHUNK = 500
 _FOUND = "found"
 """Key in a body: the recovery as it was found, where reviewers have changed it."""
@@ -29,14 +44,25 @@ class Recoveries(Part):
 
     def put_recoveries(self, recoveries: Sequence[RecoveryRecord]) -> int:
         """Write the recoveries whose id is new; return how many. Those of examples that are not there are left out."""
-        ids = sorted({recovery.example_id for recovery in recoveries})
         with self._database.write() as connection:
-            held: set[str] = set()
-            for start in range(0, len(ids), _CHUNK):
-                part = ids[start : start + _CHUNK]
-                held.update(connection.scalars(select(ExampleRow.id).where(ExampleRow.id.in_(part))))
-            rows = [_row(recovery) for recovery in recoveries if recovery.example_id in held]
+            rows = [_row(recovery) for recovery in _held(connection, recoveries)]
             return insert_new(connection, RecoveryRow, RecoveryRow.id, rows)
+
+    def queue_recoveries(self, needed: int = 1) -> int:
+        """Queue for review the recoveries whose way is not known, each once; return how many were new.
+
+        `needed`: reviewers that have to agree.
+        """
+        asked = exists().where(ReviewRow.id == RecoveryRow.id)
+        query = select(RecoveryRow.body).where(RecoveryRow.status == RecoveryStatus.QUEUED.value, ~asked)
+        with self._database.read() as connection:
+            waiting = [_recovery(body) for body in connection.scalars(query)]
+        if not waiting:
+            return 0
+        now = self._clock()
+        with self._database.write() as connection:  # a write of nothing would still wait for other writers
+            rows = [_item(one, needed, now) for one in _held(connection, waiting)]
+            return insert_new(connection, ReviewRow, ReviewRow.id, rows)
 
     def recovery(self, recovery_id: str) -> RecoveryRecord:
         """Return one recovery. Raises `LedgerError` where there is none."""
@@ -77,6 +103,14 @@ class Recoveries(Part):
         return {(RecoveryStatus(row[0]), row[1]): int(row[2]) for row in rows}
 
 
+def add_recoveries(connection: Connection, examples: Sequence[Example]) -> None:
+    """Write the errors inside examples that are new, in their own transaction."""
+    from evaluation.recoveries import recoveries_of  # here, since it is made of this package's nouns
+
+    rows = [_row(recovery) for example in examples for recovery in recoveries_of(example)]
+    insert_new(connection, RecoveryRow, RecoveryRow.id, rows)
+
+
 def settle_recovery(connection: Connection, recovery_id: str, labels: Sequence[LabelRecord], needed: int) -> None:
     """Write what reviewers agree on about a recovery into its row; what was found, where they do not (yet)."""
     body = connection.scalar(select(RecoveryRow.body).where(RecoveryRow.id == recovery_id))
@@ -101,6 +135,29 @@ def recovery_in_force(found: RecoveryRecord, labels: Sequence[LabelRecord], need
         return found.model_copy(update=said | {"status": RecoveryStatus.REJECTED})
     told = {"strategy": answer.strategy, "correct_response": answer.correct_response or found.correct_response}
     return found.model_copy(update=said | told | {"status": RecoveryStatus.LABELLED})
+
+
+def _held(connection: Connection, recoveries: Sequence[RecoveryRecord]) -> list[RecoveryRecord]:
+    """Return those whose example the ledger holds."""
+    ids = sorted({recovery.example_id for recovery in recoveries})
+    held: set[str] = set()
+    for start in range(0, len(ids), _CHUNK):
+        held.update(connection.scalars(select(ExampleRow.id).where(ExampleRow.id.in_(ids[start : start + _CHUNK]))))
+    return [recovery for recovery in recoveries if recovery.example_id in held]
+
+
+def _item(recovery: RecoveryRecord, needed: int, at: datetime) -> dict[str, Any]:
+    item = ReviewItem(
+        id=recovery.id,
+        queue=RECOVERIES,
+        example_id=recovery.example_id,
+        kind=ReviewKind.RECOVERY,
+        priority=_URGENCY.get(FailureKind(recovery.error_type), 3.0),
+        reason=f"{recovery.error_type}: nothing in the example shows how it should have been met",
+        needed=needed,
+        enqueued_at=at,
+    )
+    return item.model_dump() | {"kind": item.kind.value, "status": item.status.value}
 
 
 def _conditions(

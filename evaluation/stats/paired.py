@@ -23,6 +23,9 @@ FLIPS = 9_999
 EXACT_FLIPS = 13
 """Up to this many differences that are not zero, all sign flips are enumerated."""
 
+NO_SUCCESS = 1e-12
+"""Fewer of the base's successes, of fractions added up, are none: a ratio to them is beyond any number."""
+
 
 class PairCounts(NamedTuple):
     """How pairs of binary outcomes fell: counts, or fractions of such (`bounded.py`)."""
@@ -80,8 +83,8 @@ def _tango(counts: PairCounts, delta: float) -> float:
 
 
 def ratio_of_proportions(counts: PairCounts, alpha: float = 0.05) -> Estimate:
-    """Return candidate / base with the interval of Tang, Tang and Chan; undefined where the base never succeeds."""
-    if counts.base == 0:
+    """Return candidate / base with the interval of Tang, Tang and Chan; undefined below `NO_SUCCESS` of the base's."""
+    if counts.base < NO_SUCCESS:
         return Estimate(value=None, low=None, high=None, n=round(counts.n))
     value = counts.candidate / counts.base
     z = float(ndtri(1 - alpha / 2))

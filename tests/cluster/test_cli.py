@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from cluster.cli import app
 from cluster.commands.common import OURS, is_ours, said
+from cluster.commands.run import PartChoice
 from evaluation.ledger import StaleRecord
+from evaluation.scenarios import Part
 from training.snapshot import SnapshotMeta, SnapshotRow, commit
 
 runner = CliRunner()
@@ -51,10 +53,32 @@ def test_help_has_an_example(path: tuple[str, ...]) -> None:
     assert f"Example: ratchet {' '.join(path)}" in " ".join(result.output.replace("│", " ").split())
 
 
+HEAVY = ("ray", "torch", "transformers", "mlflow", "pyarrow", "scipy", "numpy", "sqlalchemy", "httpx", "pydantic")
+LOADED = f"""
+import sys
+from cluster.cli import app
+app(["--help"], standalone_mode=False)
+print([m for m in {HEAVY} if m in sys.modules])
+app(["data", "list", "--help"], standalone_mode=False)
+print([m for m in {HEAVY[:-1]} if m in sys.modules])
+"""
+
+
 def test_help_loads_no_heavy_library() -> None:
-    code = "import sys, cluster.cli; print([m for m in ('ray', 'torch', 'transformers', 'mlflow') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if line.startswith("[")] == ["[]", "[]"]
+
+
+def test_a_command_that_there_is_not_is_refused_with_one_that_is_near() -> None:
+    result = runner.invoke(app, ["data", "lst"])
+    assert result.exit_code == 2
+    assert "Did you mean 'list'?" in result.stderr
+    with pytest.raises(TypeError, match="change the table"):
+        del typer.main.get_command(app).commands["loop"]  # type: ignore[attr-defined]
+
+
+def test_parts_of_a_suite_are_those_of_scenarios() -> None:
+    assert [part.value for part in PartChoice] == [*Part, "all"]
 
 
 def test_all_mistakes_in_the_settings_are_said_at_once(tmp_path: Path) -> None:

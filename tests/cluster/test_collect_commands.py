@@ -146,7 +146,7 @@ def test_the_collector_serves_until_it_is_interrupted(home: Path) -> None:
             assert f"Collecting at http://127.0.0.1:{port}" in server.stderr.readline()
             with RatchetClient(f"http://127.0.0.1:{port}", tries=8) as client:
                 name = client.add_example(TALK)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             with Ledger.open(f"sqlite:///{home}/ledger.db") as ledger:
                 while ledger.count() == 0 and time.monotonic() < deadline:
                     time.sleep(0.05)

@@ -14,7 +14,8 @@ from cluster.review_desk import Asked, Desk
 from cluster.terminal_keys import EditorError
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import LabelVerdict, RecoveryStatus, ReviewStatus
-from evaluation.passes import RECOVERIES, find_recoveries
+from evaluation.ledger.recoveries import RECOVERIES
+from evaluation.passes import find_recoveries
 from evaluation.records import Example, Labels, RecoveryStrategy
 from tests.evaluation.ledger.test_reviews import answer, item
 from tests.evaluation.making import calls, result, says, talk, user

@@ -232,7 +232,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(home: Path, suite: Path, 
         assert time.monotonic() < until
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     run = json.loads(ratchet("list", "--json").stdout)[0]
     assert process.returncode == 130
     assert f"Go on with: ratchet test run --resume {run['run']}" in said

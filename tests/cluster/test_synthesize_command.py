@@ -27,6 +27,7 @@ from tests.training.synthesis.test_endpoint import good
 from tests.trees import ROOT
 from training.registry import Registry, VersionMeta
 from training.select import SelectConfig, select_snapshot
+from training.synthesis.config import SynthesisConfig
 from training.synthesis.folder import read_requests
 
 runner = CliRunner()
@@ -125,6 +126,10 @@ def test_a_plan_sends_nothing_and_writes_nothing(home: Path, tools: Path) -> Non
         (["--resume", "latest", "--count", "3"], "expected a synthesis to go on as it was begun, found --count"),
         (["--from-ledger", "--seeds", "x.jsonl"], "expected one of them, found both"),
         (["--teacher", "openai:gpt-4o"], "expected a key"),
+        (["--turns", "1-3"], "expected 3, or 1..3"),
+        (["--turns", "3..1"], "expected a number from 1 to 10"),
+        (["--judge-price-in", "1"], "expected --judge beside them"),
+        (["--judge", "openai:j", "--judge-base-url", "http://127.0.0.1:9/v1", "--budget", "1"], "--judge-price-in"),
     ],
 )
 def test_mistakes_are_told_in_one_message(home: Path, arguments: list[str], message: str) -> None:
@@ -142,6 +147,20 @@ def test_a_budget_of_requests_cuts_with_its_own_status_and_is_raised(home: Path,
     assert "Raise the budget and go on with: ratchet data synthesize --resume syn-" in done.output
     more = as_json("synthesize", "--resume", "latest", "--budget-requests", 40)
     assert more["end"]["yields"]["total"]["outcomes"]["kept"] == 30
+
+
+def test_dialogues_are_traced_request_by_request_and_a_plan_reckons_the_judge(home: Path, tools: Path) -> None:
+    done = ratchet("synthesize", "--count", 4, "--tools", tools, "--turns", "2..3", "--kinds", "one_call")
+    assert "Kept by requests of the user: " in done.output
+    traced = as_json("lineage", as_json("synthesize", "--show", "latest")["id"])
+    first = [pair for pair in traced["pairs"] if pair["example_id"] == traced["pairs"][0]["example_id"]]
+    assert len(first) in (2, 3)
+    assert all("(" in pair["answer"] and " → " in pair["answer"] for pair in first), "each with its own call"
+    judged = as_json("synthesize", "--plan", "--count", 4, "--tools", tools, "--judge", "openai:j",
+                     "--judge-base-url", "http://127.0.0.1:9/v1", "--judge-price-in", 2, "--judge-price-out", 2,
+                     "--budget", 1)["estimate"]  # fmt: skip
+    assert judged["judgements"] == 8
+    assert judged["cost"] == judged["judge_cost"] > 0, "the template costs nothing"
 
 
 def test_a_teacher_that_never_answers_is_bad_input(home: Path, tools: Path) -> None:
@@ -177,6 +196,13 @@ def test_a_snapshot_tells_the_syntheses_that_it_holds_and_an_example_the_snapsho
     assert [one["id"] for one in traced["syntheses"]] == [made["id"]]
     assert traced["syntheses"][0]["prompts"][0]["sections"]["new"]
     assert traced["funnel"]["steps"]
+    assert traced["system_prompts"] == {SynthesisConfig().system: 6}
+    assert len({pair["example_id"] for pair in traced["pairs"]}) == 3
+    assert all(pair["user"] and pair["answer"] for pair in traced["pairs"])
+    assert as_json("lineage", f"agent@{snapshot.version}") == traced, "its name is enough"
+    shown = ratchet("lineage", f"agent@{snapshot.version}").output
+    assert "Base prompt of 6 rows" in shown
+    assert "Held by" not in shown
     example = as_json("lineage", made["id"])["pairs"][0]["example_id"]
     held = as_json("lineage", example)["snapshots"]
     assert [(one["ref"], one["rows"], one["versions"]) for one in held] == [(snapshot.ref, 1, [])]
@@ -233,10 +259,10 @@ def test_killed_or_stopped_nothing_that_was_paid_for_is_lost_or_asked_again(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         begun = time.monotonic()
-        while len(slow.asked) < 9 and time.monotonic() < begun + 60:
+        while len(slow.asked) < 9 and time.monotonic() < begun + 120:
             time.sleep(0.05)
         process.send_signal(sent)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
         assert process.returncode == status, output
         (folder,) = (home / "syntheses").iterdir()
         journal = Journal(folder / "answers.jsonl", write=False)

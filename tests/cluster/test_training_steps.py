@@ -66,6 +66,19 @@ def said(words: str) -> list[dict[str, Any]]:
     ]
 
 
+def test_what_is_selected_is_scrubbed_as_the_settings_say(tmp_path: Path) -> None:
+    made = turn(tmp_path, **SMALL, **{"data.privacy.keep": ["shop@corp.com"]})
+    gateway, _ = make_gateway(tmp_path)
+    words = "Write to shop@corp.com, not to ann@corp.com"
+    ask(gateway, said(words), words)
+    gateway.outcome(words, True)
+    flush(gateway._spool, made.ledger, quiet_s=0)
+    [asked] = selected(made)
+    assert asked.startswith("Write to shop@corp.com, not to ")
+    assert "ann@corp.com" not in asked
+    made.ledger.close()
+
+
 def test_what_was_captured_is_trained_on_as_outcomes_ratings_and_suggestions_say(made: Turn, tmp_path: Path) -> None:
     gateway, _ = make_gateway(tmp_path)
     kept = made.suite().part(Part.HELD_OUT)[0].query

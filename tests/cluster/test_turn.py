@@ -126,14 +126,14 @@ def test_an_edit_in_mid_turn_counts_when_the_turn_is_gone_on_with(tmp_path: Path
         each.ledger.close()
 
 
-SMALL = {"counts.train": 20, "counts.held_out": 20, "counts.live": 20}
-
-
 def test_a_run_has_another_id_wherever_its_episodes_would_be_others(tmp_path: Path) -> None:
     better = BASE.model_copy(update={"digest": "c" * 64})
     same = ({}, {"train.epochs": 9}, {"gate.latency_ratio": 2.0}, {"serve.port": 9999})
     other = ({"run.temperature": 0.5}, {"run.attempts": 2}, {"engine.offered_only": False}, {"seed": 1})
-    made = [turn(tmp_path, **SMALL, **flags) for flags in (*same, *other)]
+    path = tmp_path / "suite.jsonl"
+    rows = [{"id": f"s{i}", "group": f"g{i}", "query": f"Weather in {i}?"} for i in range(60)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = [turn(tmp_path, suite=str(path), **flags) for flags in (*same, *other)]
     ids = [one.run_id("test", BASE) for one in made]
     assert len(set(ids[: len(same)])) == 1
     assert len({*ids, made[0].run_id("test", better)}) == 1 + len(other) + 1

@@ -50,8 +50,21 @@ def test_mixed_keeps_the_shares_and_fills_up_what_runs_short() -> None:
     kinds = Counter(one.reason.split(":")[0] for one in found)
     assert len({one.id for one in found}) == 40
     assert kinds["disputed"] == 10 - sum(1 for one in found if one.id.endswith("0") and "disputed" not in one.reason)
-    assert kinds["uncertain"] >= SHARES["uncertainty"] * 40
+    assert kinds["uncertain"] >= SHARES["informative"] * 40
     assert kinds["drawn at random"] >= 1
+
+
+def test_informative_picks_are_unsure_typical_and_unlike_each_other() -> None:
+    texts = ["book a flight to Rome", "book a flight to Oslo", "book a train to Rome", "zyx qqq", "play some jazz"]
+    pool = [Candidate(f"{n}-{kind}", 0.9 if kind == 4 else 0.2, {}, text)
+            for n in range(3) for kind, text in enumerate(texts)]  # fmt: skip
+    found = pick(pool, Strategy.MIXED, 10)
+    told = [one for one in found if one.reason.startswith("uncertain: confidence 0.20")]
+    kinds = [one.id.split("-")[1] for one in told]
+    assert sorted(kinds[:4]) == ["0", "1", "2", "3"], "no text twice before each has come"
+    assert kinds[0] != "3", "an odd one out does not come first"
+    assert told[0].reason.endswith("1.00 away from the nearest picked")
+    assert [one.id for one in pick([Candidate("e", 1.0)], Strategy.MIXED, 5)] == ["e"], "by chance, where all are sure"
 
 
 def test_an_empty_pool_gives_nothing() -> None:

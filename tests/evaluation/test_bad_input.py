@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evaluation.ab import DEFAULT_METRICS, Conclusion, Question, conclude
@@ -128,6 +128,8 @@ VALUES = st.one_of(st.none(), st.sampled_from([0.0, 1.0, math.nan, math.inf, -1.
         st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 3), st.integers(0, 1), VALUES, VALUES), max_size=24
     )
 )
+@example([("a", 0, 0, 5e-324, None), ("b", 0, 0, 1.0, None)])
+@example([("a", 0, 0, 1.0, 5e-324), ("b", 0, 0, 5e-324, 1e308)])
 @settings(max_examples=60, deadline=None)
 def test_any_rows_can_be_compared_and_judged(drawn: list[tuple[str, int, int, float | None, float | None]]) -> None:
     made = [

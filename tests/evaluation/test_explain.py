@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.explain import By, of_examples, of_rows, simpson
+from evaluation.explain import of_examples, of_rows, simpson
 from evaluation.metrics import METRICS
 from evaluation.records import Example
+from evaluation.slices import By
 from evaluation.stats.decompose import decompose
 from tests.cluster.history_making import attempted, rows
 from tests.evaluation.seen import at

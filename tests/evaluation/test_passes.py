@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from evaluation.active_learning import Strategy
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.collected import LabelSource, LabelVerdict, RecoveryStatus, ReviewKind, ReviewStatus
-from evaluation.passes import RECOVERIES, find_recoveries, recompute_rewards
+from evaluation.ledger.recoveries import RECOVERIES
+from evaluation.ledger.schema import RecoveryRow
+from evaluation.passes import find_recoveries, recompute_rewards
 from evaluation.propagation import propagate
 from evaluation.records import Example, Labels, RecoveryStrategy
 from evaluation.review_pool import Wanted, fill_queue
@@ -74,6 +77,8 @@ def broken(number: int, answer: str) -> Example:
 
 def test_errors_are_found_once_and_those_that_nothing_explains_are_queued(ledger: Ledger) -> None:
     ledger.add_examples([broken(1, "Sorry, it is down."), broken(2, "It is blue."), example(3, Labels())])
+    with ledger._database.write() as connection:  # as a version of the code left them that did not look for errors
+        connection.execute(delete(RecoveryRow))
     found = find_recoveries(ledger, batch=2)
     assert (found.examples, found.errors, found.new, found.queued) == (3, 2, 2, 1)
     again = find_recoveries(ledger)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from evaluation.error_shapes import error_in
 from evaluation.ledger.collected import RecoveryRecord, RecoveryStatus
 from evaluation.records import (
     ErrorRecovery,
@@ -16,7 +17,7 @@ from evaluation.records import (
     Validation,
     Verdict,
 )
-from evaluation.recoveries import error_in, recoveries_of
+from evaluation.recoveries import recoveries_of
 from tests.evaluation.making import calls, result, says, talk, user
 
 BROKE = {"error": "the index is down"}

@@ -157,9 +157,9 @@ def test_mistakes_in_yaml_are_named_with_their_own_line(tmp_path: Path) -> None:
     ("- {id: a, query: b, world: {x: !!binary aGk=}}\n", "1: world.x: expected a value that JSON has, found a bytes"),
 ])  # fmt: skip
 def test_yaml_that_is_no_json_is_refused_at_once(text: str, said: str, tmp_path: Path) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert said in mistakes(write(tmp_path, text))
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_aliases_that_stand_for_too_much_are_refused_before_they_are_written_out(tmp_path: Path) -> None:

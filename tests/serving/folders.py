@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from serving.policy import RolloutPolicy
 from serving.rollout_plan import RolloutPlan
 from training.tiny.build import Architecture, model_config

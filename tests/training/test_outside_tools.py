@@ -85,7 +85,7 @@ def grants(files: list[SourceFile]) -> Iterator[str]:
     """Yield where a reach is made or handed on by name."""
     for file in files:
         if file.folder != "cluster" and file.name not in GRANTS:
-            for node in ast.walk(file.tree):
+            for node in file.nodes:
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Reach", "Reach.of"):
                     yield f"{file.name}:{node.lineno}"
 
@@ -94,7 +94,7 @@ def test_only_the_command_line_allows_anything() -> None:
     assert list(grants(source_files())) == []
     planted = SourceFile("training/a.py", "", ast.parse("x = Limits(reach=Reach.of(['http']))"))
     assert list(grants([planted])) == ["training/a.py:1"]
-    commands = {f.name for f in source_files() for n in ast.walk(f.tree)
+    commands = {f.name for f in source_files() for n in f.nodes
                 if isinstance(n, ast.keyword) and n.arg == "reach" and f.folder == "cluster"}  # fmt: skip
     handed = {"cluster/ab.py", "cluster/running.py", "cluster/spread.py"}
     allowing = {f"cluster/commands/{name}.py" for name in ("flaky", "run", "tools")}

@@ -70,7 +70,7 @@ print(Registry(sqlite_uri(home / "mlflow.db"), home).register("tiny", model(home
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("tiny:1\n", "")
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 90
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "m", "mlflow.db", "models"]
 
 

@@ -26,6 +26,8 @@ from evaluation.scenarios import (
 )
 from serving.capture import REPORTED
 from training.guard import HeldOutOverlap
+from training.privacy.config import PrivacyConfig
+from training.privacy.errors import PrivacyError
 from training.select import SelectConfig, Selection, select, select_snapshot
 from training.snapshot import SnapshotError, read
 
@@ -207,6 +209,21 @@ def test_filters_say_what_they_dropped(config: dict[str, Any], dropped: dict[str
     first = selection.funnel.steps[0]
     assert (first.rows_in, first.rows_out) == (2, 2 - sum(dropped.values()))
     assert len(selection.rows) == first.rows_out
+
+
+def test_rows_are_scrubbed_as_the_settings_of_privacy_say() -> None:
+    said = example("ann", labels=RIGHT, reply="Write to shop@corp.com or to ann@corp.com.")
+    config, private = SelectConfig(parts=(Part.TRAIN,)), PrivacyConfig(keep=("shop@corp.com",))
+    [row] = run([said], config, privacy=private).rows
+    assert "shop@corp.com" in row.messages
+    assert "ann@corp.com" not in row.messages
+    [row] = run([said], config).rows
+    assert "shop@corp.com" not in row.messages
+    as_it_is, strict = SelectConfig(scrub=False), PrivacyConfig(strict=True)
+    assert len(run([said], as_it_is).rows) == 1
+    with pytest.raises(PrivacyError, match="ann"):
+        run([said], as_it_is, privacy=strict)
+    assert len(run([said], config, privacy=strict).rows) == 1
 
 
 def test_low_confidence_and_low_quality_are_dropped_and_counted() -> None:

@@ -90,10 +90,15 @@ class _Parts:
             self.sizes.append(block.signed.sizes)
 
 
-def gather(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig, texts: Texts) -> Columns:
-    """Read all batches once; what is read again goes to `texts`. Raises `DedupError` for bad columns and ids."""
+def read(batches: Iterable[pa.RecordBatch | pa.Table], config: DedupConfig) -> Iterator[Block]:
+    """Yield what the steps need of the rows, in their order. Raises `DedupError` for bad columns."""
+    return _in_order(blocks(batches, config.exact.fields), config)
+
+
+def gather(found: Iterable[Block], config: DedupConfig, texts: Texts) -> Columns:
+    """Put blocks together; what is read again goes to `texts`. Raises `DedupError` where an id comes twice."""
     parts = _Parts()
-    for block in _in_order(blocks(batches, config.exact.fields), config):
+    for block in found:
         parts.add(block)
         if block.texts is not None:
             texts.append(block.texts)

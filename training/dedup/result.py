@@ -39,7 +39,7 @@ class DedupResult:
     """What stays and why the rest does not."""
 
     kept: pa.Array
-    """Ids of the rows that stay, in order of id."""
+    """Ids of the rows that stay, in order of id; none where they were not asked for."""
     clusters: pa.Table
     """As `CLUSTERS`."""
     counts: tuple[StepCount, ...]

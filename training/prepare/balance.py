@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from training.prepare.config import BalanceConfig
 
 
-def balanced(strata: NDArray[np.int64], draw: NDArray[np.uint64], config: BalanceConfig) -> NDArray[np.bool_]:
+def balanced(strata: NDArray[np.integer], draw: NDArray[np.uint64], config: BalanceConfig) -> NDArray[np.bool_]:
     """Return which rows stay. `strata`: the number of each row's stratum, from 0; `draw`: its digest."""
     counts = np.bincount(strata)
     room = allotted(counts, config)

@@ -79,13 +79,18 @@ def asked(messages: str) -> str:
 
 
 def count_drops(
-    step: StepCount, spool: Spool, numbers: NDArray[np.int64], reasons: Iterable[str], *, privacy: PrivacyConfig | None
+    step: StepCount,
+    spool: Spool,
+    numbers: NDArray[np.integer],
+    reasons: Iterable[str],
+    *,
+    privacy: PrivacyConfig | None,
 ) -> None:
     """Count rows that a step over all of them dropped; what went in and out is counted elsewhere."""
-    ids = spool.column("id")
-    for number, reason in zip(numbers.tolist(), reasons, strict=True):
+    ids = spool.texts("id", numbers)
+    for row_id, number, reason in zip(ids, numbers, reasons, strict=True):
         step.reasons[reason] += 1
-        row_id = ids[number].as_py()
+        row_id = row_id.as_py()
         if step.would_show(row_id, reason):
-            row = spool.row(number, ["messages", "examples"])
+            row = spool.row(int(number), ["messages", "examples"])
             step.show(row_id, reason, shown(asked(row["messages"]), row_id, privacy), examples=row["examples"])

@@ -21,18 +21,18 @@ from training.privacy.strict import require_clean
 from training.snapshot import BLOCK, HOLD_OUT, SCHEMA, SnapshotRow
 
 
-def final_numbers(whole: Whole) -> NDArray[np.int64]:
+def final_numbers(whole: Whole) -> NDArray[np.int32]:
     """Return the numbers of the rows that stay, in order of the id that they are committed under."""
-    numbers: NDArray[np.int64] = whole.by_id[whole.keep[whole.by_id]]
+    numbers: NDArray[np.int32] = whole.by_id[whole.keep[whole.by_id]]
     if not whole.pair_ids:
         return numbers
-    ids = whole.spool.column("id")
-    names = [whole.pair_ids.get(number) or ids[number].as_py() for number in numbers.tolist()]
-    ordered: NDArray[np.int64] = numbers[pc.sort_indices(pa.array(names)).to_numpy().astype(np.int64)]
+    ids = whole.spool.texts("id", numbers).to_pylist()
+    names = [whole.pair_ids.get(number) or name for number, name in zip(numbers.tolist(), ids, strict=True)]
+    ordered: NDArray[np.int32] = numbers[pc.sort_indices(pa.array(names)).to_numpy().astype(np.int64)]
     return ordered
 
 
-def final_blocks(whole: Whole, numbers: NDArray[np.int64], work: Path) -> Iterator[pa.Table]:
+def final_blocks(whole: Whole, numbers: NDArray[np.int32], work: Path) -> Iterator[pa.Table]:
     """Yield the rows in blocks as they are committed.
 
     Raises `PrivacyError` where personal data is still found in them and the settings are strict.

@@ -7,7 +7,7 @@ half of the rows are alike, the mean deviation takes the place of the median one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +28,24 @@ def robust_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     scores = np.zeros(len(values))
     if not known.any():
         return scores
-    logs = np.log(values[known])
-    away = np.abs(logs - np.median(logs))
+    away = np.log(values[known])
+    away -= np.median(away)
+    np.abs(away, out=away)
     spread = 1.4826 * np.median(away) or 1.2533 * away.mean()
     if spread > 1e-9:
         scores[known] = away / spread
     return scores
 
 
-def outliers(figures: Mapping[str, NDArray[np.float64]], config: OutlierConfig) -> NDArray[np.object_]:
-    """Return for each row why it is an outlier, or None. `figures`: by column of the index, one value a row."""
-    reasons = np.full(len(next(iter(figures.values()))), None, dtype=object)
+def outliers(figures: Callable[[str], NDArray[np.float64]], rows: int, config: OutlierConfig) -> NDArray[np.object_]:
+    """Return for each of `rows` why it is an outlier, or None. `figures` gives a column of the index, one at a time."""
+    reasons = np.full(rows, None, dtype=object)
 
     def mark(mask: NDArray[np.bool_], reason: str) -> None:
         reasons[mask & (reasons == None)] = reason  # noqa: E711
 
     for name, called in NAMES.items():
-        values = figures[name]
+        values = figures(name)
         known = np.isfinite(values) & (values > 0)
         if known.sum() >= config.least:
             middle = np.median(values[known])
@@ -52,7 +53,7 @@ def outliers(figures: Mapping[str, NDArray[np.float64]], config: OutlierConfig) 
             far = (robust_scores(values) > config.cutoff) & (times >= config.factor)
             mark(far & (values > middle), f"{called} far above the others")
             mark(far & (values <= middle), f"{called} far below the others")
-    mark(figures["repetition"] > config.repetition, f"repeats more than {config.repetition:.0%} of its words")
+    mark(figures("repetition") > config.repetition, f"repeats more than {config.repetition:.0%} of its words")
     if config.scripts:
-        mark(figures["other_script"] > 0, "user and assistant write in different scripts")
+        mark(figures("other_script") > 0, "user and assistant write in different scripts")
     return reasons

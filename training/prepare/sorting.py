@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 
 from training.prepare.spool import Spool
 
-RUN = 4_000
+RUN = 2_000
 """Rows of a run, as long as there are no more than `MOST` runs."""
 MOST = 256
 """Run files that are open at once."""
-_HELD = 8_192
+_HELD = 4_096
 """Rows that are gathered before they are divided among the runs."""
 
 
-def in_order(spool: Spool, numbers: NDArray[np.int64], folder: Path, names: list[str]) -> Iterator[pa.Table]:
+def in_order(spool: Spool, numbers: NDArray[np.integer], folder: Path, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows `numbers` of the spool in that order, their own numbers in a further column `number`."""
     size = max(RUN, -(-len(numbers) // MOST))
     runs = -(-len(numbers) // size)
-    place = np.full(len(spool), -1, np.int64)
+    place = np.full(len(spool), -1, np.int32)
     place[numbers] = np.arange(len(numbers))
-    schema = pa.schema([*(spool.schema.field(name) for name in names), pa.field("place", pa.int64())])
+    schema = pa.schema([*(spool.schema.field(name) for name in names), pa.field("place", pa.int32())])
     with ExitStack() as held:
         writers = []
         for run in range(runs):
@@ -53,10 +53,10 @@ def in_order(spool: Spool, numbers: NDArray[np.int64], folder: Path, names: list
         yield table.drop_columns(["place"]).append_column("number", pa.array(numbers[run * size : (run + 1) * size]))
 
 
-def _gathered(spool: Spool, place: NDArray[np.int64], schema: pa.Schema) -> Iterator[pa.Table]:
+def _gathered(spool: Spool, place: NDArray[np.integer], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows that have a place, many at once, each lot in order of place."""
     lot: list[pa.Table] = []
-    for start, batch in spool.batches():
+    for start, batch in spool.batches(schema.names[:-1]):
         where = pa.array(place[start : start + batch.num_rows])
         table = pa.Table.from_batches([batch]).select(schema.names[:-1]).append_column("place", where)
         lot.append(table.filter(pc.greater_equal(table["place"], 0)))

@@ -2,15 +2,14 @@
 
 Shared by `ratchet data prepare` (`training/prepare/candidates.py`) and the loop's selection (`training/select.py`).
 Decisions: an example from production is used where people rated it well, or where nobody did and its session was
-reported a success. Duplicates are told by what was said before scrubbing, since pseudonyms differ from example to
-example, and without the ids of calls, which differ from run to run.
+reported a success.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from evaluation.records import Example, Message, ToolSpec, stable_id
+from evaluation.records import Example
 from training.guard import HeldOut
 
 
@@ -56,12 +55,6 @@ def limited(example: Example, *, min_confidence: float, min_quality: float | Non
     if min_quality is not None and labels.response_quality is not None:
         return None if labels.response_quality >= min_quality else f"quality below {min_quality}"
     return None
-
-
-def content_key(task_key: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> str:
-    """Return a digest of what was said and called."""
-    said = [[m.role, m.content, m.name, [[call.name, call.arguments] for call in m.tool_calls]] for m in messages]
-    return stable_id(task_key, said, [tool.to_openai() for tool in tools])
 
 
 def rank(example: Example) -> tuple[float, float, str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +25,7 @@ from training.prepare.candidates import StageConfig
 from training.prepare.config import PrepareConfig
 from training.prepare.counting import count_drops
 from training.prepare.funnel import StepCount
-from training.prepare.outliers import NAMES, outliers
+from training.prepare.outliers import outliers
 from training.prepare.pairing import Side, paired, same_inputs
 from training.prepare.split import groups, split
 from training.prepare.spool import Spool
@@ -40,7 +42,7 @@ class Whole:
     spool: Spool
     stage: StageConfig
     keep: Bits
-    by_id: NDArray[np.int64]
+    by_id: NDArray[np.int32]
     """Numbers of the candidates in order of id."""
     partner: NDArray[np.int32]
     """Number of the worse half of a pair; −1 where there is none."""
@@ -53,14 +55,20 @@ class Whole:
     seconds: dict[str, float] = field(default_factory=dict)
     group: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     held: Bits = field(default_factory=lambda: np.empty(0, bool))
-    fold: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    fold: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     @classmethod
     def of(cls, spool: Spool, stage: StageConfig) -> Whole:
         """Return all candidates of a spool."""
-        by_id = pc.sort_indices(spool.column("id")).to_numpy().astype(np.int64)
         count = len(spool)
-        return cls(spool, stage, np.ones(count, bool), by_id, np.full(count, -1, np.int32), CLUSTERS.empty_table())
+        partner = np.full(count, -1, np.int32)
+        return cls(spool, stage, np.ones(count, bool), spool.by_id(), partner, CLUSTERS.empty_table())
+
+    def places(self) -> NDArray[np.int32]:
+        """Return the place of each candidate in the order of ids."""
+        found = np.empty(len(self.by_id), np.int32)
+        found[self.by_id] = np.arange(len(found), dtype=np.int32)
+        return found
 
     @property
     def config(self) -> PrepareConfig:
@@ -72,7 +80,7 @@ class Whole:
         """How rows are scrubbed; None: not at all."""
         return self.stage.privacy if self.config.scrub else None
 
-    def drop(self, name: str, numbers: NDArray[np.int64], reasons: list[str]) -> None:
+    def drop(self, name: str, numbers: NDArray[np.integer], reasons: Iterable[str]) -> None:
         """Drop rows and count the step."""
         step = StepCount(name, int(self.keep.sum()))
         count_drops(step, self.spool, numbers, reasons, privacy=self.privacy)
@@ -99,21 +107,20 @@ def run_steps(whole: Whole) -> None:
 
 
 def _dedup(whole: Whole) -> None:
-    rank = np.empty(len(whole.by_id), np.int64)
-    rank[whole.by_id] = np.arange(len(rank))
+    rank = whole.places()
     # The halves of a pair begin alike: a better one is no duplicate of a worse one.
     sides = {kind: (0, 1, -1) if kind == "preference" else (0,) for kind in whole.config.kinds}
     found = [_of_kind(whole, rank, kind, side) for kind in whole.config.kinds for side in sides[kind]]
-    ids, clusters = whole.spool.column("id"), []
+    clusters = []
     for name in _DEDUP:
         if getattr(whole.stage.dedup, name).enabled:
             fell = [result.clusters.filter(pc.equal(result.clusters["step"], name)) for result in found]
             numbers = whole.by_id[np.concatenate([np.array(one["id"].to_pylist(), np.int64) for one in fell])]
             how = "same content as another" if name == "exact" else f"{name} duplicate of another"
-            whole.drop(f"{name} duplicates", numbers, [how] * len(numbers))
+            whole.drop(f"{name} duplicates", numbers, repeat(how, len(numbers)))
     for result in found:
         named = [
-            ids.take(pa.array(whole.by_id[np.array(result.clusters[column].to_pylist(), np.int64)])).combine_chunks()
+            whole.spool.texts("id", whole.by_id[np.array(result.clusters[column].to_pylist(), np.int64)])
             for column in ("id", "cluster")
         ]
         others = [result.clusters[column].combine_chunks() for column in ("step", "kept", "similarity")]
@@ -121,16 +128,17 @@ def _dedup(whole: Whole) -> None:
     whole.clusters = pa.concat_tables(clusters)
 
 
-def _of_kind(whole: Whole, rank: NDArray[np.int64], kind: str, side: int) -> DedupResult:
+def _of_kind(whole: Whole, rank: NDArray[np.int32], kind: str, side: int) -> DedupResult:
     config = whole.stage.dedup
     mask = whole.keep & (whole.spool.numbers("side") == side)
     exact = config.exact.model_copy(update={"fields": (*config.exact.fields, "offered")})
-    return dedup(_texts(whole, rank, kind, mask=mask), config.model_copy(update={"exact": exact}))
+    texts = _texts(whole, rank, kind, mask=mask)
+    return dedup(texts, config.model_copy(update={"exact": exact}), list_kept=False)
 
 
-def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text: str = "text") -> Iterator[pa.Table]:
+def _texts(whole: Whole, rank: NDArray[np.int32], kind: str, *, mask: Bits, text: str = "text") -> Iterator[pa.Table]:
     """Yield what duplicates are told by; ids are places in the order of ids, which sort alike and are short."""
-    for start, batch in whole.spool.batches():
+    for start, batch in whole.spool.batches(["kind", "task_key", "quality", "timestamp", text, "offered"]):
         taken = pc.and_(pc.equal(batch["kind"], kind), pa.array(mask[start : start + batch.num_rows]))
         table = pa.Table.from_batches([batch]).filter(taken)
         numbers = start + np.flatnonzero(taken.to_numpy(zero_copy_only=False))
@@ -140,33 +148,34 @@ def _texts(whole: Whole, rank: NDArray[np.int64], kind: str, *, mask: Bits, text
 
 
 def _outliers(whole: Whole) -> None:
-    columns = {name: whole.spool.numbers(name) for name in (*NAMES, "repetition", "other_script")}
-    kinds = whole.spool.column("kind")
+    kinds, named = whole.spool.coded("kind")
     found, why = [np.empty(0, np.int64)], []
-    for kind in whole.config.kinds:
-        numbers = np.flatnonzero(whole.keep & np.asarray(pc.equal(kinds, kind)))
-        figures = {name: column[numbers].astype(np.float64) for name, column in columns.items()}
-        reasons = outliers(figures, whole.config.outliers)
-        out = np.array([reason is not None for reason in reasons], bool)
+    for kind in named:
+        numbers = np.flatnonzero(whole.keep & (kinds == named.index(kind)))
+        reasons = outliers(partial(_figures, whole.spool, numbers), len(numbers), whole.config.outliers)
+        out = np.flatnonzero(reasons != None)  # noqa: E711 by element
         found.append(numbers[out])
         why += list(reasons[out])
     whole.drop("outliers", np.concatenate(found), why)
 
 
+def _figures(spool: Spool, numbers: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+    return np.asarray(spool.numbers(name)[numbers], np.float64)
+
+
 def _pairs(whole: Whole) -> None:
     side = whole.spool.numbers("side")
     numbers = np.flatnonzero(whole.keep & (side != 0))
-    rank = np.empty(len(whole.by_id), np.int64)
-    rank[whole.by_id] = np.arange(len(rank))
+    rank = whole.places()
     inputs = _texts(whole, rank, "preference", mask=whole.keep & (side != 0), text="input")
     cluster = same_inputs(inputs, whole.config.kind.near)
     score, reply = whole.spool.numbers("score"), whole.spool.numbers("reply")
     sides = [Side(n, f"{rank[n]:09}", int(side[n]), float(score[n]), int(reply[n])) for n in numbers.tolist()]
     pairs = paired(sides, cluster, whole.config.kind.pairs)
-    ids = whole.spool.column("id")
-    for better, worse in pairs:
+    both = whole.spool.texts("id", np.array(pairs, np.int64).reshape(-1)).to_pylist()
+    for (better, worse), one, other in zip(pairs, both[::2], both[1::2], strict=True):
         whole.partner[better] = worse
-        whole.pair_ids[better] = f"preference-{stable_id(ids[better].as_py(), ids[worse].as_py())}"
+        whole.pair_ids[better] = f"preference-{stable_id(one, other)}"
     used = {number: better == number for better, worse in pairs for number in (better, worse)}
     gone = [number for number in numbers.tolist() if not used.get(number, False)]
     reasons = [
@@ -178,14 +187,10 @@ def _pairs(whole: Whole) -> None:
 
 def _balance(whole: Whole) -> None:
     numbers = np.flatnonzero(whole.keep)
-    named = whole.spool.column("stratum").take(pa.array(numbers)).combine_chunks().dictionary_encode()
-    names = named.dictionary.to_pylist()
-    place = np.empty(len(names), np.int64)
-    place[sorted(range(len(names)), key=lambda at: str(names[at]))] = np.arange(len(names))
-    strata = place[named.indices.to_numpy()]
+    strata, names = whole.spool.coded("stratum")
+    strata = strata[numbers]
     stays = balanced(strata, whole.spool.numbers("draw")[numbers], whole.config.balance)
-    called = sorted(str(name) for name in names)
-    reasons = [f"enough of {called[at]}" for at in strata[~stays].tolist()]
+    reasons = [f"enough of {names[at]}" for at in strata[~stays].tolist()]
     whole.drop("balance", numbers[~stays], reasons)
 
 
@@ -197,15 +202,8 @@ def _budget(whole: Whole) -> None:
 
 
 def _split(whole: Whole) -> None:
-    names = ("by_scenario", "by_query", "by_conversation")
-    keys = np.stack([whole.spool.numbers(name) for name in names], axis=1)
-    paired_at = np.flatnonzero(whole.partner >= 0)
-    if len(paired_at):
-        # A pair stands with both its halves: the worse one takes its query's key from the better one, and one more.
-        extra = np.zeros((len(keys), 1), np.uint64)
-        extra[paired_at, 0] = extra[whole.partner[paired_at], 0] = whole.spool.numbers("draw")[paired_at]
-        keys = np.concatenate([keys, extra], axis=1)
-    whole.group = groups(keys, whole.spool.numbers("draw"))
+    draw = whole.spool.numbers("draw")
+    whole.group = groups(_keys(whole, draw), draw)
     whole.held, whole.fold = split(whole.group, whole.config.split, whole.config.seed)
     step = StepCount("split", int(whole.keep.sum()), int(whole.keep.sum()))
     step.reasons.update({"held out": int((whole.held & whole.keep).sum())})
@@ -215,3 +213,14 @@ def _split(whole: Whole) -> None:
         )
     step.reasons = +step.reasons
     whole.steps.append(step)
+
+
+def _keys(whole: Whole, draw: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """Yield the keys of all rows, one kind after another."""
+    for name in ("by_scenario", "by_query", "by_conversation"):
+        yield whole.spool.numbers(name)
+    better = np.flatnonzero(whole.partner >= 0)
+    if len(better):  # a pair stands with both its halves, by one more key
+        both = np.zeros(len(draw), np.uint64)
+        both[better] = both[whole.partner[better]] = draw[better]
+        yield both

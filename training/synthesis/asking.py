@@ -12,13 +12,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from evaluation.clients.budget import Budget, Budgeted
 from evaluation.clients.journal import Recorded
 from evaluation.models import ModelClient, ModelError, ModelErrorKind
-from evaluation.pricing import Price
-from training.synthesis.config import Encoding, SpendConfig
-from training.synthesis.folder import Folder, read_requests
+from training.synthesis.config import Encoding
+from training.synthesis.folder import Folder
 from training.synthesis.planning import Request
+from training.synthesis.spending import Spending, spent
 
 _FIRST = 5
 """Requests of which none was answered, until a teacher who never answered is given up."""
@@ -27,25 +26,29 @@ _FIRST = 5
 class Asker:
     """The teacher, as one synthesis asks it."""
 
-    def __init__(self, teacher: ModelClient, price: Price, spend: SpendConfig, folder: Folder) -> None:
+    def __init__(self, teacher: ModelClient, spending: Spending, most: int | None, folder: Folder) -> None:
+        """`most`: requests that may be made, those of earlier processes included; None: any number."""
         self.failed = Counter[str]()
         """Requests that got no answer, by kind of error."""
         self.ended: ModelError | None = None
         """Why no further request makes sense."""
         self.budget_spent = False
-        self._folder, self._spend, self._price = folder, spend, price
-        self._asked = 0
-        self._answers = 0
+        self._folder, self._most, self._price = folder, most, spending.teacher
+        self._asked = self._answers = spending.requests
         self.interrupted = False
         self._under_way: set[asyncio.Task[Recorded]] = set()
-        self._client = self._paid(teacher)
+        self._client = spending.paid(teacher, spending.teacher)
+        if spending.over:
+            self.end(ModelError("the budget is spent; raise it to go on", ModelErrorKind.OUT_OF_BUDGET))
 
     def cost(self, answer: Recorded) -> float:
         """Return what an answer cost."""
-        one = answer.completion
-        if one is None:
-            return 0.0
-        return self._price.of(one.tokens_in, one.tokens_out, cached=one.tokens_cached, latency_ms=one.latency_ms)
+        return spent(answer, self._price).money
+
+    def end(self, error: ModelError) -> None:
+        """Ask nothing more, for this reason."""
+        self.ended = error
+        self.budget_spent = self.budget_spent or error.kind is ModelErrorKind.OUT_OF_BUDGET
 
     def interrupt(self) -> None:
         """Ask nothing more, and wait for no answer any more."""
@@ -111,34 +114,11 @@ class Asker:
 
     def _over(self, request: Request) -> bool:
         """Whether the number of requests that may be made is reached."""
-        most = self._spend.requests
-        if most is not None and self._asked >= most:
-            self.budget_spent = True
-            self.ended = ModelError(f"all {most} requests are made", ModelErrorKind.OUT_OF_BUDGET)
+        if self._most is not None and self._asked >= self._most:
+            self.end(ModelError(f"all {self._most} requests are made", ModelErrorKind.OUT_OF_BUDGET))
         return self.ended is not None
 
     def _note(self, error: ModelError) -> None:
         self.failed[error.kind.value] += 1
         if error.kind.ends_run or (not self._answers and self.failed.total() >= _FIRST):
-            self.ended = error
-        self.budget_spent = self.budget_spent or error.kind is ModelErrorKind.OUT_OF_BUDGET
-
-    def _paid(self, teacher: ModelClient) -> ModelClient:
-        """Return the teacher, paid from what is left of the budget after earlier processes."""
-        money, tokens = 0.0, 0
-        for request in read_requests(self._folder.path):
-            answer = self._folder.answers.get(request.id)
-            if answer is not None and answer.completion is not None:
-                self._asked += 1
-                self._answers += 1
-                money += self.cost(answer)
-                tokens += answer.completion.tokens_in + answer.completion.tokens_out
-        left_money = None if self._spend.money is None else self._spend.money - money
-        left_tokens = None if self._spend.tokens is None else self._spend.tokens - tokens
-        if (left_money is not None and left_money <= 0) or (left_tokens is not None and left_tokens <= 0):
-            self.budget_spent = True
-            self.ended = ModelError("the budget is spent; raise it to go on", ModelErrorKind.OUT_OF_BUDGET)
-            return teacher
-        if left_money is None and left_tokens is None:
-            return teacher
-        return Budgeted(teacher, Budget(money=left_money, tokens=left_tokens), self._price)
+            self.end(error)

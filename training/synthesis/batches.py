@@ -11,16 +11,15 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from evaluation.clients.journal import Recorded
-from evaluation.models import ModelClient
 from evaluation.records import Metrics, Verdict
 from evaluation.scenarios import ToolDef
-from evaluation.validators.rubric import Rubric, judged_by_model
 from training.synthesis.asking import Asker
 from training.synthesis.duplicates import Standing
 from training.synthesis.encoding import ANSWERS_FORMAT, read_answers, read_items
 from training.synthesis.folder import Plan
-from training.synthesis.items import Item
-from training.synthesis.making import conversation_of, example_id, is_executed, play, scenario_of
+from training.synthesis.items import Item, item_mistakes
+from training.synthesis.judging import Judging
+from training.synthesis.making import answered, conversations_of, example_id, is_executed, play, scenario_of
 from training.synthesis.planning import Planner, Request
 from training.synthesis.reading import Slot, place, take
 from training.synthesis.shots import Seed, Shots
@@ -43,7 +42,7 @@ class Batches:
 
     def __init__(
         self, plan: Plan, asker: Asker, planner: Planner, shots: Shots, *, standing: Standing,
-        judge: ModelClient | None, before: Collection[str],
+        judge: Judging | None, before: Collection[str],
     ) -> None:  # fmt: skip
         """`before`: ids of examples that an earlier process kept."""
         self._plan, self._config, self._asker, self._planner, self._shots = plan, plan.config, asker, planner, shots
@@ -77,8 +76,8 @@ class Batches:
         self._drop_known(request, slots)
         further = await self._play(request, slots)
         answers += further
-        await self._judge_all(slots)
-        return self._answered(request, slots, answers, unasked)
+        judgements = await self._judge_all(slots)
+        return self._answered(request, slots, answers, judgements=judgements, unasked=unasked)
 
     def unanswered(self, request: Request) -> Answered:
         """Return a request of which nothing came."""
@@ -123,16 +122,25 @@ class Batches:
         asked = {n: slot for n, slot in going.items() if slot.open and self._is_asked(slot.item, offered)}
         if not asked:
             return []
-        told = {n: conversation_of(slot.played.episode) for n, slot in asked.items() if slot.played is not None}
+        told: dict[str, str] = {}
+        for number, slot in asked.items():
+            if slot.item is not None and slot.played is not None:
+                whole = conversations_of(slot.item, slot.played.episode)
+                told |= {_place(number, at): text for at, text in enumerate(whole)}
         further, answer = await self._ask(self._planner.answers(request, told, ANSWERS_FORMAT))
         texts = read_answers(_text(answer)) if answer is not None else {}
         for number, slot in asked.items():
-            text = texts.get(number)
-            if text is None or slot.item is None:
+            if slot.item is None:
+                continue
+            found = [texts[place] for at in range(1 + len(slot.item.then)) if (place := _place(number, at)) in texts]
+            if len(found) <= len(slot.item.then):
                 outcome = Outcome.UNANSWERED if answer is None else Outcome.MALFORMED
                 slot.drop(outcome, "the final answer was not written")
                 continue
-            slot.item = slot.item.model_copy(update={"answer": text})
+            slot.item = answered(slot.item, found)
+            if wrong := item_mistakes(slot.item, answered=True):
+                slot.drop(Outcome.MALFORMED, "; ".join(wrong))
+                continue
             await self._play_one(request, number, slot, offered)
         return [] if answer is None else [(further, answer)]
 
@@ -147,22 +155,31 @@ class Batches:
         if slot.played.problem:
             slot.drop(Outcome.INVALID, slot.played.problem)
 
-    async def _judge_all(self, slots: dict[int, Slot]) -> None:
-        if self._judge is None:
-            return
-        rubric = Rubric(criterion=self._config.trust.rubric, trust=self._config.trust.judge)
+    async def _judge_all(self, slots: dict[int, Slot]) -> list[Recorded]:
+        """Have the items judged that are open; return the judge's answers. One that cannot be asked ends it all."""
+        judge, calls = self._judge, list[Recorded]()
         for slot in slots.values():
-            if slot.open and self._asker.interrupted:
+            if judge is None or not slot.open or slot.played is None:
+                continue
+            if self._asker.interrupted:
                 slot.drop(Outcome.UNANSWERED, "it was not judged")
-            elif slot.open and slot.played is not None:
-                async with self._places:
-                    slot.judged = await judged_by_model(rubric, slot.played.scenario, slot.played.episode, self._judge)
-                if slot.judged.verdict == Verdict.FAILED:
-                    slot.drop(Outcome.JUDGED_BAD, slot.judged.reason)
+                continue
+            async with self._places:
+                found = await judge.judged(slot.played)
+            calls += found.calls
+            slot.judged = found.said
+            if found.said is None:
+                slot.drop(Outcome.UNANSWERED, f"it could not be judged: {found.error}")
+            elif found.said.verdict == Verdict.FAILED:
+                slot.drop(Outcome.JUDGED_BAD, found.said.reason)
+            if judge.ended is not None and self._asker.ended is None:
+                self._asker.end(judge.ended)
+        return calls
 
     def _answered(
-        self, request: Request, slots: dict[int, Slot], answers: list[tuple[Request, Recorded]], unasked: int
-    ) -> Answered:
+        self, request: Request, slots: dict[int, Slot], answers: list[tuple[Request, Recorded]], *,
+        judgements: list[Recorded], unasked: int,
+    ) -> Answered:  # fmt: skip
         paid = [
             Paid(
                 variant=one.variant,
@@ -175,6 +192,8 @@ class Batches:
             for one, answer in answers
             if answer.completion is not None
         ]
+        if self._judge is not None:
+            paid += [self._paid_judge(request, call, self._judge) for call in judgements]
         latency = sum(answer.completion.latency_ms for _, answer in answers if answer.completion is not None)
         share = max(sum(slot.item is not None for slot in slots.values()), 1)
         metrics = Metrics(
@@ -182,9 +201,16 @@ class Batches:
             tokens_in=sum(one.tokens_in for one in paid) // share,
             tokens_out=sum(one.tokens_out for one in paid) // share,
             cost=sum(one.cost for one in paid) / share,
-            model_calls=len(paid),
+            model_calls=len(answers),
         )
         return Answered(request, slots, paid, metrics, unasked)
+
+    @staticmethod
+    def _paid_judge(request: Request, call: Recorded, judge: Judging) -> Paid:
+        one = call.completion
+        tokens = (0, 0) if one is None else (one.tokens_in, one.tokens_out)
+        return Paid(request.variant, request.temperature, retry=False, tokens_in=tokens[0], tokens_out=tokens[1],
+                    cost=judge.cost(call), judge=True)  # fmt: skip
 
     def _seed(self, slot: Slot) -> Seed | None:
         name = slot.assignment.seed
@@ -192,6 +218,11 @@ class Batches:
 
 
 _NOTHING = Metrics(latency_ms=0, tokens_in=0, tokens_out=0, cost=0, model_calls=0)
+
+
+def _place(number: int, turn: int) -> str:
+    """Return what an answer is known by: its item's number, and that of the further request, from 1."""
+    return f"{number}.{turn}" if turn else f"{number}"
 
 
 def _text(answer: Recorded) -> str:

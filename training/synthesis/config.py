@@ -20,6 +20,10 @@ ITEM_KINDS = (Kind.ONE_CALL, Kind.PARALLEL, Kind.MISSING_ARGUMENT, Kind.TOOL_ERR
 """Kinds of items that a teacher can be asked for."""
 
 
+MOST_TURNS = 10
+"""Requests of the user in one conversation, at most."""
+
+
 class Variation(StrEnum):
     """What is new about an item."""
 
@@ -90,6 +94,19 @@ class CoverageConfig(Record):
     Flag: `--min-per-tool`."""
     per_tool: dict[str, int] = Field(default_factory=dict)
     """The same for single tools, by name."""
+    turns: tuple[int, int] = (1, 1)
+    """Requests that the user makes in one conversation, at least and at most; drawn for each item. One number: so many
+    in each. Flag: `--turns`."""
+
+    @field_validator("turns", mode="before")
+    @classmethod
+    def _from_least_to_most(cls, turns: Any) -> Any:
+        least, most = turns if isinstance(turns, list | tuple) and len(turns) == 2 else (turns, turns)
+        if not (isinstance(least, int) and isinstance(most, int) and 1 <= least <= most <= MOST_TURNS):
+            raise ValueError(
+                f"expected a number from 1 to {MOST_TURNS}, or two of them, the smaller first, found {turns}"
+            )
+        return least, most
 
     @field_validator("kinds", mode="before")
     @classmethod
@@ -106,7 +123,8 @@ class AskConfig(Record):
     encoding: Encoding = Encoding.BLOCKS
     """Flag: `--encoding`."""
     batch: int = Field(default=5, ge=1, le=50)
-    """Items that one request asks for. Flag: `--batch`."""
+    """Items that one request asks for; fewer where the user makes several requests in each, so that an answer stays as
+    long. Flag: `--batch`."""
     tools_shown: int = Field(default=6, ge=1)
     """Tools that a request, and the examples that come of it, have on offer; more only where the items need more."""
     max_tokens: int = Field(default=2048, ge=16)
@@ -124,11 +142,11 @@ class SpendConfig(Record):
     """What a whole synthesis may take, what it took before it was gone on with included."""
 
     money: float | None = Field(default=None, gt=0)
-    """In the currency of the price table. Flag: `--budget`."""
+    """Of teacher and judge together, in the currency of the price table. Flag: `--budget`."""
     tokens: int | None = Field(default=None, ge=1)
-    """In and out together. Flag: `--budget-tokens`."""
+    """Of teacher and judge together, in and out. Flag: `--budget-tokens`."""
     requests: int | None = Field(default=None, ge=1)
-    """Flag: `--budget-requests`."""
+    """To the teacher. Flag: `--budget-requests`."""
 
 
 class StopConfig(Record):

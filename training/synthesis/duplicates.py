@@ -42,7 +42,7 @@ class Standing:
 
     def known(self, item: Item) -> Like | None:
         """Return what an item says again, letter by letter but for case and punctuation; None where it is new."""
-        if how := self._guard.overlap(None, None, [text for text in (item.user, item.reply) if text]):
+        if how := self._guard.overlap(None, None, item.all_said):
             return Outcome.HELD_OUT, how
         return (Outcome.EXACT, "like an earlier request") if normalised(said(item)) in self._exact else None
 
@@ -86,7 +86,7 @@ class Standing:
 
 def said(item: Item) -> str:
     """Return what the user says in an item."""
-    return f"{item.user}\n{item.reply}" if item.reply else item.user
+    return "\n".join(item.all_said)
 
 
 _OUTCOMES = {"exact": Outcome.EXACT, "near": Outcome.NEAR, "semantic": Outcome.SEMANTIC}

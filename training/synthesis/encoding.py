@@ -32,6 +32,13 @@ them. Inside, each field between its tags, only the fields that its kind has:
 <answer>what the assistant says to the user in the end</answer>
 One <call> for each call, each a JSON object on one line. Kind parallel has two calls or more, no_tool has none."""
 
+THEN_BLOCKS = """\
+Where a line says then, the user goes on after the answer: for each tool named there, in that order, one further request
+of the same conversation, which may refer to what was said and returned before, but asks for something else. Write it
+after the last field, between <then> and </then>, with fields <user>, <call> and <answer> of its own. An answer that the
+user goes on after asks nothing."""
+"""Where one is asked for."""
+
 JSON_FORMAT = """\
 Answer with one JSON object {"items": [...]} and nothing else. Each item has the fields of its kind:
 {"n": NUMBER of the line above, "kind": "one_call", "user": "what the user says",
@@ -42,12 +49,21 @@ Answer with one JSON object {"items": [...]} and nothing else. Each item has the
  "answer": "what the assistant says to the user in the end"}
 Kind parallel has two calls or more, no_tool has none."""
 
-FORMATS = {Encoding.BLOCKS: BLOCKS_FORMAT, Encoding.JSON: JSON_FORMAT}
+THEN_JSON = """\
+Where a line says then, the user goes on after the answer: for each tool named there, in that order, one further request
+of the same conversation, which may refer to what was said and returned before, but asks for something else. Write them
+as a further field of the item: "then": [{"user": "what the user says", "calls": [...], "answer": "what the assistant
+says to that"}, ...]. An answer that the user goes on after asks nothing."""
+
+_FORMATS = {Encoding.BLOCKS: (BLOCKS_FORMAT, THEN_BLOCKS), Encoding.JSON: (JSON_FORMAT, THEN_JSON)}
 ANSWERS_FORMAT = 'Write each answer between <answer n="NUMBER"> and </answer>, and nothing else around them.'
 
 _FIELDS = ("kind", "user", "question", "reply", "call", "error", "recovery", "answer")
 _ITEM = re.compile(r"<item\b([^<>]*)>", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,6}")
+_PLACE = re.compile(r"\d{1,6}(?:\.\d{1,2})?")
+_THEN = re.compile(r"<then\s*>", re.IGNORECASE)
+_THEN_END = re.compile(r"</then\s*>", re.IGNORECASE)
 _TAG = re.compile(rf"<(/?)({'|'.join(_FIELDS)})\s*>", re.IGNORECASE)
 _ANSWER = re.compile(r"<answer\b([^<>]*)>(.*?)(</answer>|(?=<answer\b)|\Z)", re.IGNORECASE | re.DOTALL)
 
@@ -64,6 +80,12 @@ class Read(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
+def format_of(encoding: Encoding, *, goes_on: bool) -> str:
+    """Return how items are to be written; `goes_on`: the user of one makes further requests."""
+    form, then = _FORMATS[encoding]
+    return f"{form}\n{then}" if goes_on else form
+
+
 def read_items(text: str, asked: Encoding) -> tuple[Read, ...]:
     """Return the items of an answer in their order; none where nothing looks like one. Never raises."""
     if _ITEM.search(text):
@@ -75,14 +97,14 @@ def read_items(text: str, asked: Encoding) -> tuple[Read, ...]:
     return tuple(one._replace(repairs=(*one.repairs, "other encoding")) for one in found) if other else found
 
 
-def read_answers(text: str) -> dict[int, str]:
-    """Return the answers of a further request by their numbers; one that was cut off is left out."""
-    found: dict[int, str] = {}
+def read_answers(text: str) -> dict[str, str]:
+    """Return the answers of a further request by their numbers, `2` or `2.1`; one that was cut off is left out."""
+    found: dict[str, str] = {}
     for at, match in enumerate(_ANSWER.finditer(text)):
-        number = _NUMBER.search(match[1])
+        number = _PLACE.search(match[1])
         said = match[2].strip()
         if match[3] and said:
-            found.setdefault(int(number[0]) if number else at + 1, said)
+            found.setdefault(number[0] if number else str(at + 1), said)
     return found
 
 
@@ -91,18 +113,24 @@ def written(item: Item, number: int, encoding: Encoding) -> str:
     told = {"n": number, **item.model_dump(mode="json", exclude_defaults=True)}
     if encoding == Encoding.JSON:
         return _json(told)
-    lines = [f'<item n="{number}">']
-    for name in _FIELDS:
-        values = (
-            [_json(call) for call in told.get("calls", ())] if name == "call" else [told[name]] if name in told else []
-        )
-        lines += [f"<{name}>{value}</{name}>" for value in values]
+    lines = [f'<item n="{number}">', *_lines(told)]
+    for further in told.get("then", ()):
+        lines += ["<then>", *_lines(further), "</then>"]
     return "\n".join([*lines, "</item>"])
 
 
 def all_written(items: Iterable[str], encoding: Encoding) -> str:
     """Return several written items as one answer."""
     return '{"items": [' + ",\n".join(items) + "]}" if encoding == Encoding.JSON else "\n".join(items)
+
+
+def _lines(told: dict[str, Any]) -> Iterator[str]:
+    """Yield the fields of an item, or of a further request, as blocks."""
+    for name in _FIELDS:
+        values = (
+            [_json(call) for call in told.get("calls", ())] if name == "call" else [told[name]] if name in told else []
+        )
+        yield from (f"<{name}>{value}</{name}>" for value in values)
 
 
 def _json(value: Any) -> str:
@@ -127,6 +155,19 @@ def _blocks(text: str) -> Iterator[Read]:
 
 def _of_block(body: str, repairs: list[str], *, cut: bool) -> Item:
     """Return the item of a block's body. Raises `NoItem` and `Unreadable`."""
+    first, *further = _THEN.split(body)
+    then = []
+    for at, piece in enumerate(further, 1):
+        inside, *closed = _THEN_END.split(piece, maxsplit=1)
+        if not closed:
+            repairs.append("unclosed tag")
+        then.append(_values(inside, repairs, cut=cut and at == len(further) and not closed))
+    fields = _values(first, repairs, cut=cut and not further)
+    return item_of(fields | ({"then": then} if then else {}))
+
+
+def _values(body: str, repairs: list[str], *, cut: bool) -> dict[str, Any]:
+    """Return the fields of an item, or of a further request. Raises `NoItem` and `Unreadable`."""
     fields: dict[str, Any] = {}
     calls: list[Any] = []
     for name, text in _fields(body, repairs, cut=cut):
@@ -142,7 +183,7 @@ def _of_block(body: str, repairs: list[str], *, cut: bool) -> Item:
         raise NoItem("expected </item>, found that the answer was cut off")
     if not fields:
         raise NoItem("expected fields between tags such as <user> and </user>, found none")
-    return item_of(fields | {"calls": calls})
+    return fields | {"calls": calls}
 
 
 def _fields(body: str, repairs: list[str], *, cut: bool) -> Iterator[tuple[str, str]]:

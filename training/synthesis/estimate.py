@@ -7,10 +7,11 @@ it is the least: divide by the yield that you expect.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from evaluation.clients.chat_api import estimated_tokens
-from evaluation.pricing import PriceTable
+from evaluation.pricing import Price, PriceTable
 from evaluation.records import Record
 from training.synthesis.folder import Plan
 from training.synthesis.items import Item, ItemCall
@@ -21,6 +22,8 @@ from training.synthesis.shots import Shots
 TOKENS_PER_ITEM = 160
 """Output tokens of an item, about."""
 _TOKENS_PER_ANSWER = 40
+_TOKENS_OF_RUBRIC = 150
+"""What the judge is told beside the conversation, about."""
 _SAMPLED = 50
 """Requests that are rendered."""
 
@@ -32,8 +35,13 @@ class Estimate(Record):
     requests: int
     """For items, and for final answers."""
     tokens_in: int
+    """Of the teacher, as `tokens_out`."""
     tokens_out: int
+    judgements: int
+    """Requests to the judge: two for each example."""
+    judge_cost: float
     cost: float
+    """Of both."""
     most_cost: float
     """Where every answer is as long as it may be."""
     currency: str
@@ -51,28 +59,37 @@ def planner_of(plan: Plan) -> Planner:
     return Planner(plan.config, specs, plan.variants, shots, seeds=plan.seeds, seed=plan.seed)
 
 
-def estimate(plan: Plan, prices: PriceTable) -> Estimate:
-    """Return what a synthesis would ask and cost. Raises `LookupError` for a teacher without a price."""
+def estimate(plan: Plan, prices: PriceTable, judge: Price | None = None) -> Estimate:
+    """Return what a synthesis would ask and cost; `judge`: the price of the judge, if there is one.
+
+    Raises `LookupError` for a teacher without a price.
+    """
     config, planner = plan.config, planner_of(plan)
     wanted = max(config.count, sum(planner.missing(Counter()).values()))
     requests = planner.wave(0, min(wanted, _SAMPLED * config.ask.batch), Counter())
-    total = -(-wanted // config.ask.batch)
+    items = sum(len(one.assignments) for one in requests)
+    total = math.ceil(wanted * len(requests) / items)
     asked = _is_answer_asked(plan)
+    per_item = TOKENS_PER_ITEM * sum(config.coverage.turns) // 2
     tokens_in = round(sum(estimated_tokens(one.messages) for one in requests) / len(requests) * total)
-    tokens_out = TOKENS_PER_ITEM * wanted
+    tokens_out = per_item * wanted
     if asked:
         tokens_in += tokens_out + 300 * total
-        tokens_out += _TOKENS_PER_ANSWER * wanted
+        tokens_out += _TOKENS_PER_ANSWER * wanted * sum(config.coverage.turns) // 2
     count = total * (2 if asked else 1)
     price = prices.price(plan.teacher_name)
+    judged = 2 * wanted * (per_item + _TOKENS_OF_RUBRIC) if judge is not None else 0
+    judge_cost = judge.of(judged, 2 * wanted) if judge is not None else 0.0
     assignments = [one for request in requests for one in request.assignments]
     return Estimate(
         examples=wanted,
         requests=count,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost=price.of(tokens_in, tokens_out),
-        most_cost=price.most(tokens_in, config.ask.max_tokens * count),
+        judgements=2 * wanted if judge is not None else 0,
+        judge_cost=judge_cost,
+        cost=price.of(tokens_in, tokens_out) + judge_cost,
+        most_cost=price.most(tokens_in, config.ask.max_tokens * count) + judge_cost,
         currency=prices.currency,
         kinds=dict(Counter(one.kind.value for one in assignments)),
         tools=dict(Counter(name for one in assignments for name in one.tools).most_common()),

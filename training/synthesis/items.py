@@ -1,14 +1,16 @@
 """An item: one example as a teacher writes it, and what has to be in it for its kind.
 
 Decisions: one flat shape for every kind, in which a kind uses what it needs, so that blocks and JSON hold the same
-fields. A conversation (of a seed file, or of the ledger) becomes an item by reading its turns.
-Not covered: conversations with more than one request of the user; seeds that are such are passed over.
+fields. Further requests of the user in the same conversation stand in `then`, each with its own calls and answer. A
+conversation (of a seed file, or of the ledger) becomes an item by reading its turns.
+Not covered: calls in several turns of one request (one that needs what another returned); seeds that are such are
+passed over.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -33,6 +35,21 @@ class ItemCall(BaseModel):
     """What the tool returns, where it cannot be executed here."""
 
 
+class Further(BaseModel):
+    """A further request of the user, once the one before it is answered. Fields that we do not know are passed over."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: str = Field(min_length=1)
+    calls: tuple[ItemCall, ...] = ()
+    answer: str = ""
+
+    @field_validator("user", "answer")
+    @classmethod
+    def _without_blanks_around(cls, text: str) -> str:
+        return text.strip()
+
+
 class Item(BaseModel):
     """One example as a teacher writes it. Fields that we do not know are passed over."""
 
@@ -52,7 +69,19 @@ class Item(BaseModel):
     recovery: RecoveryStrategy | None = None
     """Kind `tool_error`: what the assistant does about it."""
     answer: str = ""
-    """What the assistant says in the end."""
+    """What the assistant says in the end, or before the user goes on."""
+    then: tuple[Further, ...] = ()
+    """What the user asks for after that, in its order."""
+
+    @property
+    def all_calls(self) -> tuple[ItemCall, ...]:
+        """The calls of all requests, in their order."""
+        return (*self.calls, *(call for further in self.then for call in further.calls))
+
+    @property
+    def all_said(self) -> tuple[str, ...]:
+        """All that the user says, in its order."""
+        return tuple(text for text in (self.user, self.reply, *(further.user for further in self.then)) if text)
 
     @field_validator("user", "question", "reply", "error", "answer")
     @classmethod
@@ -86,7 +115,7 @@ def item_mistakes(item: Item, *, answered: bool) -> list[str]:
     if not least <= calls <= most:
         wanted = f"{least}" if least == most else f"{least} to {most}"
         wrong.append(f"calls: expected {wanted} for the kind {item.kind}, found {calls}")
-    if len({json.dumps([one.name, one.arguments], sort_keys=True, default=str) for one in item.calls}) < calls:
+    if any(_twice(one) for one in (item.calls, *(further.calls for further in item.then))):
         wrong.append("calls: expected each call once, found the same call twice")
     if item.kind == Kind.MISSING_ARGUMENT and (not item.reply or not asks(item.question)):
         wrong.append("expected a question of the assistant that ends in ? and the user's reply to it")
@@ -94,12 +123,30 @@ def item_mistakes(item: Item, *, answered: bool) -> list[str]:
         wrong.append(f"expected the tool's error and as recovery one of {', '.join(RECOVERIES)}")
     if answered and not item.answer:
         wrong.append("answer: expected what the assistant says in the end, found nothing")
-    return wrong
+    return [*wrong, *_further_mistakes(item, answered=answered)]
 
 
+def _further_mistakes(item: Item, *, answered: bool) -> Iterator[str]:
+    answers = (item.answer, *(further.answer for further in item.then))
+    for at, further in enumerate(item.then, 1):
+        if len(further.calls) > MOST_CALLS:
+            yield f"then {at}: expected at most {MOST_CALLS} calls, found {len(further.calls)}"
+        if answered and not further.answer:
+            yield f"then {at}: answer: expected what the assistant says to that, found nothing"
+        if asks(answers[at - 1]):  # the user would answer the question instead of going on
+            yield f"expected an answer that asks nothing before request {at + 1}, found {answers[at - 1][:80]!r}"
+
+
+def _twice(calls: Sequence[ItemCall]) -> bool:
+    """Whether the same call is made twice in one turn."""
+    return len({json.dumps([one.name, one.arguments], sort_keys=True, default=str) for one in calls}) < len(calls)
+
+
+MOST_CALLS = 8
+"""Calls of one request, at most."""
 _CALLS = {
     Kind.ONE_CALL: (1, 1),
-    Kind.PARALLEL: (2, 8),
+    Kind.PARALLEL: (2, MOST_CALLS),
     Kind.MISSING_ARGUMENT: (1, 1),
     Kind.TOOL_ERROR: (1, 1),
     Kind.NO_TOOL: (0, 0),
@@ -109,35 +156,57 @@ _CALLS = {
 def item_of_messages(messages: Sequence[Message]) -> Item | None:
     """Return a conversation as an item; None where it is of none of the kinds: calls in several turns, say."""
     said = [message for message in messages if message.role != "system"]
-    users = [at for at, message in enumerate(said) if message.role == "user"]
-    turns = [at for at, message in enumerate(said) if message.tool_calls]
-    last = said[-1] if said else None
-    if users[:1] != [0] or last is None or last.role != "assistant" or last.tool_calls or not last.content.strip():
+    if not said or any(message.role == "user" and not message.content.strip() for message in said):
         return None
-    if any(not said[at].content.strip() for at in users) or len(users) > 2 or len(turns) > 1:
+    question, reply = "", ""
+    if len(said) > 2 and _is_text(said[1]) and asks(said[1].content) and said[2].role == "user":
+        question, reply = said[1].content, said[2].content
+        said = [said[0], *said[3:]]
+    starts = [at for at, message in enumerate(said) if message.role == "user"]
+    if starts[:1] != [0]:
         return None
-    results = {message.tool_call_id: message.content for message in said if message.role == "tool"}
-    calls = tuple(
-        ItemCall(name=call.name, arguments=call.arguments, result=_decoded(results.get(call.id, "")))
-        for at in turns
-        for call in said[at].tool_calls
-    )
-    question, reply = (said[1].content, said[2].content) if users == [0, 2] else ("", "")
-    if len(users) == 2 and (
-        not question or not calls or any(isinstance(c.result, dict) and "error" in c.result for c in calls)
-    ):
+    found = [_further(said[start:end]) for start, end in zip(starts, [*starts[1:], len(said)], strict=True)]
+    requests = [one for one in found if one is not None]
+    if len(requests) < len(found) or any(map(_failed, (call for one in requests[1:] for call in one.calls))):
         return None
-    kind = _kind_of(calls, bool(question))
-    item = Item(kind=kind, user=said[0].content, question=question, reply=reply, calls=calls, answer=last.content)
-    if kind == Kind.TOOL_ERROR and isinstance(failed := calls[0].result, dict):
+    first = requests[0]
+    if question and any(map(_failed, first.calls)):
+        return None
+    kind = _kind_of(first.calls, bool(question))
+    item = Item(kind=kind, user=first.user, question=question, reply=reply, calls=first.calls, answer=first.answer,
+                then=tuple(requests[1:]))  # fmt: skip
+    if kind == Kind.TOOL_ERROR and isinstance(failed := first.calls[0].result, dict):
         item = item.model_copy(update={"error": str(failed["error"]), "recovery": RecoveryStrategy.GRACEFUL_FAIL})
     return None if item_mistakes(item, answered=True) else item
+
+
+def _further(said: Sequence[Message]) -> Further | None:
+    """Return one request with its calls, all in one turn, and its answer; None where it is not of that form."""
+    if len(said) < 2 or not _is_text(said[-1]) or not said[-1].content.strip():
+        return None
+    calling = said[1] if said[1].tool_calls else None
+    results = {message.tool_call_id: message.content for message in said[2:-1] if message.role == "tool"}
+    if len(said) - 2 - (calling is not None) != sum(message.role == "tool" for message in said[2:-1]):
+        return None
+    calls = tuple(
+        ItemCall(name=call.name, arguments=call.arguments, result=_decoded(results.get(call.id, "")))
+        for call in (calling.tool_calls if calling is not None else ())
+    )
+    return Further(user=said[0].content, calls=calls, answer=said[-1].content)
+
+
+def _is_text(message: Message) -> bool:
+    return message.role == "assistant" and not message.tool_calls
+
+
+def _failed(call: ItemCall) -> bool:
+    return isinstance(call.result, dict) and "error" in call.result
 
 
 def _kind_of(calls: Sequence[ItemCall], asked: bool) -> Kind:
     if asked:
         return Kind.MISSING_ARGUMENT
-    if len(calls) == 1 and isinstance(calls[0].result, dict) and "error" in calls[0].result:
+    if len(calls) == 1 and _failed(calls[0]):
         return Kind.TOOL_ERROR
     return (Kind.NO_TOOL, Kind.ONE_CALL, Kind.PARALLEL)[min(len(calls), 2)]
 
@@ -157,6 +226,14 @@ def _told(place: tuple[int | str, ...], message: str, found: Any) -> str:
     )
 
 
+_CALLS_SCHEMA: Mapping[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}, "result": {"type": "object"}},
+        "required": ["name", "arguments"],
+    },
+}
 ITEMS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -170,21 +247,22 @@ ITEMS_SCHEMA: Mapping[str, Any] = {
                     "user": {"type": "string"},
                     "question": {"type": "string"},
                     "reply": {"type": "string"},
-                    "calls": {
+                    "calls": _CALLS_SCHEMA,
+                    "error": {"type": "string"},
+                    "recovery": {"type": "string", "enum": list(RECOVERIES)},
+                    "answer": {"type": "string"},
+                    "then": {
                         "type": "array",
                         "items": {
                             "type": "object",
                             "properties": {
-                                "name": {"type": "string"},
-                                "arguments": {"type": "object"},
-                                "result": {"type": "object"},
+                                "user": {"type": "string"},
+                                "calls": _CALLS_SCHEMA,
+                                "answer": {"type": "string"},
                             },
-                            "required": ["name", "arguments"],
+                            "required": ["user"],
                         },
                     },
-                    "error": {"type": "string"},
-                    "recovery": {"type": "string", "enum": list(RECOVERIES)},
-                    "answer": {"type": "string"},
                 },
                 "required": ["n", "kind", "user"],
             },

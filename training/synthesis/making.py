@@ -1,7 +1,8 @@
 """From an item to an example: its calls are executed, its conversation played and judged.
 
 Decisions: an item becomes a scenario with its own turns as script, and the scenario is played by the oracle through the
-same agent loop, tools, faults and validators as any test. Tools that are functions of this process are executed; the
+same agent loop, tools, faults and validators as any test; all requests of a conversation in their order, in one world,
+so that a call finds what the calls before it have left. Tools that are functions of this process are executed; the
 others return what the teacher said they return. Nothing is sent outside the process. A call that fails where the item
 has no failure makes the item invalid. Validators compare the teacher's word with itself, so that their confidence says
 little: how sure a label is follows from whether every value of a call is said by the user, and every number of the
@@ -12,7 +13,7 @@ Limits: a value that is said in other words ("next Friday" for a date) counts as
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -82,7 +83,7 @@ class Made(NamedTuple):
 def call_mistakes(item: Item, tools: Mapping[str, ToolDef]) -> list[str]:
     """Return what is wrong with the item's calls by the tools on offer and their schemas, for the teacher to read."""
     wrong = []
-    for call in item.calls:
+    for call in item.all_calls:
         tool = tools.get(call.name)
         if tool is None:
             wrong.append(f"there is no tool {call.name!r} on offer; the tools are: {', '.join(tools)}")
@@ -93,7 +94,7 @@ def call_mistakes(item: Item, tools: Mapping[str, ToolDef]) -> list[str]:
 
 def is_executed(item: Item, tools: Mapping[str, ToolDef]) -> bool:
     """Whether a call of the item is executed here, so that the teacher does not know its result."""
-    return any(_is_own(tools[call.name]) for call in item.calls if call.name in tools)
+    return any(_is_own(tools[call.name]) for call in item.all_calls if call.name in tools)
 
 
 def scenario_of(
@@ -102,7 +103,7 @@ def scenario_of(
     """Return the item as a scenario whose script is its own turns."""
     kind = item.kind or Kind.ONE_CALL
     told: dict[str, list[dict[str, Any]]] = {}
-    for call in item.calls:
+    for call in item.all_calls:
         if call.result is not None and _works(item, call):
             told.setdefault(call.name, []).append({"arguments": call.arguments, "result": call.result})
     offered = tuple(_offered(tool, recorded=tool.name in told) for tool in tools)
@@ -119,16 +120,16 @@ def scenario_of(
         tools=offered,
         world={RECORDED: recorded} if recorded else {},
         faults=_faults(item),
-        user=ScriptedUser(otherwise=item.reply, consent=item.reply, replies=1) if item.question else None,
+        user=_user(item),
         expected=Expected(
-            calls=tuple(_expected(call.name, call.arguments) for call in item.calls),
+            calls=tuple(_expected(call.name, call.arguments) for call in item.all_calls),
             order="any" if item.kind == Kind.PARALLEL else "strict",
-            answer=ExpectedAnswer(reference=item.answer or PENDING),
+            answer=ExpectedAnswer(reference=(item.then[-1] if item.then else item).answer or PENDING),
             recovery=recovery,
             script=tuple(_script(item)),
         ),
-        max_turns=6,
-        tags=("synthetic", kind.value),
+        max_turns=6 + 2 * len(item.then),
+        tags=("synthetic", kind.value, *(("several_requests",) if item.then else ())),
     )
 
 
@@ -148,18 +149,32 @@ async def play(scenario: Scenario, item: Item, config: SynthesisConfig) -> Playe
     return Played(scenario, episode, validations, "; ".join(wrong))
 
 
-def conversation_of(episode: Episode) -> str:
-    """Return a played conversation as one line of JSON, for the teacher to answer."""
+def conversations_of(item: Item, episode: Episode) -> list[str]:
+    """Return a played conversation up to each of its answers, each as one line of JSON, for the teacher to answer."""
     said: list[dict[str, Any]] = []
-    for message in episode.messages[:-1]:
+    found: list[str] = []
+    asked = not item.question
+    for message in episode.messages:
         if message.role == "user":
             said.append({"user": message.content})
         elif message.role == "tool":
             said.append({"result": message.content})
+        elif message.tool_calls:
+            said.append({"calls": [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]})
+        elif message.role == "assistant" and not asked:
+            asked = True
+            said.append({"assistant": message.content})
         elif message.role == "assistant":
-            calls = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
-            said.append({"calls": calls} if calls else {"assistant": message.content})
-    return json.dumps(said, ensure_ascii=False)
+            found.append(json.dumps(said, ensure_ascii=False))
+    return found
+
+
+def answered(item: Item, answers: Sequence[str]) -> Item:
+    """Return the item with these answers: one for each request of its user."""
+    then = tuple(
+        further.model_copy(update={"answer": text}) for further, text in zip(item.then, answers[1:], strict=True)
+    )
+    return item.model_copy(update={"answer": answers[0], "then": then})
 
 
 def example_of(played: Played, made: Made, scales: Scales, judged: Validation | None = None) -> Example:
@@ -181,27 +196,50 @@ def example_id(run_id: str, request: str, number: int) -> str:
 
 
 def _grounded(scenario: Scenario, item: Item, episode: Episode, config: SynthesisConfig) -> Validation:
-    """Judge whether the user says every value of the calls, and somebody every number of the answer."""
-    heard = f"{item.user} {item.reply}"
+    """Judge whether the user says every value of the calls, and somebody every number of the answers.
+
+    A value of a later request may have been returned by an earlier one's call.
+    """
     schemas = {tool.name: tool.parameters.get("properties", {}) for tool in scenario.tools}
     unsaid = []
-    for call in item.calls:
-        properties = schemas.get(call.name, {})
-        given = {
-            name: value
-            for name, value in call.arguments.items()
-            if not isinstance(properties.get(name), Mapping) or properties[name].get("default") != value
-        }
-        unsaid += [f"{call.name} {value!r}" for value in says_all(heard, given)]
-    known = content(
-        " ".join(message.content for message in episode.messages[:-1]) + json.dumps([c.arguments for c in item.calls])
-    )
-    numbers = [one for one in content(episode.answer) if isinstance(one, float) and one not in known]
+    for heard, calls in _requests(item, episode):
+        for call in calls:
+            properties = schemas.get(call.name, {})
+            given = {
+                name: value
+                for name, value in call.arguments.items()
+                if not isinstance(properties.get(name), Mapping) or properties[name].get("default") != value
+            }
+            unsaid += [f"{call.name} {value!r}" for value in says_all(heard, given)]
+    answers = [one for one in episode.messages if one.role == "assistant" and not one.tool_calls]
+    others = " ".join(message.content for message in episode.messages if message not in answers)
+    known = content(f"{others} {item.question}" + json.dumps([call.arguments for call in item.all_calls]))
+    said = " ".join(one.content for one in answers)
+    numbers = [one for one in content(said) if isinstance(one, float) and one not in known]
     reasons = ["the user does not say " + ", ".join(unsaid[:4])] if unsaid else []
     reasons += ["nobody says " + ", ".join(f"{one:g}" for one in sorted(numbers)[:4])] if numbers else []
     confidence = config.trust.unsaid if reasons else config.trust.teacher
     reason = "; ".join(reasons) or "every value of a call is said by the user, every number of the answer by somebody"
     return Validation(name=GROUNDING, verdict=Verdict.PASSED, confidence=confidence, reason=reason)
+
+
+def _requests(item: Item, episode: Episode) -> Iterator[tuple[str, Sequence[ItemCall]]]:
+    """Yield the calls of each request, with what was said and returned before they were made."""
+    heard = f"{item.user} {item.reply}"
+    yield heard, item.calls
+    starts = [at for at, message in enumerate(episode.messages) if message.role == "user"]
+    for further, start in zip(item.then, starts[1 + bool(item.question) :], strict=False):
+        heard += f" {further.user}"
+        returned = " ".join(message.content for message in episode.messages[:start] if message.role == "tool")
+        yield f"{heard} {returned}", further.calls
+
+
+def _user(item: Item) -> ScriptedUser | None:
+    """Return who answers the question, if there is one, and goes on after the answers."""
+    if not item.question and not item.then:
+        return None
+    then = tuple(further.user for further in item.then)
+    return ScriptedUser(otherwise=item.reply, consent=item.reply, then=then, replies=bool(item.question) + len(then))
 
 
 def _is_own(tool: ToolDef) -> bool:
@@ -233,16 +271,22 @@ def _expected(name: str, arguments: Mapping[str, Any]) -> ExpectedCall:
 def _faults(item: Item) -> dict[str, Fault]:
     if item.kind != Kind.TOOL_ERROR or not item.calls:
         return {}
-    times = 1 if item.recovery == RecoveryStrategy.RETRY else None
+    again = any(call.name == item.calls[0].name for further in item.then for call in further.calls)
+    times = 1 if item.recovery == RecoveryStrategy.RETRY or again else None
     return {item.calls[0].name: Fault(kind="error", message=item.error, times=times)}
 
 
 def _script(item: Item) -> list[Message]:
     turns = [Message(role="assistant", content=item.question)] if item.question else []
     for again in range(2 if item.recovery == RecoveryStrategy.RETRY else 1):
-        calls = tuple(
-            ToolCall(id=f"call_{again}_{at}", name=call.name, arguments=call.arguments)
-            for at, call in enumerate(item.calls)
-        )
-        turns += [Message(role="assistant", tool_calls=calls)] if calls else []
-    return [*turns, Message(role="assistant", content=item.answer or PENDING)]
+        turns += _calling(item.calls, again)
+    turns.append(Message(role="assistant", content=item.answer or PENDING))
+    for at, further in enumerate(item.then, 2):
+        turns += [*_calling(further.calls, at), Message(role="assistant", content=further.answer or PENDING)]
+    return turns
+
+
+def _calling(calls: Sequence[ItemCall], turn: int) -> list[Message]:
+    """Return the turn that makes the calls; none where there are none."""
+    made = (ToolCall(id=f"call_{turn}_{at}", name=call.name, arguments=call.arguments) for at, call in enumerate(calls))
+    return [Message(role="assistant", tool_calls=tuple(made))] if calls else []

@@ -20,7 +20,7 @@ from evaluation.models import Sampling
 from evaluation.records import Message, Record, ToolSpec
 from evaluation.scenarios import Kind
 from training.synthesis.config import Encoding, SynthesisConfig, Variation
-from training.synthesis.encoding import FORMATS, all_written, written
+from training.synthesis.encoding import all_written, format_of, written
 from training.synthesis.items import ITEMS_SCHEMA
 from training.synthesis.prompts import Variant
 from training.synthesis.shots import Seed, Shots
@@ -37,8 +37,15 @@ class Assignment(Record):
     kind: Kind
     tools: tuple[str, ...] = ()
     topic: str = ""
+    then: tuple[str, ...] = ()
+    """Tools of the user's further requests, one each."""
     seed: str | None = None
     """The seed whose task is to be said in other words."""
+
+    @property
+    def turns(self) -> int:
+        """Requests of its user."""
+        return 1 + len(self.then)
 
 
 class Request(Record):
@@ -87,7 +94,8 @@ class Planner:
     @property
     def expected(self) -> int:
         """Requests that it takes where everything is kept."""
-        return math.ceil(self._config.count / self._config.ask.batch)
+        turns = sum(self._config.coverage.turns) / 2
+        return math.ceil(self._config.count * turns / self._config.ask.batch)
 
     def missing(self, kept: Counter[str]) -> dict[str, int]:
         """Return how many examples each tool lacks, by what the coverage asks for; `kept`: examples by tool."""
@@ -101,13 +109,14 @@ class Planner:
         lacks = Counter(self.missing(kept))
         requests = []
         for number in range(first, first + wave):
-            size = min(batch, wanted)
-            if size <= 0:
+            if wanted <= 0:
                 break
             random = Random(f"{self._seed}/{number}")
-            assignments = tuple(self._assigned(at + 1, lacks, random) for at in range(size))
-            requests.append(self._request(number, assignments, random))
-            wanted -= size
+            assignments: list[Assignment] = []
+            while len(assignments) < wanted and sum(one.turns for one in assignments) < batch:
+                assignments.append(self._assigned(len(assignments) + 1, lacks, random))
+            requests.append(self._request(number, tuple(assignments), random))
+            wanted -= len(assignments)
         return requests
 
     def replanned(self, requests: Sequence[Request]) -> None:
@@ -115,12 +124,13 @@ class Planner:
         for one in (one for one in requests if one.purpose == "items"):
             for assignment in one.assignments:
                 self._note(assignment)
-                self._asked.update(assignment.tools)
+                self._asked.update((*assignment.tools, *assignment.then))
 
     def retry(self, request: Request, attempt: int, answer: str, mistakes: dict[int, str]) -> Request:
         """Return the request for what could not be used in `answer`, each with what was wrong."""
         listed = "\n".join(f"{number}. {text}" for number, text in sorted(mistakes.items()))
-        values = {"mistakes": listed, "format": FORMATS[request.encoding]}
+        again = [one for one in request.assignments if one.number in mistakes]
+        values = {"mistakes": listed, "format": format_of(request.encoding, goes_on=self._goes_on(again))}
         said = self._variant(request).said("retry", values)
         shown = Message(role="assistant", content=answer[:_MOST_SHOWN] or "(nothing)")
         return request.model_copy(
@@ -128,21 +138,25 @@ class Planner:
                 "id": f"{request.id.split('.')[0]}.{attempt}",
                 "purpose": "retry",
                 "seed": request.seed + 7919 * attempt,
-                "assignments": tuple(one for one in request.assignments if one.number in mistakes),
+                "assignments": tuple(again),
                 "messages": (*request.messages[:2], shown, Message(role="user", content=said)),
             }
         )
 
-    def answers(self, request: Request, conversations: dict[int, str], form: str) -> Request:
-        """Return the request for the final answers of `conversations`, told as text by their items' numbers."""
+    def answers(self, request: Request, conversations: dict[str, str], form: str) -> Request:
+        """Return the request for the answers of `conversations`, told as text by their items' numbers: `2` for the
+        answer to the first request of item 2, `2.1` for that to the first one after it.
+        """
         variant = self._variant(request)
-        told = "\n".join(f"{number}. {text}" for number, text in sorted(conversations.items()))
+        places = {number: tuple(map(int, number.split("."))) for number in conversations}
+        told = "\n".join(f"{number}. {conversations[number]}" for number in sorted(places, key=places.__getitem__))
+        items = {place[0] for place in places.values()}
         user = variant.said("answers", {"conversations": told, "format": form})
         return request.model_copy(
             update={
                 "id": f"{request.id.split('.')[0]}.a",
                 "purpose": "answers",
-                "assignments": tuple(one for one in request.assignments if one.number in conversations),
+                "assignments": tuple(one for one in request.assignments if one.number in items),
                 "messages": (request.messages[0], Message(role="user", content=user)),
             }
         )
@@ -171,7 +185,7 @@ class Planner:
     def _rephrasing(self, number: int, random: Random) -> Assignment:
         shuffled = random.sample(list(self._seeds), len(self._seeds))
         chosen = min(shuffled, key=lambda one: self._rephrased[one.id])
-        names = tuple(dict.fromkeys(call.name for call in chosen.item.calls))
+        names = tuple(dict.fromkeys(call.name for call in chosen.item.all_calls))
         return Assignment(number=number, kind=chosen.item.kind or Kind.ONE_CALL, tools=names, seed=chosen.id)
 
     def _new(self, number: int, lacks: Counter[str], random: Random) -> Assignment:
@@ -181,7 +195,10 @@ class Planner:
         names: tuple[str, ...] = ()
         if kind != Kind.NO_TOOL:
             names = tuple(self._next_tool(lacks, random) for _ in range(2 if kind == Kind.PARALLEL else 1))
-        return Assignment(number=number, kind=kind, tools=tuple(dict.fromkeys(names)), topic=topic)
+        least, most = self._config.coverage.turns
+        further = (least if least == most else random.randint(least, most)) - 1
+        then = tuple(self._next_tool(lacks, random) for _ in range(further))
+        return Assignment(number=number, kind=kind, tools=tuple(dict.fromkeys(names)), topic=topic, then=then)
 
     def _next_tool(self, lacks: Counter[str], random: Random) -> str:
         shuffled = random.sample(list(self._tools), len(self._tools))
@@ -215,7 +232,8 @@ class Planner:
         )
 
     def _offered(self, assignments: Sequence[Assignment], random: Random) -> tuple[str, ...]:
-        needed = [name for name in dict.fromkeys(n for one in assignments for n in one.tools) if name in self._tools]
+        asked = dict.fromkeys(name for one in assignments for name in (*one.tools, *one.then))
+        needed = [name for name in asked if name in self._tools]
         others = [name for name in self._tools if name not in needed]
         more = random.sample(others, max(0, min(self._config.ask.tools_shown - len(needed), len(others))))
         return tuple(random.sample([*needed, *more], len(needed) + len(more)))
@@ -230,7 +248,7 @@ class Planner:
             "tools": "\n".join(json.dumps(self._tools[name].model_dump(), ensure_ascii=False) for name in tools),
             "examples": _examples(shown, encoding),
             "assignments": "\n".join(self._lines(assignments)),
-            "format": FORMATS[encoding],
+            "format": format_of(encoding, goes_on=self._goes_on(assignments)),
             "count": str(len(assignments)),
         }
         system = Message(role="system", content=variant.said("system", {}))
@@ -240,13 +258,19 @@ class Planner:
         for one in assignments:
             line = f"{one.number}. kind: {one.kind}"
             line += f"; tool: {', '.join(one.tools)}" if one.tools and one.seed is None else ""
+            line += f"; then: {', '.join(one.then)}" if one.then else ""
             line += f"; topic: {one.topic}" if one.topic else ""
             if one.seed is not None:
                 (seed,) = self._shots.named((one.seed,))
-                task = seed.item.model_dump(mode="json", include={"user", "question", "reply", "calls"})
+                task = seed.item.model_dump(mode="json", include={"user", "question", "reply", "calls", "then"})
                 told = {key: value for key, value in task.items() if value}
                 line += f"; say this task in other words: {json.dumps(told, ensure_ascii=False)}"
             yield line
+
+    def _goes_on(self, assignments: Sequence[Assignment]) -> bool:
+        """Whether the user of an item makes further requests."""
+        seeds = self._shots.named([one.seed for one in assignments if one.seed is not None])
+        return any(one.then for one in assignments) or any(seed.item.then for seed in seeds)
 
     def _variant(self, request: Request) -> Variant:
         return next((one for one in self._variants if one.ref == request.variant), self._variants[0])

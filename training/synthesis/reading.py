@@ -82,6 +82,8 @@ def take(slot: Slot, read: Read, tools: Mapping[str, ToolDef], *, seed: Seed | N
         item = _in_other_words(item, seed.item)
     if wrong := item_mistakes(item, answered=answered):
         slot.drop(Outcome.MALFORMED, "; ".join(wrong))
+    elif len(item.then) != (wanted := len(seed.item.then if seed is not None else slot.assignment.then)):
+        slot.drop(Outcome.MALFORMED, f"then: expected {wanted} further requests of the user, found {len(item.then)}")
     elif wrong := [*call_mistakes(item, tools), *(_unsaid(item, seed.item) if seed is not None else ())]:
         slot.drop(Outcome.INVALID, "; ".join(wrong))
     else:
@@ -91,14 +93,20 @@ def take(slot: Slot, read: Read, tools: Mapping[str, ToolDef], *, seed: Seed | N
 def _in_other_words(item: Item, seed: Item) -> Item:
     """Return the seed's task as the item says it."""
     said = {"user": item.user, "question": item.question, "reply": item.reply, "answer": item.answer}
-    return seed.model_copy(update={name: text for name, text in said.items() if text})
+    then = item.then
+    if len(then) == len(seed.then):
+        then = tuple(
+            before.model_copy(update={"user": now.user, "answer": now.answer or before.answer})
+            for before, now in zip(seed.then, then, strict=True)
+        )
+    return seed.model_copy(update={name: text for name, text in said.items() if text} | {"then": then})
 
 
 def _unsaid(item: Item, seed: Item) -> list[str]:
-    before, now = f"{seed.user} {seed.reply}", f"{item.user} {item.reply}"
+    before, now = " ".join(seed.all_said), " ".join(item.all_said)
     lost = [
         value
-        for call in seed.calls
+        for call in seed.all_calls
         for value in says_all(now, call.arguments)
         if value not in says_all(before, call.arguments)
     ]

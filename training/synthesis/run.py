@@ -14,23 +14,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from evaluation.clients.replay import Recording
 from evaluation.examples import Scales
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.records import RunRecord, Status
 from evaluation.models import ModelClient
-from evaluation.records import Example
+from evaluation.pricing import Price
+from evaluation.records import Example, Validation
 from evaluation.scenarios import Scenario
 from training.synthesis.asking import Asker
 from training.synthesis.batches import Answered, Batches
 from training.synthesis.duplicates import Standing
 from training.synthesis.estimate import planner_of
 from training.synthesis.folder import End, Folder, OutcomeLine, Plan, read_requests
+from training.synthesis.judging import Judging
+from training.synthesis.labels import labels_of
 from training.synthesis.making import Made, example_id, example_of
 from training.synthesis.planning import Request
 from training.synthesis.reading import Slot
 from training.synthesis.shots import Shots
+from training.synthesis.spending import Spending
 from training.synthesis.yields import Line, Settled, Tally
 
 KIND = "synthesis"
@@ -46,9 +50,18 @@ class Crew:
 
     teacher: ModelClient
     judge: ModelClient | None = None
+    judge_price: Price | None = None
+    """What the judge's calls cost; None: by the price table of `scales`."""
     scales: Scales = field(default_factory=Scales)
     held_out: Sequence[Scenario] = ()
     """Scenarios of the held-out part, among any others."""
+
+
+class Kept(NamedTuple):
+    """An example that is kept, and what the judge says of it."""
+
+    example: Example
+    judged: Validation | None
 
 
 def synthesise(
@@ -79,7 +92,11 @@ class _Synthesis:
 
     def __init__(self, plan: Plan, folder: Folder, crew: Crew, ledger: Ledger) -> None:
         self._plan, self._config, self._folder, self._crew, self._ledger = plan, plan.config, folder, crew, ledger
-        self._asker = Asker(crew.teacher, crew.scales.prices.price(plan.teacher_name), plan.config.spend, folder)
+        judge_price = None if crew.judge is None else (crew.judge_price or crew.scales.prices.price(crew.judge.name))
+        spend = plan.config.spend
+        spending = Spending(spend, folder, crew.scales.prices.price(plan.teacher_name), judge_price)
+        self._asker = Asker(crew.teacher, spending, spend.requests, folder)
+        self._judge = None if crew.judge is None else Judging(crew.judge, plan.config.trust, folder, spending)
         self._planner = planner_of(plan)
         self._before = ledger.example_ids(plan.id)
         there = self._requests_of_ledger() if plan.config.against_ledger else ()
@@ -90,7 +107,7 @@ class _Synthesis:
             self._planner,
             Shots(plan.seeds, plan.config.shots, plan.seed),
             standing=self._standing,
-            judge=None if crew.judge is None else Recording(crew.judge, folder.judgements),
+            judge=self._judge,
             before=self._before,
         )
         self._tally = Tally()
@@ -134,7 +151,16 @@ class _Synthesis:
         total = self._tally.total
         outcomes = {name.replace(" ", "_"): n for name, n in total.outcomes.items()}
         whole = total.model_dump(
-            include={"requested", "returned", "repaired", "requests", "retries", "tokens_in", "tokens_out"}
+            include={
+                "requested",
+                "returned",
+                "repaired",
+                "requests",
+                "retries",
+                "judgements",
+                "tokens_in",
+                "tokens_out",
+            }
         )
         return {"examples": total.kept, **whole, **outcomes, "cost_millionths": round(total.cost * 1e6)}
 
@@ -175,28 +201,30 @@ class _Synthesis:
 
     def _settle(self, answered: Sequence[Answered]) -> None:
         """Count every item of a wave, and write those that are kept into the ledger."""
-        examples: list[Example] = []
+        kept: list[Kept] = []
         items = {
             self._id(one.request, number): (one, number, slot) for one in answered for number, slot in one.slots.items()
         }
         # What was kept by an earlier process stays kept: it goes first.
         for name, found in items.items():
             if name in self._before:
-                examples += self._settle_one(*found)
+                kept += self._settle_one(*found)
         left = {name: found for name, found in items.items() if name not in self._before}
         fresh = {name: slot.item for name, (_, _, slot) in left.items() if slot.open and slot.item is not None}
         alike = self._standing.alike(fresh)
         for name, (one, number, slot) in left.items():
             if name in alike:
                 slot.drop(*alike[name])
-            examples += self._settle_one(one, number, slot)
+            kept += self._settle_one(one, number, slot)
         for one in answered:
             self._tally.unasked += one.unasked
             for paid in one.paid:
                 self._tally.pay(paid)
-        self._ledger.add_examples(examples)
+        self._ledger.add_examples([one.example for one in kept])
+        judge = None if self._judge is None else self._judge.name
+        self._ledger.add_labels([label for one in kept for label in labels_of(one.example, one.judged, judge)])
 
-    def _settle_one(self, one: Answered, number: int, slot: Slot) -> list[Example]:
+    def _settle_one(self, one: Answered, number: int, slot: Slot) -> list[Kept]:
         """Count one item; return its example where it is kept."""
         request, name = one.request, self._id(one.request, number)
         novelty = self._standing.add(slot.item) if slot.open and slot.item is not None else None
@@ -209,7 +237,8 @@ class _Synthesis:
                 reason=slot.problem,
                 repairs=slot.repairs,
                 mended=slot.mended,
-                tools=tuple(dict.fromkeys(call.name for call in slot.item.calls)) if slot.item else (),
+                tools=tuple(dict.fromkeys(call.name for call in slot.item.all_calls)) if slot.item else (),
+                turns=1 + len(slot.item.then) if slot.item else slot.assignment.turns,
                 novelty=novelty,
             )
         )
@@ -235,7 +264,7 @@ class _Synthesis:
             one.metrics,
             self._plan.started_at,
         )
-        return [example_of(slot.played, made, self._crew.scales, slot.judged)]
+        return [Kept(example_of(slot.played, made, self._crew.scales, slot.judged), slot.judged)]
 
     def _id(self, request: Request, number: int) -> str:
         return example_id(self._plan.id, request.id, number)

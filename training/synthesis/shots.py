@@ -67,7 +67,7 @@ def seeds_of_file(path: Path, held_out: HeldOut) -> Seeds:
             mistakes.append(item)
         elif item is None:
             passed_over += 1
-        elif held_out.overlap(None, None, (item.user, item.reply)):
+        elif held_out.overlap(None, None, item.all_said):
             overlaps += 1
         else:
             found.append(Seed(id=_id(item), item=item, quality=5.0, origin=f"{path.name}:{row.at + 1}"))
@@ -95,7 +95,7 @@ def seeds_of_examples(
         item = None
         if example.labels.success:
             item = item_of_messages(scrub(example.messages, example.tools, example.id, privacy).messages)
-        if item is None or not {call.name for call in item.calls} <= tools:
+        if item is None or not {call.name for call in item.all_calls} <= tools:
             passed_over += 1
             continue
         quality = example.labels.response_quality or example.labels.user_satisfaction or 0.0
@@ -111,7 +111,7 @@ class Shots:
 
     def __init__(self, seeds: Sequence[Seed], config: ShotConfig, seed: int) -> None:
         self._seeds, self._config, self._seed = seeds, config, seed
-        self._words = {one.id: frozenset(normalised(one.item.user).split()) for one in seeds}
+        self._words = {one.id: frozenset(normalised(" ".join(one.item.all_said)).split()) for one in seeds}
         self._by_id: Mapping[str, Seed] = {one.id: one for one in seeds}
 
     def of(self, request: int) -> tuple[Seed, ...]:

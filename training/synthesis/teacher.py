@@ -28,16 +28,17 @@ from evaluation.records import Message, RecoveryStrategy, ToolSpec
 from evaluation.scenarios import Kind, Part, ToolDef
 from training.synthesis.config import Encoding
 from training.synthesis.encoding import all_written, written
-from training.synthesis.items import Item, ItemCall
+from training.synthesis.items import Further, Item, ItemCall
 
 NAME = "template"
 _TRIES = 30
 _TOOLS = re.compile(r"<tools>\n(.*?)\n</tools>", re.DOTALL)
 _LINE = re.compile(
-    r"^(\d+)\. kind: (\w+)(?:; tool: ([\w, -]+))?(?:; topic: ([^;\n]*))?(?:; say this task in other words: (.*))?$",
+    r"^(\d+)\. kind: (\w+)(?:; tool: ([\w, -]+))?(?:; then: ([\w, -]+))?(?:; topic: ([^;\n]*))?"
+    r"(?:; say this task in other words: (.*))?$",
     re.MULTILINE,
 )
-_NUMBERED = re.compile(r"^(\d+)\. (.*)$", re.MULTILINE)
+_NUMBERED = re.compile(r"^(\d+(?:\.\d+)?)\. (.*)$", re.MULTILINE)
 
 
 class TemplateTeacher:
@@ -71,12 +72,12 @@ class TemplateTeacher:
         tools = [ToolDef.model_validate_json(line) for line in found[1].splitlines()] if found else []
         wanted = {int(line[1]): line for line in _LINE.finditer(first)}
         if len(messages) > 2:
-            again = {int(line[1]) for line in _NUMBERED.finditer(messages[-1].content)}
+            again = {int(line[1]) for line in _NUMBERED.finditer(messages[-1].content) if "." not in line[1]}
             wanted = {number: line for number, line in wanted.items() if number in again}
         encoding = Encoding.BLOCKS if "<item n=" in messages[-1].content else Encoding.JSON
         texts = []
         for number, line in wanted.items():
-            item = _rephrased(line[5], Kind(line[2]), tools, random) if line[5] else _made(line, tools, random)
+            item = _rephrased(line[6], Kind(line[2]), tools, random) if line[6] else _made(line, tools, random)
             if item is not None:
                 text = written(item, number, encoding)
                 flawed = len(messages) <= 2 and random.random() < self._flaws
@@ -90,13 +91,35 @@ class TemplateTeacher:
                 turns = json.loads(told)
             except ValueError:
                 continue
-            results = [turn["result"] for turn in turns if "result" in turn]
+            last = max((at for at, turn in enumerate(turns) if "user" in turn), default=0)
+            results = [turn["result"] for turn in turns[last:] if "result" in turn]
             out.append(f'<answer n="{number}">{_told(results, random)}</answer>')
         return "\n".join(out)
 
 
 def _made(line: re.Match[str], tools: Sequence[ToolDef], random: Random) -> Item | None:
     """Return an item for a line of the prompt; None where none can be made of its tools."""
+    first = _first(line, tools, random)
+    further = [_further(name.strip(), tools, random) for name in (line[4] or "").split(",") if name.strip()]
+    if first is None or None in further:
+        return None
+    return first.model_copy(update={"then": tuple(further)})
+
+
+def _further(name: str, tools: Sequence[ToolDef], random: Random) -> Further | None:
+    """Return a further request that needs a tool; None where none can be made of it."""
+    maker = Maker([SourceTool(tool) for tool in tools if tool.name == name], split_seed=0)
+    for _ in range(_TRIES):
+        try:
+            item = _item(Kind.ONE_CALL, maker.make(Kind.ONE_CALL, Turn(0, Part.TRAIN, random)), random)
+        except Unfit:
+            continue
+        return Further(user=item.user, calls=item.calls, answer=item.answer)
+    return None
+
+
+def _first(line: re.Match[str], tools: Sequence[ToolDef], random: Random) -> Item | None:
+    """Return the first request of an item; None where none can be made of the line's tools."""
     kind, names = Kind(line[2]), [name.strip() for name in (line[3] or "").split(",") if name.strip()]
     if kind == Kind.NO_TOOL:
         return _without_tool(tools, random)
@@ -174,6 +197,10 @@ def _rephrased(task: str, kind: Kind, tools: Sequence[ToolDef], random: Random) 
         reply=given.get("reply", ""),
         calls=calls,
         answer="Done.",
+        then=tuple(
+            Further.model_validate(one | {"user": f"And then, {one['user']}", "answer": "Done."})
+            for one in given.get("then", ())
+        ),
     )
 
 

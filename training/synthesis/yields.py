@@ -53,12 +53,17 @@ class Line(Record):
     repairs: dict[str, int]
     """Repairs by kind."""
     requests: int
-    """Answers that came, retries and final answers among them."""
+    """Answers of the teacher that came, retries and final answers among them."""
     retries: int
     """Requests for what could not be used."""
+    judgements: int = 0
+    """Answers of the judge."""
+    judge_cost: float = 0.0
+    """What of `cost` is the judge's."""
     mended: int
     """Items that a retry made usable."""
     tokens_in: int
+    """Of teacher and judge together, as `tokens_out` and `cost`."""
     tokens_out: int
     cost: float
     """In the currency of the price table."""
@@ -85,6 +90,8 @@ class YieldTable(Record):
     by_temperature: dict[str, Line] = Field(default_factory=dict)
     by_kind: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Outcomes by kind of item."""
+    by_turns: dict[int, int] = Field(default_factory=dict)
+    """Examples by the requests that their user makes."""
     by_tool: dict[str, int] = Field(default_factory=dict)
     """Examples by the tools that they call."""
     failed_requests: dict[str, int] = Field(default_factory=dict)
@@ -104,6 +111,8 @@ class _Counts:
     repaired: int = 0
     requests: int = 0
     retries: int = 0
+    judgements: int = 0
+    judge_cost: float = 0.0
     mended: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
@@ -121,6 +130,8 @@ class _Counts:
             repairs=dict(self.repairs.most_common()),
             requests=self.requests,
             retries=self.retries,
+            judgements=self.judgements,
+            judge_cost=self.judge_cost,
             mended=self.mended,
             tokens_in=self.tokens_in,
             tokens_out=self.tokens_out,
@@ -143,6 +154,8 @@ class Settled:
     """Whether a retry made it usable."""
     tools: tuple[str, ...] = ()
     """That it calls."""
+    turns: int = 1
+    """Requests of its user."""
     novelty: float | None = None
     """Share of its word pairs that were new, where it was kept."""
 
@@ -157,6 +170,8 @@ class Paid:
     tokens_in: int
     tokens_out: int
     cost: float
+    judge: bool = False
+    """Whether the judge gave it."""
 
 
 class Tally:
@@ -169,6 +184,7 @@ class Tally:
         self._variants: dict[str, _Counts] = {}
         self._temperatures: dict[str, _Counts] = {}
         self._kinds: dict[str, Counter[str]] = {}
+        self._turns = Counter[int]()
         self._reasons = Counter[str]()
         self._window: list[Settled] = []
 
@@ -193,6 +209,7 @@ class Tally:
         self._kinds.setdefault(one.kind, Counter())[one.outcome] += 1
         if one.outcome is Outcome.KEPT:
             self.kept_by_tool.update(one.tools)
+            self._turns[one.turns] += 1
         elif one.reason:
             self._reasons[_class_of(one.reason)] += 1
         self._window.append(one)
@@ -200,7 +217,9 @@ class Tally:
     def pay(self, one: Paid) -> None:
         """Count an answer."""
         for counts in self._counts(one.variant, one.temperature):
-            counts.requests += 1
+            counts.requests += not one.judge
+            counts.judgements += one.judge
+            counts.judge_cost += one.cost if one.judge else 0.0
             counts.retries += one.retry
             counts.tokens_in += one.tokens_in
             counts.tokens_out += one.tokens_out
@@ -236,6 +255,7 @@ class Tally:
             by_variant={name: counts.line() for name, counts in sorted(self._variants.items())},
             by_temperature={name: counts.line() for name, counts in sorted(self._temperatures.items())},
             by_kind={kind: dict(counts) for kind, counts in sorted(self._kinds.items())},
+            by_turns=dict(sorted(self._turns.items())),
             by_tool=dict(sorted(self.kept_by_tool.items())),
             failed_requests=dict(failed),
             unasked=self.unasked,

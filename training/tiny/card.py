@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.engines.client import LocalModel
-from evaluation.engines.transformers import EngineConfig
+from evaluation.engines.config import EngineConfig
 from evaluation.figures import summarize
 from evaluation.models import Sampling
 from evaluation.outcomes import Outcome, outcome_of

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from evaluation.engines.base import Generation, GenerationRequest, gather
-from evaluation.engines.transformers import EngineClosed, EngineConfig, TransformersEngine
+from evaluation.engines.config import EngineConfig
+from evaluation.engines.transformers import EngineClosed, TransformersEngine
 from evaluation.model_folder import ModelFolderError
 from evaluation.models import UnfitPrompt
 from tests.training.making import lfm2_config, llama_config, save_base, tiny_tokenizer

@@ -70,17 +70,22 @@ def test_a_file_that_is_no_ledger_is_refused(url: str, tmp_path: Path) -> None:
         Ledger.open(url)
 
 
+def _fill(collector: Collector, kept: list[str]) -> None:
+    for n in range(1000):
+        collector.keep_examples([example(n)])
+        kept.append(f"e{n:04d}")
+
+
 def test_on_a_disk_that_is_full_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    box, kept = Outbox(tmp_path / "outbox.db"), []
+    box = Outbox(tmp_path / "outbox.db")
+    kept: list[str] = []
     with Ledger.open(f"sqlite:///{tmp_path}/full.db") as ledger:
         collector = Collector(ledger, box, origin="test")
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, hard))
             with pytest.raises(OutboxError, match=r"cannot be used .*: nothing was kept\. Expected .* with space left"):
-                for n in range(1000):
-                    collector.keep_examples([example(n)])
-                    kept.append(f"e{n:04d}")
+                _fill(collector, kept)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert collector.trouble is not None

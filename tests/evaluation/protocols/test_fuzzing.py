@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from tests.evaluation.protocols.fuzzing import CODECS, MARKS, PLACES, TEXTS, broken_by
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(TEXTS, PLACES)
 def test_whatever_a_model_writes_is_read_the_same_whole_and_in_pieces(text: str, places: list[int]) -> None:
     assert broken_by(text, places) is None

@@ -24,7 +24,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=20).map("".join)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(TEXTS | st.text())
 def test_reading_and_judging_never_raise(text: str) -> None:
     for codec in (HERMES, MCP):

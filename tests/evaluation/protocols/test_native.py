@@ -30,7 +30,7 @@ def streamed(*chunks: dict[str, Any]) -> Verdict:
     return ROO_NATIVE.check({"role": "assistant", "tool_call_chunks": list(chunks)})
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(NAMES | st.text(max_size=8), JSON.map(json.dumps) | st.text() | JSON, st.text())
 def test_reading_and_judging_never_raise(name: str, arguments: Any, content: str) -> None:
     verdict = ROO_NATIVE.check(native((name, arguments), content=content))

@@ -123,7 +123,7 @@ def test_a_server_that_takes_too_long_is_a_timeout(web: Web, path: str) -> None:
     outcome = call(tool(f"{web.url}/{path}"), seconds=0.2)
     assert outcome.failure == TIMEOUT
     assert "within 0.2 s" in outcome.message
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20, "the server would take a minute"
 
 
 def test_a_server_that_is_not_there_is_an_error(web: Web) -> None:

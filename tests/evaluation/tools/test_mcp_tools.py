@@ -44,11 +44,13 @@ def http() -> Iterator[McpServer]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen([*STDIO.command, "http", str(port)], stderr=subprocess.DEVNULL)
-    for _ in range(400):
+    for _ in range(2400):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.05)
+    else:
+        pytest.fail("the server did not start within two minutes")
     secrets = {"token": "SHELF_TOKEN"}
     yield McpServer(url=f"http://localhost:{port}/mcp", headers={"Authorization": "Bearer {token}"}, secrets=secrets)
     process.kill()
@@ -129,7 +131,7 @@ def test_sessions_end_with_the_episode_or_are_shared_over_the_run() -> None:
 
 
 def _wait_until_ended(process: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             os.kill(process, 0)
         except ProcessLookupError:

@@ -41,7 +41,7 @@ def test_outliers_have_a_reason_each() -> None:
     figures["chars"][3], figures["latency_ms"][4] = 1e6, 1e-3
     figures["repetition"][5], figures["other_script"][6] = 0.9, 1
     figures["token_ratio"][7] = np.nan
-    found = outliers(figures, OutlierConfig())
+    found = outliers(figures.__getitem__, 200, OutlierConfig())
     assert {n: reason for n, reason in enumerate(found) if reason} == {
         3: "length far above the others",
         4: "latency far below the others",
@@ -50,8 +50,10 @@ def test_outliers_have_a_reason_each() -> None:
     }
     alike = figures | {"chars": np.exp(rng.normal(5, 0.001, 200)), "latency_ms": figures["token_ratio"]}
     alike["chars"][9] = np.exp(5.5)
-    assert [n for n, reason in enumerate(outliers(alike, OutlierConfig())) if reason] == [5, 6], "not far away"
-    few = outliers({name: values[:10] for name, values in figures.items()}, OutlierConfig())
+    assert [n for n, reason in enumerate(outliers(alike.__getitem__, 200, OutlierConfig())) if reason] == [5, 6], (
+        "not far away"
+    )
+    few = outliers(lambda name: figures[name][:10], 10, OutlierConfig())
     assert [n for n, reason in enumerate(few) if reason] == [5, 6], "too few rows to say what is usual"
 
 
@@ -100,7 +102,7 @@ def test_which_rows_stay_depends_on_their_digest_and_not_on_their_order() -> Non
 def test_rows_that_share_a_key_are_one_group_in_any_order(rows: list[tuple[int, ...]], random: object) -> None:
     keys = np.array(rows, np.uint64) + np.array([0, 100, 200], np.uint64) * (np.array(rows) > 0).astype(np.uint64)
     alone = np.arange(1000, 1000 + len(rows)).astype(np.uint64)
-    found = groups(keys, alone)
+    found = groups(keys.T, alone)
     parents = list(range(len(rows)))
 
     def root(n: int) -> int:
@@ -115,7 +117,7 @@ def test_rows_that_share_a_key_are_one_group_in_any_order(rows: list[tuple[int, 
             assert (found[a] == found[b]) == (root(a) == root(b))
     moved = list(range(len(rows)))
     random.shuffle(moved)  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(groups(keys[moved], alone[moved]), found[moved])
+    np.testing.assert_array_equal(groups(keys[moved].T, alone[moved]), found[moved])
 
 
 def test_groups_are_held_out_whole_and_folds_are_about_alike() -> None:

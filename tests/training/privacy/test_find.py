@@ -140,10 +140,10 @@ def test_terms_of_ones_own_are_found_whole_and_a_pattern_that_never_ends_is_an_e
     text = "ANN LEE, KD-1234 and name4711 but not Annabel, Name47111"
     assert [text[one.start : one.end] for one in find(text, config)] == ["ANN LEE", "KD-1234", "name4711"]
     hostile = PrivacyConfig(terms=(OwnTerms(name="bomb", pattern=r"(?:a|aa|a?b?a)+$"),), term_ms=20)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PrivacyError, match="pattern of bomb to end within 20 ms"):
         find("a" * 5000 + "!", hostile)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     with pytest.raises(ValueError, match="regular expression in x"):
         OwnTerms(name="x", pattern="(")
 

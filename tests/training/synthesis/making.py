@@ -104,4 +104,4 @@ def carried_out(
         create(root / "syntheses", asked)
     scales = Scales(prices=load_prices().with_price(teacher.name, 1.0, 2.0))
     with ledger_in(root) as ledger, Folder(folder) as opened:
-        return synthesise(asked, opened, Crew(teacher, judge, scales, held_out), ledger)
+        return synthesise(asked, opened, Crew(teacher, judge, scales=scales, held_out=held_out), ledger)

@@ -90,4 +90,4 @@ def test_reading_never_raises(noise: str, at: int) -> None:
 
 def test_final_answers_are_read_by_their_numbers_and_one_that_is_cut_off_is_left_out() -> None:
     text = '<answer n="2">Two.</answer>\n<answer n="1">One.</answer><answer n="3">Thr'
-    assert read_answers(text) == {2: "Two.", 1: "One."}
+    assert read_answers(text) == {"2": "Two.", "1": "One."}

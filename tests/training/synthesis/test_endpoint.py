@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -54,6 +55,11 @@ MISDEEDS: dict[str, Misdeed] = {
     "null": lambda text: [whole(None)],  # type: ignore[arg-type]
     "chatter": lambda text: [whole(f"Sure! Here they are:\n```xml\n{text}\n```\nAnything else?")],
     "huge": lambda text: [whole(text + "\n" + "blah " * 400_000)],
+    "other encoding": lambda text: [
+        response(200, json.dumps(completion("é" + text), ensure_ascii=False).encode("latin-1", "replace"))
+    ],
+    "wrong JSON": lambda text: [response(200, json.dumps({"choices": 5}))],
+    "unclosed tags": lambda text: [whole(re.sub("</(user|item|answer)>", "", text))],
     "twice": lambda text: [whole(f"{text}\n{text}")],
 }
 
@@ -73,7 +79,7 @@ class Misbehaving:
         strikes = len(asked.body["messages"]) == 2 and self._left
         name, misdeed = self._left.pop(0) if strikes else ("good", lambda text: [whole(text)])
         self.done[name] += 1
-        if name not in ("429", "500", "HTML", "cut connection"):
+        if name not in ("429", "500", "HTML", "cut connection", "wrong JSON"):
             self.answered.append(json.dumps(asked.body["messages"]) + str(asked.body["seed"]))
         for piece in misdeed(text):
             yield piece
@@ -97,9 +103,10 @@ def test_every_misdeed_is_survived_counted_and_paid_for_once(tmp_path: Path) -> 
     assert YieldTable.model_validate(again.yields).total == table.total
     assert (end.state, table.total.kept) == ("finished", 60)
     assert table.total.requested == sum(table.total.outcomes.values())
-    assert table.failed_requests == {"broken_answer": 1}, "HTML is no answer and is not asked for again at once"
-    assert table.total.outcomes[Outcome.UNANSWERED] == 4
-    assert table.total.retries == 6, "cut, half, malformed, wrong tool, empty, null"
+    assert table.failed_requests == {"broken_answer": 2}, "HTML and wrong JSON are no answers, and not asked for again"
+    assert table.total.outcomes[Outcome.UNANSWERED] == 8
+    assert table.total.repairs["unclosed tag"] >= 3
+    assert table.total.retries == 7, "cut, half, malformed, wrong tool, empty, null, the last unclosed one"
     assert table.total.mended >= 13, "all of two answers and of what was cut off, one of each other"
     assert table.unasked >= 4, "the second copy of each item"
     with ledger_in(tmp_path) as ledger:

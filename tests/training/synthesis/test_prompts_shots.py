@@ -78,7 +78,7 @@ def test_a_seed_file_holds_items_and_conversations_and_never_what_is_held_out(tm
         item(user=HELD.query.upper()).model_dump(mode="json"),
         conversation(HELD.query),
         {"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"},
-                      {"role": "user", "content": "three"}, {"role": "assistant", "content": "four"}]},
+                      {"role": "assistant", "content": "three"}, {"role": "assistant", "content": "four"}]},
     ]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = seeds_of_file(path, GUARD)

@@ -63,7 +63,7 @@ def test_nothing_but_unreadable_is_raised(text: str) -> None:
 
 
 def test_time_is_linear_in_the_length() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(Unreadable):
         read_json("{" + "'a' " * 40_000)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
