@@ -112,7 +112,7 @@ IDS = (
     NationalId("GR", r"\bamka\b|αμκα", (), ("99999999999",), check.gr_amka, date=(0, "ddmmyy")),
     NationalId("", r"\bssn\b|social.?sec", (), tuple("9" * length for length in range(8, 14)), checks=()),
 )  # fmt: skip
-"""All that are known, the narrowest form first where two share one; last, what somebody calls a social security number."""
+"""All that are known, the narrowest form first where two share one; last, what is called a social security number."""
 
 _GENERIC = (
     r"\bssn\b|social.?security|national.?(?:id|number|ident)|personal.?(?:id|number|code)|identity.?(?:no|num|card)|tax.?id|"
