@@ -75,6 +75,15 @@ class Privacy(Part):
                 return
             last = rows[-1].timestamp, rows[-1].id
 
+    def words_of_examples(self, example_ids: Sequence[str]) -> Iterator[str]:
+        """Yield what users said in these examples, and their questions and contexts; some hundred at a time."""
+        for ids in _chunks(example_ids):
+            with self._database.read() as connection:
+                bodies = list(connection.scalars(select(ExampleRow.body).where(ExampleRow.id.in_(ids))))
+            for example in map(Example.model_validate, bodies):
+                yield from (message.content for message in example.messages if message.role == "user")
+                yield from (text for text in (example.query, example.context) if text)
+
     def feedback_of_user(self, user_hash: str) -> tuple[Feedback, ...]:
         """Return what a person said of examples, anybody's."""
         query = select(FeedbackRow.body).where(FeedbackRow.rater == user_hash)
