@@ -42,7 +42,8 @@ def test_all_commands_are_there() -> None:
         "data privacy", "data user", "data forget", "data retain", "data serve", "data dead-letters", "data replay",
         "data migrate", "feedback add", "feedback list",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
-        "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy", "model import",
+        "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
+        "model import",
     }  # fmt: skip
 
 
