@@ -6,8 +6,9 @@
 
 Decisions: what is to be forgotten is written down first, by ids alone, so that whoever is killed in between goes on
 with the same list. Then the ledger, whose tombstones keep late deliveries out; spools; snapshots; other files; free
-pages. Each of these does nothing where there is nothing left, so that the whole may be done again at any time.
-Not covered: what lies outside the home (exports, backups, another database's logs) and what models learned: these the
+pages. Each of these does nothing where there is nothing left, so that the whole may be done again at any time. What is
+left is told with what to do about it, and told again by each later run until it is gone.
+Not covered: what lies outside the home (copies, backups, another database's logs) and what models learned: these the
 certificate names. To unlearn, train the named versions anew from a snapshot without the rows.
 """
 
@@ -18,12 +19,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cluster.home import Home
-from cluster.sweep import sweep
+from cluster.sweep import HOLDS_WORDS, Left, Swept, digest_of, sweep, with_words
+from cluster.wording import Wording
 from evaluation.files import atomic_write
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import PrivacyEvent
@@ -32,13 +34,17 @@ from serving.spool_forgetting import Sought, forget_in_spool, ids_in_spool, spoo
 from training.formats.exports import Exports
 from training.locks import exclusive
 from training.privacy.snapshot_forgetting import count_in, forget_in_table, tables_in, versions_with
+from training.scratch import clear
 
 UNREACHED = (
-    "files that were exported or copied out of this home",
+    "files that were copied out of this home, or exported to standard output",
     "backups of the home, of the ledger's database and of the snapshots",
     "answers already given, logs of other programs, and endpoints that requests were passed on to",
 )
 """What nothing here can reach."""
+LEDGER = "the ledger's file"
+_SCRATCH = ("_preparing", "_staging")
+"""Folders, beside a snapshot's table, of what is being written; a killed writer leaves them."""
 WEIGHTS = "the weights of the model versions that saw the rows: train them anew from a snapshot without these"
 
 
@@ -63,6 +69,8 @@ class ForgetPlan(Record):
     """Model versions whose snapshot or export held the rows, and those that were trained from them."""
     ledger: dict[str, int] = Field(default_factory=dict)
     """Rows that the ledger held when it was begun, by table."""
+    left: tuple[Left, ...] = ()
+    """Files that hold words of the person's, or were exported; what earlier runs left."""
 
 
 class Certificate(Record):
@@ -88,9 +96,15 @@ class Certificate(Record):
     tombstones: int
     model_versions: tuple[str, ...]
     """That saw the rows."""
-    left: tuple[str, ...] = ()
-    """Files of the home that still hold an id of the person's, and stores that were busy."""
+    left: tuple[Left, ...] = ()
+    """Files that still hold something of the person's, and stores that were busy."""
     not_reached: tuple[str, ...] = Field(default=UNREACHED)
+
+    @field_validator("left", mode="before")
+    @classmethod
+    def _of_text(cls, left: Any) -> Any:
+        """Read certificates that say no more of what was left than the file."""
+        return tuple({"place": one, "why": "found by an earlier run"} if isinstance(one, str) else one for one in left)
 
     @property
     def found(self) -> bool:
@@ -127,7 +141,7 @@ class Forgetting:
             plan = self._plan(versions)
             atomic_write(self._place, plan.model_dump_json(indent=1))
             done = self._carried_out(plan, by, dry_run=False)
-            if done.found:
+            if done.found or done.left or plan.left:
                 self._keep(done)
             _kept_at(self._home, self._user_hash).unlink(missing_ok=True)
             self._place.unlink(missing_ok=True)
@@ -142,12 +156,14 @@ class Forgetting:
             ids |= ids_in_spool(spool, self._user_hash)
         now = datetime.now(UTC)
         saw = saw_rows(versions(), self._home, ids) if ids else set()
+        left = begun.left if begun else (*self._left_before(), *self._outside_reach(ids))
         return ForgetPlan(
             certificate=begun.certificate if begun else stable_id("forget", self._user_hash, now.isoformat()),
             user_hash=self._user_hash,
             begun_at=begun.begun_at if begun else now,
             example_ids=tuple(sorted(ids)),
             saw=tuple(sorted(saw | set(begun.saw if begun else ()))),
+            left=left,
             ledger=begun.ledger if begun else self._ledger.rows_to_forget(sorted(ids), self._user_hash, self._needles),
         )
 
@@ -157,12 +173,16 @@ class Forgetting:
         work = self._ledger.rows_to_forget if dry_run else self._ledger.forget_rows
         rows = work(plan.example_ids, self._user_hash, self._needles)
         rows = {name: max(count, plan.ledger.get(name, 0)) for name, count in rows.items()}
-        left: list[str] = []
+        left: list[Left] = []
         spools = self._in_spools(sought, left, dry_run=dry_run)
         snapshots = self._in_snapshots(ids, plan, dry_run=dry_run)
-        swept = sweep(self._home.root, sought, dry_run=dry_run)
-        if not dry_run and (ids or any(rows.values())) and not self._ledger.give_pages_back():
-            left.append("the ledger's file: another process kept its free pages in use; run this once more")
+        swept = sweep(self._home.root, sought, used=self._used, dry_run=dry_run)
+        if not dry_run:
+            left += self._clear_scratch()
+            busy = any(one.place == LEDGER for one in plan.left)
+            if (ids or any(rows.values()) or busy) and not self._ledger.give_pages_back():
+                why = "another process kept its free pages in use; stop it, and run this once more"
+                left.append(Left(place=LEDGER, why=why))
         return Certificate(
             id=plan.certificate,
             user_hash=self._user_hash,
@@ -177,22 +197,71 @@ class Forgetting:
             lines=swept.lines,
             tombstones=len(self._ledger.buried(sorted(ids))),
             model_versions=plan.saw,
-            left=(*left, *swept.left),
+            left=self._all_left(plan, swept, left),
             not_reached=(*UNREACHED, *([WEIGHTS] if plan.saw else [])),
         )
+
+    @property
+    def _used(self) -> tuple[Path, ...]:
+        """The databases in use: the ledger's own file, where it is one, and MLflow's."""
+        return Path(self._ledger.name), self._home.root / "mlflow.db"
+
+    def _left_before(self) -> list[Left]:
+        """Return what earlier certificates of this person left and what is still as it was then."""
+        kept = [
+            Certificate.model_validate_json(place.read_bytes())
+            for place in (self._home.privacy / "certificates").glob("*.json")
+            if self._user_hash.encode() in place.read_bytes()
+        ]
+        last = max(kept, key=lambda one: one.done_at, default=None)
+        return [one for one in (last.left if last else ()) if one.place == LEDGER or one.is_there(self._home.root)]
+
+    def _outside_reach(self, ids: set[str]) -> list[Left]:
+        """Return the files that hold words of the person's, and those that were exported with examples of theirs."""
+        left = self._exported(ids)
+        known = {one.place for one in left}
+        sought = Sought(self._user_hash, frozenset(ids), self._user)
+        said = Wording(self._ledger.words_of_examples(sorted(ids)))
+        return left + [one for one in with_words(self._home.root, said, sought, self._used) if one.place not in known]
+
+    def _exported(self, ids: set[str]) -> list[Left]:
+        """Return the files that were exported with examples of the person's and still lie where they were written."""
+        exports, left = Exports(self._home.exports), []
+        for export in exports.all():
+            count = len(ids.intersection(exports.examples(export.digest)))
+            place = Path(export.file)
+            if count and export.file and place.is_file() and (digest := digest_of(place)) == export.digest:
+                name = place.relative_to(self._home.root) if place.is_relative_to(self._home.root) else place
+                why = f"exported on {export.at:%Y-%m-%d} with {count} of their examples; delete it, or export it anew"
+                left.append(Left(place=str(name), why=why, digest=digest))
+        return left
+
+    def _clear_scratch(self) -> list[Left]:
+        """Remove what killed preparations left; return those that are being made now."""
+        folders = [folder for name in _SCRATCH for folder in sorted(self._home.snapshots.glob(f"*/{name}"))]
+        why = "a preparation is writing there; run this once more when it is done"
+        return [Left(place=str(one.relative_to(self._home.root)), why=why) for one in folders if not clear(one)]
+
+    def _all_left(self, plan: ForgetPlan, swept: Swept, now: list[Left]) -> tuple[Left, ...]:
+        """Return what is left now: of what was found at the beginning, what is as it was but for the sweep."""
+        before = [one for one in plan.left if one.is_there(self._home.root) and one.place not in swept.files]
+        mended = [one for one in plan.left if one.place in swept.files and one.why == HOLDS_WORDS]
+        again = [one.model_copy(update={"digest": digest_of(self._home.root / one.place)}) for one in mended]
+        every = {one.place: one for one in (*before, *again, *swept.left, *now)}
+        return tuple(every[place] for place in sorted(every))
 
     @property
     def _needles(self) -> list[str]:
         """What tells a dead letter of the person's."""
         return [self._user_hash, *([json.dumps(self._user, ensure_ascii=False)] if self._user else [])]
 
-    def _in_spools(self, sought: Sought, left: list[str], *, dry_run: bool) -> dict[str, dict[str, int]]:
+    def _in_spools(self, sought: Sought, left: list[Left], *, dry_run: bool) -> dict[str, dict[str, int]]:
         counts = {}
         for path in spools_in(*self._home.spools):
             try:
                 found = forget_in_spool(path, sought, dry_run=dry_run)
             except sqlite3.OperationalError as error:
-                left.append(f"{path.relative_to(self._home.root)}: {error}; run this once more")
+                left.append(Left(place=str(path.relative_to(self._home.root)), why=f"{error}; run this once more"))
                 continue
             if found:
                 counts[str(path.relative_to(self._home.root))] = found

@@ -28,6 +28,15 @@ def scratch(root: Path) -> Iterator[Path]:
         yield folder
 
 
+def clear(root: Path) -> bool:
+    """Remove what killed writers left below `root`; return whether nothing of a living one is there."""
+    if not root.is_dir():
+        return True
+    with exclusive(root / ".begin.lock"):
+        _remove_left(root)
+        return not any(folder.is_dir() for folder in root.iterdir())
+
+
 def _remove_left(root: Path) -> None:
     for left in (folder for folder in root.iterdir() if folder.is_dir()):
         try:

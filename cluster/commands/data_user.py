@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UserFlag = Annotated[str | None, typer.Option("--user", help="The person's id, as requests carry it.")]
 HashFlag = Annotated[str | None, typer.Option("--user-hash", help="Their hash, as examples carry it.")]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
+LEFT = 3
+"""Exit status where something of the person's is left."""
 ByFlag = Annotated[str | None, typer.Option("--by", help="Who does it, for the trail. [the account's name]")]
 
 
@@ -41,13 +43,20 @@ def user(
         counts = counts_of(at.ledger, known)
         found: dict[str, Any] = {"user_hash": known, "rows": counts}
         if export is not None:
-            found["file"] = str(export.resolve())
-            _export(at, known, export, by or _account())
+            held = any(counts.values())
+            found["file"] = str(export.resolve()) if held else None
+            _export(at, known, export if held else None, by or _account())
     if as_json:
         print_json(found)
         return
     out = console()
     out.print(f"User {known}", highlight=False)
+    if not any(counts.values()):
+        out.print("Nothing is kept of this user in the ledger.", highlight=False)
+        if export is not None:
+            out.print("No file was written; that they asked stands in the trail (ratchet data privacy --events).",
+                      highlight=False, soft_wrap=True)  # fmt: skip
+        return
     _print_counts(counts)
     if export is not None:
         out.print(f"Written to {export} (the home itself is unchanged)", highlight=False, soft_wrap=True)
@@ -64,6 +73,8 @@ def forget(
     as_json: JsonFlag = False,
 ) -> None:
     """Forget a person: their rows in ledger, spools, snapshots and files, for good, with a certificate.
+
+    Exit status 3 where something is left that you have to see to; it is listed with what to do.
 
     Example: ratchet data forget --user ann@corp.com --dry-run
     """
@@ -82,6 +93,8 @@ def forget(
         print_json(certificate.model_dump(mode="json") | {"dry_run": dry_run, "found": certificate.found})
     else:
         _print_certificate(certificate, would=dry_run)
+    if certificate.left and not dry_run:
+        raise typer.Exit(LEFT)
 
 
 def retain(
@@ -146,7 +159,8 @@ def _versions(at: Opened) -> Callable[[], Iterable[Seen]]:
     return read
 
 
-def _export(at: Opened, user_hash: str, file: Path, by: str) -> None:
+def _export(at: Opened, user_hash: str, file: Path | None, by: str) -> None:
+    """Write a person's rows to a file, where there are any, and into the trail that they asked for them."""
     import json
     from datetime import UTC, datetime
 
@@ -156,7 +170,8 @@ def _export(at: Opened, user_hash: str, file: Path, by: str) -> None:
     from evaluation.records import stable_id
 
     data = user_data(at.ledger, user_hash)
-    atomic_write(file, json.dumps(data, ensure_ascii=False, indent=1) + "\n", private=True)
+    if file is not None:
+        atomic_write(file, json.dumps(data, ensure_ascii=False, indent=1) + "\n", private=True)
     now, digest = datetime.now(UTC), digest_of(data)
     counts = {key: len(value) for key, value in data.items() if isinstance(value, list)}
     identity = stable_id("export", user_hash, now.isoformat())
@@ -188,8 +203,12 @@ def _print_counts(counts: dict[str, int]) -> None:
 
 def _print_certificate(certificate: Certificate, *, would: bool) -> None:
     out = console()
-    if not certificate.found:
+    if not certificate.found and not certificate.left:
         out.print(f"Nothing is kept of user {certificate.user_hash}", highlight=False)
+        return
+    if not certificate.found:
+        out.print(f"Nothing is kept of user {certificate.user_hash} but for what is left:", highlight=False)
+        _print_places("Left", certificate.left)
         return
     head = "Would forget" if would else f"Certificate {certificate.id}: forgot"
     out.print(f"{head} user {certificate.user_hash}", highlight=False)
@@ -207,6 +226,12 @@ def _print_certificate(certificate: Certificate, *, would: bool) -> None:
         out.print(f"{certificate.tombstones} tombstones: late deliveries of these stay out", highlight=False)
     saw = ", ".join(certificate.model_versions) or "none"
     out.print(f"Model versions that saw the rows: {saw}", highlight=False, soft_wrap=True)
-    for name, places in (("Left", certificate.left), ("Not reached", certificate.not_reached)):
-        for place in places:
-            out.print(f"{name}: {place}", highlight=False, soft_wrap=True)
+    _print_places("Left", certificate.left)
+    _print_places("Not reached", certificate.not_reached)
+    if certificate.left and not would:
+        out.print("See to what is left, then run this once more: it says so when nothing is.", highlight=False)
+
+
+def _print_places(name: str, places: Iterable[object]) -> None:
+    for place in places:
+        console().print(f"{name}: {place}", highlight=False, markup=False, soft_wrap=True)

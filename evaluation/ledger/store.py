@@ -83,6 +83,11 @@ class Ledger(
             raise
         return cls(database, clock)
 
+    @property
+    def name(self) -> str:
+        """The database: SQLite's file, or the URL without its password."""
+        return self._database.name
+
     def close(self) -> None:
         """Give all connections back."""
         self._database.engine.dispose()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import insert, select
 from typer.testing import CliRunner
@@ -15,6 +17,7 @@ from cluster.cli import app
 from cluster.forgetting import Forgetting, Seen, kept_ids
 from cluster.home import Home
 from cluster.retaining import enforce, rules_now
+from cluster.sweep import HOLDS_ID
 from evaluation.ledger import Ledger, PinEvent, PinRecord
 from evaluation.ledger.bodies import written
 from evaluation.ledger.collected import DeadLetter, LabelRecord
@@ -184,7 +187,15 @@ def test_files_that_cannot_be_mended_are_told(tmp_path: Path) -> None:
     report.parent.mkdir(parents=True)
     report.write_text(f"see example {OWN[0].id}")
     with ledger:
-        assert Forgetting(home, ledger, ANN).forget("me", list).left == ("loops/t1/report.md",)
+        done = Forgetting(home, ledger, ANN).forget("me", list)
+        assert [str(one) for one in done.left] == [f"loops/t1/report.md: {HOLDS_ID}"]
+        again = Forgetting(home, ledger, ANN).forget("me", list)
+        assert (again.found, again.left) == (False, done.left), "what is left is told until it is gone"
+        report.unlink()
+        assert Forgetting(home, ledger, ANN).forget("me", list).left == ()
+        events = len(ledger.privacy_events())
+        assert Forgetting(home, ledger, ANN).forget("me", list).left == ()
+        assert len(ledger.privacy_events()) == events, "nothing to do is no event"
 
 
 def test_ages_are_kept_but_for_what_is_pinned_or_in_production(tmp_path: Path) -> None:
@@ -279,3 +290,60 @@ def test_without_ages_nothing_is_deleted(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["data", "retain", "--home", str(tmp_path)])
     assert shown.exit_code == 0
     assert "Nothing is deleted for its age" in shown.stdout
+
+
+WORDS = "please send the parcel of XYZPLANTEDXYZ to the old address"
+
+
+def test_exports_old_ledgers_and_words_without_an_id_are_found_and_told_until_they_are_gone(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    ann = user_hash(home_secret(home.secret), "ann")
+    run, at = CliRunner().invoke, ["--home", str(home.root)]
+    with Ledger.open(home.ledger_url(None)) as ledger:
+        ledger.add_examples([*(example(number, ann, said=WORDS) for number in range(3)), *OTHERS])
+    files = {name: home.root / "out" / name for name in ("whole.jsonl", "bare.jsonl", "whole.parquet", "bare.parquet")}
+    outside = tmp_path / "outside.jsonl"
+    for file in (*files.values(), outside):
+        kind = "parquet" if file.suffix == ".parquet" else "sharegpt" if file is outside else "openai"
+        bare = ["--bare"] if file.stem == "bare" else []
+        made = run(app, ["data", "export", "--format", kind, "--out", str(file), *bare, *at])
+        assert made.exit_code == 0, made.output
+    assert run(app, ["data", "migrate", "--to", f"sqlite:///{home.root / 'old.db'}", *at]).exit_code == 0
+    with gzip.open(home.root / "out" / "dump.gz", "wb") as packed:
+        packed.write(f"{WORDS} 0".encode())
+    plan = home.syntheses / "s1" / "requests.jsonl"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(json.dumps({"id": "r1", "messages": [{"content": f"Write one like: {WORDS} 1"}]}) + "\n")
+    killed = home.snapshots / "agent" / "_preparing" / "k1"
+    killed.mkdir(parents=True)
+    (killed / "block").write_text(WORDS)
+    dry = json.loads(run(app, ["data", "forget", "--user", "ann", "--dry-run", "--json", *at]).stdout)
+    done = run(app, ["data", "forget", "--user", "ann", "--yes", "--json", *at])
+    told = {one["place"] for one in json.loads(done.stdout)["left"]}
+    assert done.exit_code == 3, "something is left to see to"
+    assert told == {"out/bare.jsonl", "out/dump.gz", "old.db", "syntheses/s1/requests.jsonl", str(outside)}
+    assert told <= {one["place"] for one in dry["left"]}
+    assert not killed.exists()
+    assert set(holding(home.root)) <= told
+    assert [pq.read_table(files[f"{name}.parquet"]).num_rows for name in ("whole", "bare")] == [3, 3]
+    assert len(files["whole.jsonl"].read_text().splitlines()) == 3
+    again = run(app, ["data", "forget", "--user", "ann", "--yes", *at])
+    assert again.exit_code == 3
+    assert "Nothing is kept of user" in again.output
+    assert "but for what is left" in again.output
+    for place in told:
+        (home.root / place).unlink()
+    last = run(app, ["data", "forget", "--user", "ann", "--yes", *at])
+    assert (last.exit_code, holding(home.root)) == (0, [])
+    assert "left" not in last.output
+
+
+def test_somebody_of_whom_nothing_is_kept_gets_no_file_and_is_told(tmp_path: Path) -> None:
+    out, at = tmp_path / "nobody.json", ["--home", str(tmp_path / "home")]
+    shown = CliRunner().invoke(app, ["data", "user", "nobody", "--export", str(out), *at])
+    assert shown.exit_code == 0
+    assert "Nothing is kept of this user" in shown.output
+    assert "No file was written" in shown.output
+    assert not out.exists()
+    events = json.loads(CliRunner().invoke(app, ["data", "privacy", "--events", "--json", *at]).stdout)
+    assert [event["kind"] for event in events] == ["export"]

@@ -216,8 +216,8 @@ def test_outcomes_and_feedback_are_kept_for_what_is_known_only(tmp_path: Path) -
     said = {"example_id": answer.headers["X-Ratchet-Captured"], "rating": 4}
     assert post(gateway, said, path="ratchet/feedback").status_code == 200
     assert post(gateway, {**said, "example_id": "none"}, path="ratchet/feedback").status_code == 404
-    assert post(gateway, {**said, "raiting": 4}, path="ratchet/feedback").status_code == 400
-    assert post(gateway, {**said, "rating": 6}, path="ratchet/feedback").status_code == 400
+    assert post(gateway, {**said, "raiting": 4}, path="ratchet/feedback").status_code == 422
+    assert post(gateway, {**said, "rating": 6}, path="ratchet/feedback").status_code == 422
     assert post(gateway, {"conversation": "one", "success": True}, path="ratchet/outcomes").status_code == 200
     unknown = post(gateway, {"conversation": "two", "success": True}, path="ratchet/outcomes")
     assert (unknown.status_code, set(unknown.json())) == (404, {"error"})

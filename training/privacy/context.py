@@ -28,8 +28,19 @@ _OTHER = (
 )
 _NEAREST = re.compile(f"(?P<phone>{_PHONE})|(?P<other>{_OTHER})")
 _VERSION = re.compile(
-    r"(?:(?:version|release|build|firmware|upgrade|package|driver)[\w.:= -]{0,12}|\bver[. ]{0,2}|\bv)$"
+    r"(?:(?:version|release|build|firmware|upgrade|package|driver)[\w.:=\" -]{0,12}|\bver[. ]{0,2}|\bv|"
+    r"(?:^|[\s\"'])(?!\w{0,20}(?:ip|addr|host))[\w.-]{1,40}(?:\[[\w,]{0,40}\])?[=~<>!^]=|"
+    r"(?:section|chapter|clause|figure|table|paragraph|appendix|§)[\s.:]{0,3})$"
 )
+_NUMBERED = re.compile(
+    r"(?:order|ticket|invoice|tracking|booking|transaction|batch|serial|reference|product|article|item|sku|gtin|ean|isbn)s?"
+    r"(?:[ _-]?(?:id|no|nr|num|number|ref|code))?[\"'`]?[\s.:=#]{0,4}[\"'`]?$"
+)
+_TIME = re.compile(
+    r"(?:\bts|time|[_ ]at|date|epoch|stamp|created|updated|modified|expir\w{0,5}|seen|\bms)[\"'`]?[\s:=]{0,3}[\"'`]?$"
+)
+_PRODUCT = re.compile(r"(?:^|[\s(\"'])[A-Z][A-Za-z]{1,24}/$")
+"""As a browser names itself: `Chrome/120.0.6099.71`."""
 
 
 def before(text: str, start: int, label: str) -> str:
@@ -48,6 +59,21 @@ def says_phone(words: str) -> bool | None:
     """Return True where the nearest word speaks of a phone, False where of something else, None where none does."""
     nearest = next(reversed(list(_NEAREST.finditer(words))), None)
     return None if nearest is None else nearest["phone"] is not None
+
+
+def is_product(text: str, start: int) -> bool:
+    """Say whether what stands at `start` is the version of a product that a browser or a program names itself by."""
+    return text[start - 1 : start] == "/" and _PRODUCT.search(text[max(0, start - 28) : start]) is not None
+
+
+def says_numbered(words: str) -> bool:
+    """Say whether the words end in what has numbers of its own: `order number`, `tracking:`."""
+    return _NUMBERED.search(words) is not None
+
+
+def says_time(words: str) -> bool:
+    """Say whether the words end in what a point in time is called: `created_at`, `"ts": `."""
+    return _TIME.search(words) is not None
 
 
 def says_version(words: str) -> bool:

@@ -19,6 +19,7 @@ from itertools import product
 
 from training.privacy.accounts import iban_of, is_card
 from training.privacy.checks import digits_of, iban_remainder, luhn_ok
+from training.privacy.encoded import places_of_escapes, plain
 from training.privacy.keys import KEPT
 from training.privacy.kinds import Pii
 from training.privacy.national_ids import NationalId, canonical_id, ids_of
@@ -62,7 +63,8 @@ _MARK = 5
 
 
 def canonical(kind: Pii, text: str) -> str:
-    """Return the form under which two spellings are the same value."""
+    """Return the form under which two spellings are the same value, escaped or not."""
+    text = read(kind, text)
     match kind:
         case Pii.CARD:
             return digits_of(text)
@@ -73,10 +75,16 @@ def canonical(kind: Pii, text: str) -> str:
         case Pii.NATIONAL_ID:
             return canonical_id(text)
         case Pii.IP:
-            return str(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
+            return str((address.version == 6 and address.ipv4_mapped) or address)
         case Pii.MAIL | Pii.TERM | Pii.NAME | Pii.ADDRESS:
             return text.casefold()
     return text
+
+
+def read(kind: Pii, text: str) -> str:
+    """Return a value without its escapes; secrets, credentials and terms may hold what looks like one."""
+    return text if kind in (Pii.SECRET, Pii.URL_CREDENTIALS, Pii.TERM) else plain(text)
 
 
 def make(key: str, kind: Pii, text: str, attempt: int) -> str:
@@ -96,7 +104,7 @@ def make(key: str, kind: Pii, text: str, attempt: int) -> str:
             body = f"{body[:2]}00{body[4:]}"
             return f"{body[:2]}{98 - iban_remainder(body):02d}{body[4:]}"
         case Pii.NATIONAL_ID:
-            return _national_id(value, text, seed=seed, mark=mark)
+            return _national_id(value, read(kind, text), seed=seed, mark=mark)
         case Pii.NAME:
             return " ".join(
                 _choice(FAMILY if at else GIVEN, f"{key}\0{kind}\0{word}\0{attempt}")
@@ -141,9 +149,9 @@ def is_of(keys: Iterable[str], kind: Pii, text: str) -> bool:
 def is_reserved(kind: Pii, text: str) -> bool:
     """Say whether a value is of a range that nobody can have."""
     if kind is Pii.MAIL:
-        return _RESERVED_ENDING.search(text.rpartition("@")[2].casefold()) is not None
+        return _RESERVED_ENDING.search(canonical(kind, text).rpartition("@")[2]) is not None
     if kind is Pii.IP:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(canonical(kind, text))
         return any(address in network for network in _NETWORKS)
     return kind is Pii.PHONE and _FICTIONAL.fullmatch(canonical_phone(text)) is not None
 
@@ -229,13 +237,14 @@ def _free(kind: Pii, value: str) -> list[int]:
     """Return the places of a phone number, a secret, credentials or a term that may be drawn."""
     if kind is Pii.PHONE:
         return list(range(_kept_of_phone(value), len(value)))
+    begin, end = 0, len(value)
     if kind is Pii.SECRET and value.startswith("-----"):
-        begin, end = value.index("-----", 5) + 5, value.rindex("-----END")
-        return [place for place in _alnum(value, begin) if place < end]
-    if kind is Pii.SECRET:
-        kept = KEPT.match(value)
-        return _alnum(value, kept.end() if kept else 0)
-    return _alnum(value)
+        begin, foot = value.index("-----", 5) + 5, value.rfind("-----END")
+        end = foot if foot > begin else end
+    elif kind is Pii.SECRET and (kept := KEPT.match(value)):
+        begin = kept.end()
+    escapes = places_of_escapes(value)
+    return [place for place in _alnum(value, begin) if place < end and place not in escapes]
 
 
 def _kept_of_phone(value: str) -> int:

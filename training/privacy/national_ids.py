@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from training.privacy import national_checks as check
 from training.privacy.checks import luhn_ok, mod_11_10_ok
-from training.privacy.context import before, says_phone
+from training.privacy.context import before, says_phone, says_time
 from training.privacy.kinds import Finding, Pii
 
 
@@ -68,7 +68,7 @@ IDS = (
     NationalId("PT", r"\bnif\b|contribuinte", (), ("999999999", "999 999 999"), check.pt_nif),
     NationalId("PL", r"pesel", (), ("99999999999",), check.pl_pesel, date=(0, "yymmdd")),
     NationalId("NL", r"\bbsn\b|burgerserv|sofi", (), ("999999999", "9999.99.999", "9999 99 999"), check.nl_bsn),
-    NationalId("BE", r"rijksreg|registre.?nat|\bnrn\b|\brrn\b|\binsz", ("99.99.99-999.99",), ("99999999999",),
+    NationalId("BE", r"rijksreg|registre.?nat|\bnrn\b|\brrn\b|\binsz", ("99.99.99-999.99", "99999999999"), (),
                check.be_nn, date=(0, "yymmdd"), checks=(-2, -1)),
     NationalId("BR", r"\bcpf\b", ("999.999.999-99",), ("99999999999", "999999999-99"), check.br_cpf, checks=(-2, -1)),
     NationalId("BR", r"\bcnpj\b", ("99.999.999/9999-99",), ("99999999999999",), check.br_cnpj, checks=(-2, -1)),
@@ -99,6 +99,7 @@ IDS = (
     NationalId("ZA", r"\bid.?n|\brsa\b|identity", ("999999 9999 999",), ("9999999999999",), check.za_id,
                date=(0, "yymmdd")),
     NationalId("MX", r"curp", ("AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"), (), check.mx_curp, date=(4, "yymmdd")),
+    NationalId("MX", r"\bnss\b|imss|seguro.?social|\bssn\b", (), ("99999999999", "99-99-99-9999-9"), luhn_ok),
     NationalId("CL", r"\brut\b|\brun\b", ("99.999.999-9", "99.999.999-A", "9.999.999-9", "9.999.999-A"), ("99999999-9",
                "99999999-A", "999999999"), check.cl_rut),
     NationalId("TR", r"kimlik|tckn|\btc\b", (), ("99999999999",), check.tr_tckn, checks=(-2, -1)),
@@ -109,13 +110,18 @@ IDS = (
     NationalId("HR", r"\boib\b", (), ("99999999999",), mod_11_10_ok),
     NationalId("EE", r"isikukood|asmens", (), ("99999999999",), check.ee_isikukood, date=(1, "yymmdd")),
     NationalId("GR", r"\bamka\b|αμκα", (), ("99999999999",), check.gr_amka, date=(0, "ddmmyy")),
+    NationalId("", r"\bssn\b|social.?sec", (), tuple("9" * length for length in range(8, 14)), checks=()),
 )  # fmt: skip
-"""All that are known, the narrowest form first where two share one."""
+"""All that are known, the narrowest form first where two share one; last, what is called a social security number."""
 
 _GENERIC = (
     r"\bssn\b|social.?security|national.?(?:id|number|ident)|personal.?(?:id|number|code)|identity.?(?:no|num|card)|tax.?id|"
     r"\bid.?(?:card|number)|citizen|ausweis|identité|identidad|identità|dowód|legitimation|henkilö"
 )
+_LONG = 15
+"""Characters from which on an id in small letters needs no word that names it."""
+_AFTER = re.compile(r" [0-9]{4}(?![0-9])")
+"""Goes on where a number in groups is a part of a longer one."""
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]")
 _SHAPE = str.maketrans("012345678ABCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 9 + "A" * 26)  # `9` stays
 
@@ -131,8 +137,8 @@ def _forms(countries: tuple[str, ...]) -> tuple[dict[str, list[tuple[NationalId,
             for form in one.named:
                 forms[form].append((one, True))
     return dict(forms), re.compile(
-        r"(?<![A-Za-z0-9_+])(?<![0-9][.,/-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])"
-        rf"(?:{_union(list(forms))})(?![A-Za-z0-9_]|[-/.,][0-9])"
+        r"(?<![A-Za-z0-9+])(?<![A-Za-z0-9]_)(?<![0-9][./-])(?<!\+[0-9][ ])(?<!\+[0-9]{2}[ ])"
+        rf"(?:{_union(list(forms))})(?![A-Za-z0-9]|_[A-Za-z0-9]|[-/.][0-9])"
     )
 
 
@@ -144,7 +150,7 @@ def _union(forms: list[str]) -> str:
     for form in forms:
         if form:
             tails[form[0]].append(form[1:])
-    classes = {"9": "[0-9]", "A": "[A-Z]"}
+    classes = {"9": "[0-9]", "A": "[A-Za-z]"}
     branches = [classes.get(head, re.escape(head)) + _union(rest) for head, rest in tails.items()]
     if not branches:
         return ""
@@ -156,11 +162,16 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
     """Yield national ids between two positions."""
     forms, pattern = _forms(countries)
     for match in pattern.finditer(text, start, end):
-        value = match.group()
+        written = match.group()
+        if " " in written and _is_part(text, *match.span()):
+            continue
+        value = written.upper()
+        is_small = value != written and len(value) < _LONG
         words: str | None = None
         for one, needs_name in forms[value.translate(_SHAPE)]:
             valid = one.valid is None or one.valid(canonical_id(value))
-            if valid and not needs_name and not (value.isdigit() and _is_other(text, match.start(), label)):
+            clear = valid and not needs_name and not is_small
+            if clear and not (value.isdigit() and _is_other(text, match.start(), label)):
                 yield Finding(Pii.NATIONAL_ID, *match.span())
                 break
             words = before(text, match.start(), label) if words is None else words
@@ -169,8 +180,14 @@ def find_national_ids(text: str, start: int, end: int, *, label: str, countries:
                 break
 
 
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Say whether a number in groups is a part of a longer one."""
+    return (start > 1 and text[start - 1] == " " and text[start - 2].isdigit()) or _AFTER.match(text, end) is not None
+
+
 def _is_other(text: str, start: int, label: str) -> bool:
-    return says_phone(before(text, start, label)) is False
+    words = before(text, start, label)
+    return says_phone(words) is False or says_time(words)
 
 
 @lru_cache(maxsize=8192)
@@ -179,14 +196,14 @@ def _named(words: str, names: str) -> bool:
 
 
 def canonical_id(text: str) -> str:
-    """Return the digits and letters of an id."""
-    return text if text.isalnum() else _SEPARATOR.sub("", text)
+    """Return the digits and letters of an id, in capitals."""
+    return (text if text.isalnum() else _SEPARATOR.sub("", text)).upper()
 
 
 def ids_of(value: str, text: str = "") -> list[NationalId]:
     """Return the ids of this canonical form whose check digits are right; first those that are written as `text`."""
     right = [one for one in _by_shape().get(value.translate(_SHAPE), ()) if one.valid is None or one.valid(value)]
-    written = [one for one, _ in _forms(())[0].get(text.translate(_SHAPE), ())]
+    written = [one for one, _ in _forms(())[0].get(text.upper().translate(_SHAPE), ())]
     return sorted(right, key=lambda one: one not in written)
 
 

@@ -34,13 +34,15 @@ PLANS = {code: (int(low), int(high)) for code, low, high in (re.split("[:-]", en
 """Digits after the country's code, at least and at most, by code."""
 
 _EXT = r"(?:[ ,]{0,2}(?:x|ext\.?|#)[ ]?[0-9]{1,6})?"
-_END = r"(?![0-9A-Za-z_]|[.-][0-9])"
+_START = r"(?<![A-Za-z0-9+./-])(?<![A-Za-z0-9]_)"
+_END = r"(?![0-9A-Za-z]|_[0-9A-Za-z]|-[0-9]|\.(?!0(?![0-9.]))[0-9])"
 _ABROAD = re.compile(
-    r"(?<![\w+.-])\(?(?:\+|(?<![0-9])(?<![0-9][ ])00)[ ]?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,16}" + _EXT + _END,
+    r"(?<![A-Za-z0-9+.-])(?<![A-Za-z0-9]_)"
+    r"\(?(?:\+|(?<![0-9])(?<![0-9][ ])00)[ ]?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,16}" + _EXT + _END,
     re.ASCII,
 )
 _SHAPES = re.compile(
-    r"(?<![\w+./-])(?<![0-9][ ])(?:"
+    _START + r"(?<![0-9][ ])(?:"
     r"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-][0-9]{4}"  # North America
     r"|\(0[0-9]{1,5}\)[ /-]{0,3}[0-9](?:[ -]?[0-9]){3,8}"  # a trunk 0, area code in parentheses
     r"|0[0-9](?:[. -][0-9]{2}){4}"  # France
@@ -53,17 +55,20 @@ _SHAPES = re.compile(
     r")" + _EXT + _END,
     re.ASCII,
 )
-_ANY = re.compile(r"(?<![\w+./-])(?<![0-9][ ])\(?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,14}" + _EXT + _END, re.ASCII)
+_ANY = re.compile(_START + r"(?<![0-9][ ])\(?[0-9](?:[ .\-/()\u00a0]{0,3}[0-9]){6,14}" + _EXT + _END, re.ASCII)
 _DATE = re.compile(r"[0-3]?[0-9][-/. ][01]?[0-9][-/. ](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[-/.][01][0-9][-/.][0-3][0-9]")
+_FLOAT = re.compile(r"[0-9]{7,15}\.0")
+"""As tables write a number in a column with gaps."""
 _TRUNK = re.compile(r"\(0\)")
 _TOLD_EXT = re.compile(r"[ ,]{0,2}(?:x|ext\.?|#)[ ]?[0-9]{1,6}$")
 
 
 def find_phones(text: str, start: int, end: int, label: str) -> Iterator[Finding]:
     """Yield phone numbers between two positions. Those that overlap are left to the caller."""
-    for match in _ABROAD.finditer(text, start, end):
-        if is_abroad(match.group()):
-            yield Finding(Pii.PHONE, *match.span())
+    if text.find("+", start, end) >= 0 or text.find("00", start, end) >= 0:
+        for match in _ABROAD.finditer(text, start, end):
+            if is_abroad(match.group()):
+                yield Finding(Pii.PHONE, *match.span())
     for match in _SHAPES.finditer(text, start, end):
         count = len(digits_of(_number(match.group())))
         plausible = 8 <= count <= 13 and not _DATE.match(match.group())
@@ -71,7 +76,8 @@ def find_phones(text: str, start: int, end: int, label: str) -> Iterator[Finding
             yield Finding(Pii.PHONE, *match.span())
     for match in _ANY.finditer(text, start, end):
         if not _DATE.match(match.group()) and says_phone(before(text, match.start(), label)):
-            yield Finding(Pii.PHONE, *match.span())
+            is_float = _FLOAT.fullmatch(match.group()) is not None
+            yield Finding(Pii.PHONE, match.start(), match.end() - 2 * is_float)
 
 
 def is_abroad(text: str) -> bool:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from training.privacy.config import PrivacyConfig
-from training.privacy.fakes import canonical, is_of, is_valid, make
+from training.privacy.encoded import escaped_like
+from training.privacy.fakes import canonical, is_of, is_valid, make, read
 from training.privacy.kinds import Pii
 from training.privacy.phones import written_like
 from training.privacy.terms import replacement_of
@@ -103,12 +104,17 @@ class Pseudonyms:
 
 
 def _written(kind: Pii, fake: str, text: str) -> str:
-    """Return a made-up value as `text` is written."""
-    if kind is Pii.PHONE:
-        return written_like(fake, text)
+    """Return a made-up value as `text` is written, with its escapes."""
     if kind is Pii.TERM and len(fake) == len(text):
         return "".join(new.upper() if old.isupper() else new for new, old in zip(fake, text, strict=True))
-    return _in_form(fake, text) if kind in _GROUPED else fake
+    seen = read(kind, text)
+    if kind is Pii.PHONE:
+        made = written_like(fake, seen)
+    elif kind is Pii.IP and ":" in seen and ":" not in fake:
+        made = f"::ffff:{fake}"
+    else:
+        made = _in_form(fake, seen) if kind in _GROUPED else fake
+    return made if seen == text else escaped_like(made, text)
 
 
 def _in_form(fake: str, text: str) -> str:

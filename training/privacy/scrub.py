@@ -2,9 +2,10 @@
 
 Decisions: two passes over one example: first everything is found, then every text is rewritten with the same
 replacements; so an address that the user says, a tool returns and the next call uses is one address afterwards too.
-Only text is touched: message contents, string values of arguments and of JSON tool results, and numbers in them that
-were found as text or that their key names. Never touched: ids, JSON keys, tool names, and values that stand in the
-tools' own definitions (an enum value has to stay callable). What was scrubbed is not changed by scrubbing it again.
+Only text is touched: message contents, string values of arguments and of JSON tool results, keys in them that are no
+plain words (a map by address), and numbers that were found as text or that their key names. Never touched: ids, tool
+names, and values that stand in the tools' own definitions (a property's name or an enum value has to stay callable).
+What was scrubbed is not changed by scrubbing it again.
 Not covered: what `training/privacy/find.py` does not find; a number of which only a part is repeated.
 """
 
@@ -19,10 +20,11 @@ from typing import Any, NamedTuple
 from evaluation.records import Message, ToolSpec
 from training.privacy.arguments import limited
 from training.privacy.config import PrivacyConfig
-from training.privacy.fields import is_json, is_number, named, rewrite_json, texts_of
+from training.privacy.fields import another, is_json, is_number, is_plain, named, rewrite_json, texts_of
 from training.privacy.find import DEFAULT, find
 from training.privacy.kinds import Finding, Pii
 from training.privacy.pseudonyms import Fits, Pseudonyms
+from training.privacy.public import public_of
 
 _DIGIT_RUN = re.compile(r"(?<![\w.+-])[0-9]{7,19}(?![\w]|[.-][0-9])")
 
@@ -81,7 +83,8 @@ class _Scrubber:
     """One example's replacements and their counts."""
 
     def __init__(self, messages: Sequence[Message], tools: Sequence[ToolSpec], key: str, config: PrivacyConfig) -> None:
-        self._public = json.dumps([tool.to_openai() for tool in tools], ensure_ascii=False) if tools else ""
+        told = json.dumps([tool.to_openai() for tool in tools], ensure_ascii=False) if tools else ""
+        self._public = public_of(told, config).values
         self._config = config
         self._known: dict[tuple[str, str], list[Finding]] = {}
         self.fakes = Pseudonyms(key, config)
@@ -107,12 +110,9 @@ class _Scrubber:
             self._known[at] = [
                 one
                 for one in find(text, self._config, label)
-                if not self._is_public(value := text[one.start : one.end]) and not self.fakes.made(one.kind, value)
+                if (value := text[one.start : one.end]) not in self._public and not self.fakes.made(one.kind, value)
             ]
         return self._known[at]
-
-    def _is_public(self, value: str) -> bool:
-        return value in self._public
 
     def _ask(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
         """Let the schemas of the tools limit the replacements of what stands in arguments."""
@@ -164,10 +164,18 @@ class _Scrubber:
         if isinstance(value, str):
             return self._text(value, field, label)
         if isinstance(value, dict):
-            return {key: self._value(item, f"{field}.{named(key)}", key) for key, item in value.items()}
+            return self._map(value, field, label)
         if isinstance(value, list):
             return [self._value(item, field, label) for item in value]
-        return int(self._number(str(value), field, label)) if is_number(value) else value
+        return type(value)(self._number(str(int(value)), field, label)) if is_number(value) else value
+
+    def _map(self, value: dict[str, Any], field: str, label: str) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        taken = set(value)
+        for key, item in value.items():
+            name = key if is_plain(key) or key in self._public else self._text(key, f"{field}.…", label)
+            out[another(name, taken) if name != key else key] = self._value(item, f"{field}.{named(key)}", key)
+        return out
 
 
 def _within(fits: Fits, before: str, after: str) -> Fits:

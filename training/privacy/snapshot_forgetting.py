@@ -5,6 +5,7 @@ version that used such a file is forgotten (`training/privacy/forgotten_versions
 them stay as they are. Delta's log keeps the least and the greatest value of each column of a file: of deleted files it
 is rewritten without these, and checkpoints, which repeat them, go; the log itself is whole without those. The order is:
 the new version, what is remembered of the old ones, files, log; a kill in between leaves what the next call finds.
+Rows are held a block at a time, never a whole version.
 Not covered: a training run that reads a version while it is forgotten (it fails); copies of the table elsewhere.
 """
 
@@ -30,7 +31,7 @@ from training.privacy.forgotten_versions import (
     other_ids,
     remember,
 )
-from training.snapshot import SnapshotRow, commit, open_snapshot, read
+from training.snapshot import commit_sorted, open_snapshot, scan
 from training.snapshot_examples import examples_named, naming, rows_made_of
 
 
@@ -97,19 +98,21 @@ def forget_in_table(table: Path, ids: set[str], certificate: str, at: str) -> Ta
 
 
 def _commit_without(table: Path, version: int, ids: set[str]) -> tuple[int, str | None]:
-    """Commit the other rows of a version; return how many were taken out, and the new snapshot."""
+    """Commit the other rows of a version, a block at a time; return how many were taken out, and the new snapshot."""
     snapshot = open_snapshot(f"{table}@{version}")
-    rows = read(snapshot)
-    kept = [row for row in rows if not _names(row) & ids]
-    if not kept:
-        return len(rows), None
+    files = _files_by_version(table).get(version, set())
+    taken = sum(len(_rows_with(table / name, ids)) for name in files)
+    if taken == snapshot.rows:
+        return taken, None
     meta = snapshot.meta.model_copy(update={"funnel": without(snapshot.meta.funnel, ids)})
-    return len(rows) - len(kept), commit(kept, table, meta).ref
+    kept = (block.take(_others(block, ids)) for block in scan(snapshot))
+    return taken, commit_sorted(kept, table, lambda _: meta).ref
 
 
-def _names(row: SnapshotRow) -> set[str]:
-    columns = row.model_dump()
-    return {row.id, *([row.parent_id] if row.parent_id else []), *(columns.get("examples") or ())}
+def _others(block: pa.Table, ids: set[str]) -> pa.Array:
+    """Return the numbers of the rows that are made of none of the examples."""
+    made_of = set(rows_made_of(block, ids))
+    return pa.array([number for number in range(block.num_rows) if number not in made_of], pa.int64())
 
 
 def _newest(table: Path) -> int:

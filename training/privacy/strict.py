@@ -2,8 +2,9 @@
 
 Decisions: a value that scrubbing made up is told by its mark (`training/privacy/fakes.py`), with the row's id or one of
 its examples' as the key, so a snapshot can be checked at any time and needs no list of what was replaced. Reserved mail
-domains and addresses, values in the tools' definitions and `PrivacyConfig.keep` are nobody's. Every text column is
-looked at, known or not, but for ids and names that the program gives.
+domains and addresses, values in the tools' definitions and `PrivacyConfig.keep` are nobody's; what a tool's
+description holds is told once, since nothing replaces it there: it has to be mended, or named in `keep`. Every text
+column is looked at, known or not, but for ids and names that the program gives.
 Not covered: a real value that bears the right mark by chance (one of 10^5 numbers with room for it; of short ids one of
 1,000); what `find` does not find.
 """
@@ -21,6 +22,7 @@ from training.privacy.fakes import is_of, is_reserved
 from training.privacy.fields import FieldText, values_of
 from training.privacy.find import DEFAULT, find
 from training.privacy.kinds import Pii
+from training.privacy.public import Public, public_of
 from training.snapshot import SnapshotRow
 
 _GIVEN = frozenset(
@@ -63,13 +65,16 @@ def check(rows: Iterable[SnapshotRow], config: PrivacyConfig = DEFAULT) -> Itera
     """Yield what is still found in rows and was not made up. Raises `PrivacyError` as `find` does."""
     for row in rows:
         columns = row.model_dump()
+        public = public_of(row.tools, config)
+        for field, kind in public.described:
+            yield Left(row.id, field, kind)
         keys = [row.id, *(columns.get("examples") or ()), *([row.parent_id] if row.parent_id else [])]
         for column, value in columns.items():
             if column not in _GIVEN and isinstance(value, str) and value:
                 for text in _texts(column, value):
                     for kind, start, end in find(text.text, config, text.label):
                         found = text.text[start:end]
-                        if not (_nobodys(kind, found, row.tools, config) or is_of(keys, kind, found)):
+                        if not (_nobodys(kind, found, public, config) or is_of(keys, kind, found)):
                             yield Left(row.id, text.field, kind)
 
 
@@ -87,9 +92,9 @@ def require_clean(rows: Iterable[SnapshotRow], config: PrivacyConfig = DEFAULT) 
     )
 
 
-def _nobodys(kind: Pii, value: str, tools: str, config: PrivacyConfig) -> bool:
+def _nobodys(kind: Pii, value: str, public: Public, config: PrivacyConfig) -> bool:
     fixed = kind is Pii.TERM and value in {terms.replacement for terms in config.terms}
-    return is_reserved(kind, value) or fixed or value in tools
+    return is_reserved(kind, value) or fixed or value in public.values
 
 
 def _texts(column: str, value: str) -> Iterator[FieldText]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import string
 import sys
 import time
+from uuid import UUID
 
 import pytest
 
@@ -26,6 +29,8 @@ IDS = [
 """Examples that authorities or encyclopaedias publish; none is a person's. Found without a word that names them."""
 NAMED = [
     ("My SSN is 078051120", "078051120"),
+    ("my SSN: 236044906", "236044906"),
+    ('{"ssn": "149030170510"}', "149030170510"),
     ("NHS number 943 476 5919", "943 476 5919"),
     ("PESEL: 44051401359", "44051401359"),
     ("mijn BSN is 111222333", "111222333"),
@@ -83,6 +88,41 @@ STAYS = [
     "127.0.0.1:8000",
     "IBAN DE89 3704 0044 0532 0130 01",
     "4111 1111 1111 1112",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/118.0.5993.70 Safari/537.36",
+    "Chrome/120.0.0.0",
+    "numpy==1.26.4.1",
+    'firmware "1.2.3.4" and {"version": "1.2.3.4"}',
+    "section 4.1.1.2 of the manual",
+    "x[1::2], y[::3], 10::20 and 3:2::1",
+    "icon@2x.png and logo@3x.webp",
+    "git clone git@github.com:org/repo.git",
+    "react@18.2.0 and @types/node@20.1.1",
+    "pk_customer_orders_line_items_created_at",
+    "pk_orders_2024_q1_partition_index and sk-learn-compatible-estimators",
+    "docker run -u 1000:1000 img --max-tokens 1024",
+    "Authorization: required, Basic authentication, Bearer authentication",
+    "Authorization: Bearer <token> or Bearer $TOKEN or Bearer YOUR_TOKEN",
+    "Password: must contain 8 characters",
+    "Settings > Password > Change and <th>Password</th><th>Role</th>",
+    "Password:\nForgot your password?",
+    "password_reset_token_expiry_hours=24",
+    "order_id: 4539578763621486",
+    "order number 4539578763621486",
+    "be853ab4-9112-2eb7-0090-0c9ead9cc950",
+    "5402 0744 9550 3429",
+    "2019 2020\n2021 2022",
+    "-4111.1111, 4.111111111111111, 0.4111111111111111",
+    "1735689600.123456",
+    "sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K/uxy9rx7HNQlGYl1kPzQho1wx4JwY8wC",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+    "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Q=",
+    "50%25 off, AT&amp;T, sort=name%20asc, C:\\new\\table, a\\u00e9b",
+    "meet (at) noon, foo[.]bar",
+    "00-1B-44-11-3A-B7 and 0x7ffee4c0a8d0",
+    "arn:aws:s3:::my-bucket-2024",
+    "GTIN 04006381333931 and PO 4500012345",
+    "0000-0002-1825-0097",
+    "trace 4bf92f3577b34da6a3ce929d0e0e4736 of session 9f8a7b6c5d4e3f2a1b0c",
 ]
 
 
@@ -165,6 +205,23 @@ def test_ages_are_days_or_none() -> None:
         RetentionConfig(production="3 months")
 
 
+def drawn(draw: random.Random) -> list[str]:
+    """Return numbers of nobody's, one of each form."""
+    digits = "".join(draw.choice(string.digits) for _ in range(20))
+    return [
+        f"uuid {UUID(int=draw.getrandbits(128))}", f"order {digits[:9]}", f"order_id: {digits[:16]}",
+        f'"ts": 17{digits[:8]}', f'"ts": 17{digits[:11]}', f"{draw.random() * 90:.7f},{draw.random() * 180:.7f}",
+        f"{draw.getrandbits(256):064x}", f"{draw.getrandbits(128):032x}", f"{draw.random():.17f}",
+        f"INV-2025-{digits[:6]}", f"{digits[:3]}-{digits[3:10]}-{digits[10:17]}", f"{draw.random() * 1e9:.2f}",
+    ]  # fmt: skip
+
+
+def test_of_drawn_numbers_of_nobodys_none_is_taken() -> None:
+    draw = random.Random(11)
+    taken = [text for _ in range(300) for text in drawn(draw) if find(text)]
+    assert taken == []
+
+
 MEGABYTE = 1_000_000
 HOSTILE = [
     "a@",
@@ -202,6 +259,20 @@ HOSTILE = [
     "x1.2.3.4",
     "Ä",
     "9999999999999999999999",
+    "%40",
+    "&#64;",
+    "\\u0040",
+    '\\"',
+    "a\u200b",
+    "\uff11",
+    "QUJD",
+    "pk_",
+    "1\n",
+    "4 1 ",
+    "curl -u a:",
+    "cookie: a=",
+    "authorization: ",
+    "[at]",
 ]
 
 

@@ -122,11 +122,12 @@ def test_a_value_is_the_same_value_wherever_the_conversation_says_it() -> None:
     assert digits_of(user.content.partition("I am on")[2]) == str(arguments["n"])
 
 
-def test_ids_keys_and_the_tools_own_values_are_never_touched() -> None:
+def test_ids_and_the_tools_own_values_are_never_touched_and_keys_only_where_they_are_data() -> None:
     messages, tools = conversation()
     user, call, result, _ = scrub(messages, tools, "example-1").messages
     assert (call.tool_calls[0].id, result.tool_call_id) == ("ann@work.org", "ann@work.org")
-    assert '"ann@work.org": 1' in result.content
+    assert json.loads(result.content)[json.loads(result.content)["mail"]] == 1
+    assert list(json.loads(result.content))[1:] == ["id", "mail", "phone", "note"]
     assert json.loads(result.content)["note"] == 'ö\n"q"'
     assert call.tool_calls[0].arguments["from"] == "desk@shop.test"
     assert "from desk@shop.test;" in user.content
@@ -137,7 +138,7 @@ def test_scrubbing_depends_on_the_example_alone_and_counts_by_kind() -> None:
     first, second = scrub(messages, tools, "a"), scrub(messages, tools, "a")
     assert first == second
     assert first.messages != scrub(messages, tools, "b").messages
-    assert first.counts == {Pii.MAIL: 4, Pii.PHONE: 4}
+    assert first.counts == {Pii.MAIL: 5, Pii.PHONE: 4}
     clean = (Message(role="user", content="What is the weather in Oslo on 2025-03-04?"),)
     assert scrub(clean, (), "a").messages == clean
 
