@@ -10,7 +10,7 @@ from evaluation.ledger import ExampleFilter, Ledger, LedgerError
 from evaluation.ledger.collected import LabelSource, LabelVerdict
 from evaluation.ledger.labelling import propagated
 from evaluation.records import Labels
-from tests.evaluation.ledger.making import START, example
+from tests.evaluation.ledger.making import START, example, feedback
 from tests.evaluation.ledger.test_labelling import label
 
 
@@ -78,3 +78,17 @@ def test_taking_a_label_back_takes_back_what_was_taken_over_from_it(ledger: Ledg
     ledger.undo_label(person.id)
     assert ledger.example("e0002").labels == Labels()
     assert ledger.labels("e0002")[0].undone_at == START
+
+
+def test_what_users_rated_outranks_what_came_along_and_gives_way_to_a_reviewer(ledger: Ledger) -> None:
+    ledger.add_examples([example(1, Labels(success=False, response_quality=1.0)), example(2)])
+    ledger.add_feedback(feedback("f1", "e0001", 4, rater="ann"))
+    ledger.add_feedback(feedback("f2", "e0001", 5, rater="ben"))
+    ledger.add_feedback(feedback("f3", "e0002", 2))
+    assert [ledger.example(name).labels.response_quality for name in ("e0001", "e0002")] == [4.5, 2.0]
+    assert ledger.count(ExampleFilter(min_quality=4.0)) == 1
+    said = label("eve", LabelVerdict.ACCEPT, example_id="e0001", response_quality=3.0)
+    ledger.add_label(said)
+    assert ledger.example("e0001").labels.response_quality == 3.0
+    ledger.undo_label(said.id)
+    assert ledger.example("e0001").labels.response_quality == 4.5
