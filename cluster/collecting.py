@@ -84,7 +84,7 @@ def serve_collector(
     inbox = Inbox(
         at.collector.outbox,
         at.secret,
-        quality=at.settings.quality,
+        rewards=at.settings.data.reward,
         dead_letters=at.collector.dead_letters,
         differences=at.collector.differences,
     )

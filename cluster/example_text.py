@@ -15,7 +15,7 @@ from cluster.run_text import plain
 from evaluation.ledger import Ledger
 from evaluation.ledger.collected import LabelRecord, LabelSource, RecoveryRecord, RewardRecord
 from evaluation.ledger.labelling import stated
-from evaluation.records import Example, Feedback, Labels, Message, RewardSignal, Validation, Verdict
+from evaluation.records import Example, Feedback, Message, RewardSignal, Validation, Verdict
 
 _TONES = {Verdict.PASSED: Tone.GOOD, Verdict.FAILED: Tone.BAD}
 _VERDICTS = {True: ("SUCCEEDED", "bold green"), False: ("FAILED", "bold red"), None: ("NOT JUDGED", "bold yellow")}
@@ -151,7 +151,7 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
         "response_quality": labels.response_quality,
     }
     for name, value in values.items():
-        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, labels, records))))
+        table.add_row(name, _shown(value), Text(clean_text(_said_by(name, example, records))))
     table.add_row("validation_confidence", f"{labels.validation_confidence:.2f}", "")
     if labels.user_satisfaction is not None:
         table.add_row("user_satisfaction", f"{labels.user_satisfaction:.2f}", "people's ratings")
@@ -163,9 +163,10 @@ def _labels(example: Example, records: Sequence[LabelRecord]) -> Table:
     return table
 
 
-def _said_by(name: str, labels: Labels, records: Sequence[LabelRecord]) -> str:
+def _said_by(name: str, example: Example, records: Sequence[LabelRecord]) -> str:
     """Return who a label in force is from, in the order in which they count (`evaluation/ledger/labelling.py`)."""
-    value = getattr(labels, name)
+    labels = example.labels
+    value, quality = getattr(labels, name), name == "response_quality"
     said = [(record, stated(record)) for record in records if record.undone_at is None and record.recovery is None]
     for source in (LabelSource.REVIEW, LabelSource.RULE, LabelSource.MODEL, LabelSource.PROPAGATED):
         found = [record for record, says in said if record.source is source and name in says]
@@ -173,9 +174,13 @@ def _said_by(name: str, labels: Labels, records: Sequence[LabelRecord]) -> str:
             source is LabelSource.PROPAGATED
         ):  # what was written with the example goes before it, with its own confidence
             found = [record for record in found if record.confidence == labels.validation_confidence]
-        agree = [record.by for record in found if name == "response_quality" or stated(record)[name] == value]
+        agree = [record.by for record in found if quality or stated(record)[name] == value]
         if value is not None and agree:
             return f"{', '.join(dict.fromkeys(agree))} ({source.value})"
+        if quality and value is not None and value == labels.user_satisfaction:
+            return "people's ratings"
+    if quality and value is not None and example.validations:
+        return "computed from its validations"
     return "as collected" if value is not None else "nobody"
 
 
@@ -203,7 +208,8 @@ def _feedback(said: Feedback) -> Text:
 
 def _reward(signal: RewardSignal, name: str) -> Text:
     parts = ("correctness", "speed", "cost", "user_satisfaction")
-    told = ", ".join(f"{part.replace('_', ' ')} {getattr(signal, part):+.2f}" for part in parts)
+    known = ((part.replace("_", " "), getattr(signal, part)) for part in parts)
+    told = ", ".join(f"{part} –" if value is None else f"{part} {value:+.2f}" for part, value in known)
     return Text(f"{name} {signal.value:+.2f}: {told}")
 
 

@@ -53,7 +53,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         max_tokens=settings.run.max_tokens,
         prices=settings.price_table(),
         inbox=str(home.spool / INBOX),
-        quality=settings.quality,
+        rewards=settings.data.reward,
         keys=read_keys(settings.data.collect.keys),
     )
     with ray_session(settings):
@@ -69,7 +69,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
         try:
             while True:
                 try:
-                    flush(spool, ledger, quality=settings.quality)
+                    flush(spool, ledger, rewards=settings.data.reward)
                     variants.follow(time.monotonic())
                     away = None
                 except LedgerAway as error:  # answers go on, and what is captured waits in the spool
@@ -80,7 +80,7 @@ def serve_champion(settings: Settings, home: Home, ledger: Ledger, registry: Reg
                 time.sleep(FLUSH_S)
         finally:
             serve.shutdown()
-            flush(spool, ledger, quiet_s=0, quality=settings.quality)
+            flush(spool, ledger, quiet_s=0, rewards=settings.data.reward)
             collector.drain()
             spool.close()
             outbox.close()

@@ -79,8 +79,10 @@ def to_example(
 ) -> Example:
     """Return the episode as an example. Raises `LookupError` where the price table has no price for the model."""
     origin, scales = origin or Origin(), scales or Scales()
-    quality = quality_of_episode(scenario, episode, validations, scales.quality).value
-    labels = labels_of(validations).model_copy(update={"response_quality": quality})
+    labels = labels_of(validations)
+    if labels.success is not None:  # without a verdict the texts alone would tell, and that is none
+        quality = quality_of_episode(scenario, episode, validations, scales.quality).value
+        labels = labels.model_copy(update={"response_quality": quality})
     metrics = metrics_of(episode, scales.prices)
     query_at = query_index(episode.messages, episode.given)
     first = episode.failures[0] if episode.failures else None

@@ -324,7 +324,7 @@ class RewardSignal(Record):
     """A reward in −1…+1 with its components, each in −1…+1."""
 
     value: float = Field(ge=-1, le=1)
-    correctness: float = Field(ge=-1, le=1)
+    correctness: float | None = Field(ge=-1, le=1)  # None where only ratings tell
     speed: float = Field(ge=-1, le=1)
     cost: float = Field(ge=-1, le=1)
     user_satisfaction: float = Field(ge=-1, le=1)

@@ -1,7 +1,9 @@
 """A reward for one example: correctness first, then speed, cost and what users said. Pure.
 
 Decisions: a wrong answer earns nothing for being fast or cheap: speed and cost count against it, never for it. Without
-a rating, user satisfaction is 0 and its weight goes to the other components. A signal carries the version of the
+a rating, user satisfaction is 0 and its weight goes to the other components. Without a verdict there is no
+correctness, and its weight goes to the rating; without a rating either there is no reward. A quality that is no more
+than the mean rating, or that nobody is sure of (confidence 0), is no verdict. A signal carries the version of the
 weights that it was reckoned by.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from evaluation.records import Labels, Metrics, Record, RewardSignal, stable_id
+from evaluation.records import Example, Labels, Metrics, Record, RewardSignal, stable_id
 
 
 class RewardConfig(Record):
@@ -31,19 +33,22 @@ class RewardConfig(Record):
 
 
 def reward(labels: Labels, metrics: Metrics, config: RewardConfig | None = None) -> RewardSignal | None:
-    """Return the reward, or None where correctness could not be judged."""
+    """Return the reward, or None where neither a verdict nor a rating that counts tells of it."""
     config = config or RewardConfig()
     correctness = _correctness(labels)
-    if correctness is None:
+    rated = labels.user_satisfaction
+    if correctness is None and (rated is None or config.user_satisfaction == 0):
         return None
-    most = 1.0 if correctness > 0 else 0.0
+    satisfaction = 0.0 if rated is None else (rated - 3) / 2
+    most = 1.0 if (satisfaction if correctness is None else correctness) > 0 else 0.0
     speed = min(_thrift(metrics.latency_ms, config.slow_ms), most)
     thrift = min(_thrift(metrics.cost, config.dear), most)
-    rated = labels.user_satisfaction
-    satisfaction = 0.0 if rated is None else (rated - 3) / 2
-    parts = [(config.correctness, correctness), (config.speed, speed), (config.cost, thrift)]
-    if rated is not None:
-        parts.append((config.user_satisfaction, satisfaction))
+    parts = [(config.speed, speed), (config.cost, thrift)]
+    if correctness is None:
+        parts.append((config.correctness + config.user_satisfaction, satisfaction))
+    else:
+        parts.append((config.correctness, correctness))
+        parts += [] if rated is None else [(config.user_satisfaction, satisfaction)]
     value = sum(weight * part for weight, part in parts) / sum(weight for weight, _ in parts)
     return RewardSignal(
         value=max(-1.0, min(1.0, value)),
@@ -55,14 +60,27 @@ def reward(labels: Labels, metrics: Metrics, config: RewardConfig | None = None)
     )
 
 
+def with_reward(example: Example, config: RewardConfig | None = None) -> Example:
+    """Return the example with the reward of its own labels; one that has a reward, or whose labels tell none, as is."""
+    if example.reward is not None:
+        return example
+    found = reward(example.labels, example.metrics, config)
+    return example if found is None else example.model_copy(update={"reward": found})
+
+
 def _correctness(labels: Labels) -> float | None:
     """Return 1 for success; for a failure −1…0 by quality, since almost right is not right; None where not judged."""
     if labels.success:
         return 1.0
-    if labels.response_quality is None:
-        return None if labels.success is None else -1.0
-    share = labels.response_quality / 5
-    return share - 1 if labels.success is False else 2 * share - 1
+    quality = None if _only_rated(labels) else labels.response_quality
+    if labels.success is False:
+        return -1.0 if quality is None else quality / 5 - 1
+    return None if quality is None or labels.validation_confidence == 0 else 2 * quality / 5 - 1
+
+
+def _only_rated(labels: Labels) -> bool:
+    """Whether the quality is the mean rating, which counts as satisfaction already (`ledger/labelling.py`)."""
+    return labels.user_satisfaction is not None and labels.response_quality == labels.user_satisfaction
 
 
 def _thrift(spent: float, most: float) -> float:

@@ -18,8 +18,8 @@ from evaluation.ledger.collector import Collector
 from evaluation.ledger.outbox import Outbox
 from evaluation.models import Completion, Sampling
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.quality import QualityConfig
 from evaluation.records import Message, ToolSpec
+from evaluation.rewards import RewardConfig
 from serving.access import Keys
 from serving.capture import home_secret
 from serving.engine import app_name, engine_app
@@ -49,7 +49,7 @@ class GatewayConfig:
     prices: PriceTable = field(default_factory=load_prices)
     inbox: str = ""
     """Path of the outbox file for what others collected; empty: none is taken."""
-    quality: QualityConfig = field(default_factory=QualityConfig)
+    rewards: RewardConfig = field(default_factory=RewardConfig)
     keys: tuple[str, ...] = field(default=(), repr=False)
     """Let in whoever sends examples or feedback; none: everybody is."""
 
@@ -140,7 +140,7 @@ class GatewayDeployment:
         return Inbox(
             outbox,
             home_secret(Path(config.secret)),
-            quality=config.quality,
+            rewards=config.rewards,
             dead_letters=collector.dead_letters,
             differences=collector.differences,
         )

@@ -20,8 +20,8 @@ from evaluation.conversation_checks import failure_of
 from evaluation.ledger import Ledger
 from evaluation.models import Completion
 from evaluation.pricing import PriceTable
-from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import Example, Labels, Message, Metrics, Provenance, Source, ToolSpec, stable_id
+from evaluation.rewards import RewardConfig, with_reward
 from serving.spool import Spool
 
 QUIET_S = 30.0
@@ -124,16 +124,16 @@ def flush(
     batch: int = 200,
     quiet_s: float = QUIET_S,
     *,
-    quality: QualityConfig | None = None,
+    rewards: RewardConfig | None = None,
 ) -> int:
     """Move what has ended from the spool to the ledger; return the number of new examples. Idempotent.
 
-    `quiet_s`: seconds without a request after which an exchange counts as ended; 0 moves everything. `quality` weighs
-    what can be told of a response without validations and before it is rated; None: the default weights.
+    `quiet_s`: seconds without a request after which an exchange counts as ended; 0 moves everything. `rewards`: the
+    weights of an example's reward, where its outcome was reported; None: the default ones.
     """
     written = 0
     while rows := spool.finished_exchanges(batch, quiet_s):
-        examples = [_labelled(example, success, quality) for _, _, success, example in rows]
+        examples = [_labelled(example, success, rewards) for _, _, success, example in rows]
         written += ledger.write_examples(examples, origin="gateway").new
         spool.mark_flushed([(i, revision) for i, revision, _, _ in rows])
     feedback = list(spool.waiting_feedback(10_000))
@@ -143,14 +143,12 @@ def flush(
     return written
 
 
-def _labelled(example: Example, success: bool | None, quality: QualityConfig | None) -> Example:
-    """Return the example with the outcome that was reported, and with its quality as far as it can be told now.
+def _labelled(example: Example, success: bool | None, rewards: RewardConfig | None) -> Example:
+    """Return the example with the outcome that was reported, and its reward; nobody has judged its quality yet.
 
     What users really asked and were answered is kept as it was; a conversation that would be refused by an import is
     marked by its `error`.
     """
     labels = Labels() if success is None else Labels(success=success, validation_confidence=REPORTED)
     error = example.error if example.error is not None else failure_of(example)
-    known = example.model_copy(update={"labels": labels, "error": error})
-    value = quality_of(known, config=quality).value
-    return known.model_copy(update={"labels": labels.model_copy(update={"response_quality": value})})
+    return with_reward(example.model_copy(update={"labels": labels, "error": error}), rewards)

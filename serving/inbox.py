@@ -15,8 +15,8 @@ from typing import NamedTuple
 from evaluation.ledger.bodies import written
 from evaluation.ledger.dead_letters import LetterKind
 from evaluation.ledger.outbox import NOTHING, Outbox
-from evaluation.quality import QualityConfig
 from evaluation.records import Example
+from evaluation.rewards import RewardConfig
 from serving.incoming import ExampleBody, FeedbackBody, Unreadable, placed, refuse
 
 Differences = Callable[[Sequence[Example]], Mapping[str, Sequence[str]] | None]
@@ -41,7 +41,7 @@ def utc_now() -> datetime:
 class Inbox:
     """Takes examples and feedback in.
 
-    `secret` hashes users and raters; `quality` weighs what can be told of an example whose sender does not rate it;
+    `secret` hashes users and raters; `rewards` weighs the rewards of examples that come with labels;
     `dead_letters` counts them, and `differences` compares examples with the ledger's; both give None while it is away.
     """
 
@@ -50,12 +50,12 @@ class Inbox:
         outbox: Outbox,
         secret: bytes,
         *,
-        quality: QualityConfig | None = None,
+        rewards: RewardConfig | None = None,
         dead_letters: Callable[[], int | None] = lambda: None,
         differences: Differences = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._outbox, self._secret, self._quality = outbox, secret, quality
+        self._outbox, self._secret, self._rewards = outbox, secret, rewards
         self._dead_letters, self._differences, self._clock = dead_letters, differences, clock
 
     def take_examples(self, bodies: Sequence[ExampleBody]) -> Taken:
@@ -76,7 +76,7 @@ class Inbox:
         now, found, wrong = self._clock(), [], []
         for number, body in enumerate(bodies):
             try:
-                found.append(body.record(self._secret, now, self._quality))
+                found.append(body.record(self._secret, now, self._rewards))
             except Unreadable as error:
                 wrong.append(placed(f"examples[{number}]" if len(bodies) > 1 else "", error))
         refuse(wrong)

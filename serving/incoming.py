@@ -5,7 +5,8 @@ gets a new id each time. Users and raters are kept as keyed hashes only. Fields 
 a misspelt label would be lost in silence; within messages and tools they are passed over, as everywhere. A conversation
 has to be one that an import would take, by the same checks and in the same words (`evaluation/conversation_checks.py`);
 one that says itself what went wrong (`error`) only has to be readable, since mistakes are what is learned from it.
-Everything that is wrong with a request is told at once, by index and field.
+Everything that is wrong with a request is told at once, by index and field. A quality is what the sender gives; none is
+reckoned from the texts, since how an answer is worded is nobody's verdict.
 
 Not covered: images and other content than text, which are refused.
 """
@@ -32,8 +33,8 @@ from pydantic import (
 from evaluation.conversation_checks import check_time, read_conversation
 from evaluation.importers.conversations import Conversation
 from evaluation.located import MOST_SHOWN, dotted, explained
-from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import Example, FailureKind, Feedback, Labels, Message, Metrics, Provenance, Source, stable_id
+from evaluation.rewards import RewardConfig, with_reward
 from serving.capture import REPORTED, user_hash
 
 
@@ -120,13 +121,12 @@ class ExampleBody(BaseModel):
         self._talk = found.conversation
         return self._talk
 
-    def record(self, secret: bytes, now: datetime, quality: QualityConfig | None = None) -> Example:
-        """Return the example. Raises `Unreadable` for what `talk` does, and for far times."""
-        known = _example(self, self.talk(), secret, _time(self.timestamp, now))
-        if known.labels.response_quality is not None:
-            return known
-        value = quality_of(known, config=quality).value
-        return known.model_copy(update={"labels": known.labels.model_copy(update={"response_quality": value})})
+    def record(self, secret: bytes, now: datetime, rewards: RewardConfig | None = None) -> Example:
+        """Return the example, with its reward by the weights `rewards` where its labels tell one.
+
+        Raises `Unreadable` for what `talk` does, and for far times.
+        """
+        return with_reward(_example(self, self.talk(), secret, _time(self.timestamp, now)), rewards)
 
 
 class FeedbackBody(BaseModel):

@@ -8,8 +8,8 @@ from typing import Any
 
 from evaluation.engines.config import EngineConfig
 from evaluation.pricing import PriceTable, load_prices
-from evaluation.quality import QualityConfig
 from evaluation.records import Record
+from evaluation.rewards import RewardConfig
 from serving.policy import RolloutPolicy
 
 
@@ -39,7 +39,7 @@ class RolloutPlan:
     seed: int
     max_tokens: int
     prices: PriceTable = field(default_factory=load_prices)
-    quality: QualityConfig = field(default_factory=QualityConfig)
+    rewards: RewardConfig = field(default_factory=RewardConfig)
     inbox: Path | None = None
     """Path of the outbox file for what others collect; None: the gateway takes none."""
     keys: tuple[str, ...] = field(default=(), repr=False)

@@ -126,7 +126,7 @@ class Controller:
 
     def _move(self, **options: Any) -> None:
         """Move what was captured and what others sent to the ledger."""
-        flush(self.spool, self.ledger, quality=self.plan.quality, **options)
+        flush(self.spool, self.ledger, rewards=self.plan.rewards, **options)
         if self._inbox is not None:
             Collector(self.ledger, self._inbox, origin="gateway").drain()
 
@@ -151,7 +151,7 @@ class Controller:
             max_tokens=plan.max_tokens,
             prices=plan.prices,
             inbox=str(plan.inbox or ""),
-            quality=plan.quality,
+            rewards=plan.rewards,
             keys=plan.keys,
         )
         deploy(config, folders, plan.engine, (plan.host, plan.port))

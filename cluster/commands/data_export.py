@@ -68,7 +68,7 @@ def export(
         if held_out and snapshot is None:
             raise FormatError("--held-out: expected --snapshot, found none; say whose rows")
         pinned = None if snapshot is None else _pinned(at, snapshot)
-        rows = _rows(at, flags, pinned, pairs=both, last_only=last_only, held_out=held_out)
+        rows = _rows(at, flags, pinned, name=name, pairs=both, last_only=last_only, held_out=held_out)
         with Exports(at.home.exports).noting() as noted:
             written = Written(note=noted.row)
             if out is None:
@@ -92,13 +92,21 @@ def _pinned(at: Opened, ref: str) -> Snapshot:
 
 
 def _rows(
-    at: Opened, flags: FilterFlags, snapshot: Snapshot | None, *, pairs: bool, last_only: bool, held_out: bool
+    at: Opened,
+    flags: FilterFlags,
+    snapshot: Snapshot | None,
+    *,
+    name: FormatName,
+    pairs: bool,
+    last_only: bool,
+    held_out: bool,
 ) -> Iterator[Carried]:
-    from training.formats.sources import of_ledger, of_snapshot
+    from training.formats.sources import of_ledger, of_snapshot, without_rewards
 
     if snapshot is None:
         return of_ledger(at.ledger, flags.filter(), pairs=pairs, last_only=last_only)
-    return of_snapshot(snapshot, flags.filter(), pairs=pairs, held_out=held_out)
+    rows = of_snapshot(snapshot, flags.filter(), pairs=pairs, held_out=held_out)
+    return without_rewards(rows, name, flags.filter())
 
 
 def _told(out: Path | None, name: FormatName, written: Written, *, as_json: bool) -> None:

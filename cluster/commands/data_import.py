@@ -43,7 +43,7 @@ def import_data(
         known = name or (FormatName.PARQUET if file.suffix.lower() == ".parquet" else None)
         if known is None:
             raise FormatError(f"--format: expected one of {', '.join(FormatName)}, found none, and {file} does not say")
-        default = Default(task_key, source, datetime.now(UTC))
+        default = Default(task_key, source, datetime.now(UTC), at.settings.data.reward)
         found = Importer(file, known, default, at.settings.data.reading).run(at.ledger, skip_bad=skip_bad)
     _told(file, found, as_json=as_json)
 

@@ -98,7 +98,8 @@ def _say_example(rewards: tuple[RewardRecord, ...], config: RewardConfig) -> Non
         for name in COMPONENTS:
             value = getattr(record.signal, name)
             weight = f"{getattr(config, name):g}" if now else "–"
-            table.add_row(name.replace("_", " "), f"{value:+.3f}", _bar(value), weight)
+            shown = ("–", "") if value is None else (f"{value:+.3f}", _bar(value))
+            table.add_row(name.replace("_", " "), *shown, weight)
         out.print(table)
 
 

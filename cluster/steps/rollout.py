@@ -36,7 +36,7 @@ def roll_out(turn: Turn, tick: Tick, base: BaseResult, candidate: RegisterResult
         seed=settings.seed,
         max_tokens=settings.run.max_tokens,
         prices=settings.price_table(),
-        quality=settings.quality,
+        rewards=settings.data.reward,
         inbox=turn.home.spool / INBOX,
         keys=read_keys(settings.data.collect.keys),
     )

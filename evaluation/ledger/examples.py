@@ -21,9 +21,10 @@ from evaluation.ledger.bodies import first_mistake, read, written
 from evaluation.ledger.database import new_keys
 from evaluation.ledger.dead_letters import forgotten, insert_letters, require_room
 from evaluation.ledger.errors import LedgerError, RowRefused
-from evaluation.ledger.feedback import AHEAD, ratings, take_over
+from evaluation.ledger.feedback import AHEAD, take_over
 from evaluation.ledger.filters import LABELS, batch_query, by_id, conditions, few_match
 from evaluation.ledger.part import Part
+from evaluation.ledger.ratings import ratings
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.recoveries import add_recoveries
 from evaluation.ledger.sameness import differences, different_fields, differing_letter

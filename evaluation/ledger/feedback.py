@@ -2,7 +2,8 @@
 
 Several raters per example; of several by one rater the latest counts, and the others are kept. Feedback about an
 example that is not there (yet) is kept among the dead letters (`take_feedback`) or refused (`add_feedback`); about one
-that was forgotten it is not kept at all.
+that was forgotten it is not kept at all. The quality that is in force with a rating (`labelling.py`) is written in the
+rating's own transaction.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy import Connection, Text, cast, select
 
 from evaluation.ledger.bodies import read, written
 from evaluation.ledger.collected import DeadLetter
@@ -26,7 +27,7 @@ from evaluation.ledger.dead_letters import (
     waiting_feedback,
 )
 from evaluation.ledger.errors import LedgerError, RowRefused
-from evaluation.ledger.filters import latest_ratings
+from evaluation.ledger.labels import lock_examples, settle
 from evaluation.ledger.part import Part, chunks
 from evaluation.ledger.schema import ExampleRow, FeedbackRow
 from evaluation.records import Feedback
@@ -65,7 +66,7 @@ class Feedbacks(Part):
                     f"Feedback {feedback.id} is about example {feedback.example_id}, which the ledger does not hold. "
                     "Give the id of a captured example."
                 )
-            return insert_new(connection, FeedbackRow, FeedbackRow.id, [row]) == 1
+            return insert_feedback(connection, [row]) == 1
 
     def take_feedback(self, given: Sequence[Feedback], *, origin: str) -> FeedbackWritten:
         """Write the feedback, all or none; what is about an unknown example goes to the dead letters, with `origin`.
@@ -84,7 +85,7 @@ class Feedbacks(Part):
                 require_room(connection, self._database.name)
             insert_letters(connection, [orphan(one, origin, self._clock()) for one in orphans])
             found = [row for one, row in kept.values() if one.example_id in there]
-            new = insert_new(connection, FeedbackRow, FeedbackRow.id, found)
+            new = insert_feedback(connection, found)
         return FeedbackWritten(new, len(found) - new + len(given) - len(rows), len(orphans), len(rows) - len(kept))
 
     def feedback_for(self, example_id: str) -> tuple[Feedback, ...]:
@@ -124,17 +125,19 @@ def take_over(connection: Connection, example_ids: Sequence[str], at: datetime) 
     waiting = waiting_feedback(connection, example_ids)
     rows = [feedback_row(read(Feedback, letter.text), latest) for letter in waiting]
     mark_replayed(connection, [letter.id for letter in waiting], at)
-    return insert_new(connection, FeedbackRow, FeedbackRow.id, rows)
+    return insert_feedback(connection, rows)
 
 
-def ratings(connection: Connection, example_ids: Sequence[str]) -> dict[str, float]:
-    """Return the mean rating of examples that have one; each rater's latest counts."""
-    means: dict[str, float] = {}
-    for ids in chunks(example_ids):
-        said = latest_ratings(FeedbackRow.example_id.in_(ids)).subquery()
-        query = select(said.c.example_id, func.avg(said.c.rating))
-        means.update((key, float(mean)) for key, mean in connection.execute(query.group_by(said.c.example_id)))
-    return means
+def insert_feedback(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Write feedback that is new about examples that are there, and the labels in force with it; return how many."""
+    if not rows:
+        return 0
+    ids = sorted({row["example_id"] for row in rows})
+    lock_examples(connection, ids)
+    new = insert_new(connection, FeedbackRow, FeedbackRow.id, rows)
+    if new:
+        settle(connection, ids)
+    return new
 
 
 def feedback_row(feedback: Feedback, latest: datetime) -> dict[str, Any]:

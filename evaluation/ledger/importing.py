@@ -13,12 +13,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from evaluation.ledger.collected import DeadLetter
-from evaluation.ledger.database import insert_new
 from evaluation.ledger.dead_letters import forgotten, insert_letters, require_room
 from evaluation.ledger.examples import insert_examples
-from evaluation.ledger.feedback import AHEAD, feedback_row, known_examples
+from evaluation.ledger.feedback import AHEAD, feedback_row, insert_feedback, known_examples
 from evaluation.ledger.part import Part
-from evaluation.ledger.schema import FeedbackRow
 from evaluation.ledger.trail import Trail, write_trails
 from evaluation.records import Example, Feedback
 
@@ -73,7 +71,7 @@ class ImportBatch:
                 for said in feedback
                 if said.id not in gone and said.example_id in there
             }
-            self.feedback += insert_new(self._connection, FeedbackRow, FeedbackRow.id, list(rows.values()))
+            self.feedback += insert_feedback(self._connection, list(rows.values()))
 
 
 class Importing(Part):

@@ -5,6 +5,9 @@ from examples like it, field by field. Of each person, rule or model the latest 
 hold, and at least as many as were asked for (`needed`); with one asked for, a tie goes to the latest. Qualities agree
 that are within a point of their median. As soon as a person has said anything, weak labels say nothing. The confidence
 in force is that of whoever says whether the example succeeded (else chose the right tools, else its quality).
+Of the quality, users' mean rating holds, as it stands (4 of 5 is 4.0), where no reviewer gave one; it changes no other
+field and no confidence. A quality that the example was written with says nothing any more where people contradict what
+it rests on: the example's own success, or, where it has none, which half of the scale it lies in.
 Not covered: how good a reviewer is (every person's voice weighs the same).
 """
 
@@ -23,6 +26,9 @@ FIELDS = ("success", "correct_tool_selection", "response_quality")
 """What a label may say, in the order in which their confidences count."""
 TOLERANCE = 1.0
 """Points of quality, of five, that two who agree may differ from their median by."""
+MIDDLE = 2.5
+"""Quality from which on an answer counts as rather right: one of which a validation failed is below it
+(`evaluation/quality.py`)."""
 WEAKEST = 0.5
 """A label that is taken over with less confidence than this would be no better than a guess."""
 
@@ -49,23 +55,36 @@ def stated(label: LabelRecord) -> dict[str, bool | float]:
     return implied[label.verdict] | {name: value for name, value in said.items() if value is not None}
 
 
-def in_force(body: Labels, labels: Sequence[LabelRecord], needed: int = 1) -> Labels:
-    """Return the labels in force: those of the example's body, until a label says otherwise.
+def in_force(body: Labels, labels: Sequence[LabelRecord], needed: int = 1, rating: float | None = None) -> Labels:
+    """Return the labels in force: those of the example's body, until a label or a rating says otherwise.
 
-    `needed`: how many people have to agree. What was undone, and answers about recoveries, count for nothing.
+    `needed`: how many people have to agree. `rating`: users' mean, 1…5, where anybody gave one. What was undone, and
+    answers about recoveries, count for nothing.
     """
     counting = [label for label in labels if label.undone_at is None and label.recovery is None]
     people = latest_of_each(label for label in counting if label.source is LabelSource.REVIEW)
     weak = [] if people else [_best(counting, LabelSource.PROPAGATED)]
     written = {name: Claim(value, body.validation_confidence) for name in FIELDS
                if (value := getattr(body, name)) is not None}  # fmt: skip
-    ranked = [_agreed(people, needed), _best(counting, LabelSource.RULE), _best(counting, LabelSource.MODEL),
+    agreed = _agreed(people, needed)
+    if "response_quality" in written and "success" in agreed and _contradicts(bool(agreed["success"].value), body):
+        del written["response_quality"]
+    ranked = [agreed, _best(counting, LabelSource.RULE), _best(counting, LabelSource.MODEL),
               written, *weak]  # fmt: skip
     found = {name: next((claims[name] for claims in ranked if name in claims), None) for name in FIELDS}
     deciding = next((claim for claim in found.values() if claim is not None), None)
     confidence = body.validation_confidence if deciding is None else deciding.confidence
     values = {name: None if claim is None else claim.value for name, claim in found.items()}
+    if rating is not None and "response_quality" not in agreed:
+        values["response_quality"] = rating
     return body.model_copy(update={**values, "validation_confidence": confidence})
+
+
+def _contradicts(success: bool, body: Labels) -> bool:
+    """Whether people's verdict contradicts what the quality rests on that an example was written with."""
+    if body.success is not None:
+        return body.success is not success
+    return body.response_quality is not None and (body.response_quality >= MIDDLE) is not success
 
 
 def latest_of_each(labels: Iterable[LabelRecord]) -> list[LabelRecord]:

@@ -1,8 +1,9 @@
 """Labels: what reviewers and rules say of examples, beside the bodies that never change.
 
-A label and the columns of its example that are in force with it (`labelling.py`) are written in one transaction; taking
-it back moves the columns back to what the other labels and the body say. Two writers of one example wait for each
-other, so that neither leaves columns that know only its own label.
+A label and the columns of its example that are in force with it (`labelling.py`) are written in one transaction, and so
+is a rating with the quality that follows from it; taking a label back moves the columns back to what the other labels
+and the body say. Two writers of one example wait for each other, so that neither leaves columns that know only its own
+label.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from evaluation.ledger.database import insert_new
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.labelling import in_force, taken_over
 from evaluation.ledger.part import Part
+from evaluation.ledger.ratings import ratings
 from evaluation.ledger.schema import ExampleRow, LabelRow, ReviewRow
 from evaluation.records import Labels
 
@@ -74,7 +76,10 @@ def write_labels(connection: Connection, labels: Sequence[LabelRecord]) -> int:
 
 
 def lock_examples(connection: Connection, example_ids: Sequence[str]) -> None:
-    """Hold other writers of these examples' labels off until the end. Raises `LedgerError` where one is missing."""
+    """Hold other writers of these examples' labels and ratings off until the end.
+
+    Raises `LedgerError` where one is missing.
+    """
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
         query = (
@@ -103,11 +108,16 @@ def settle(connection: Connection, example_ids: Sequence[str]) -> None:
     said = by_example(connection, example_ids)
     for start in range(0, len(example_ids), _CHUNK):
         ids = example_ids[start : start + _CHUNK]
-        needed = _needed(connection, ids)
+        needed, rated = _needed(connection, ids), ratings(connection, ids)
         # The whole body: PostgreSQL cannot look inside JSON that holds a NUL, which a model may emit.
         bodies = connection.execute(select(ExampleRow.id, ExampleRow.body).where(ExampleRow.id.in_(ids)))
         for example_id, body in bodies.all():
-            found = in_force(Labels.model_validate(body["labels"]), said.get(example_id, ()), needed.get(example_id, 1))
+            found = in_force(
+                Labels.model_validate(body["labels"]),
+                said.get(example_id, ()),
+                needed.get(example_id, 1),
+                rated.get(example_id),
+            )
             columns = found.model_dump(exclude={"user_satisfaction"})
             connection.execute(update(ExampleRow).where(ExampleRow.id == example_id).values(columns))
 

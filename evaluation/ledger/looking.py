@@ -21,9 +21,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select, tu
 
 from evaluation.ledger.errors import LedgerError
 from evaluation.ledger.examples import in_force
-from evaluation.ledger.feedback import ratings
 from evaluation.ledger.filters import batch_query, few_match
 from evaluation.ledger.part import Part, chunks
+from evaluation.ledger.ratings import ratings
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow
 from evaluation.records import Example

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Text, delete, or_, select, text, type_coerce
 
 from evaluation.ledger.collected import LabelRecord, PrivacyEvent
 from evaluation.ledger.database import insert_new
+from evaluation.ledger.labels import settle
 from evaluation.ledger.part import Part
 from evaluation.ledger.schema import (
     DeadLetterRow,
@@ -176,7 +177,8 @@ class Privacy(Part):
                 self._bury(connection, [*ids, *said])
         with self._database.write() as connection:
             _overwrite(connection)
-            elsewhere = _said_elsewhere(connection, user_hash, set())
+            told = _said_elsewhere(connection, user_hash, set())
+            elsewhere = list(told)
             pins, letters = _pins_of(connection, set(example_ids)), _letters_of(connection, needles, example_ids)
             for name, key, ids in (
                 ("feedback", FeedbackRow.id, elsewhere),
@@ -185,6 +187,7 @@ class Privacy(Part):
             ):
                 for some in _chunks(ids):
                     counts[name] += connection.execute(delete(key.class_).where(key.in_(some))).rowcount
+            settle(connection, sorted(set(told.values())))
             self._bury(connection, elsewhere)
         return counts
 
@@ -248,12 +251,12 @@ def _count(connection: Connection, query: object) -> int:
     return len(connection.execute(query).all())  # type: ignore[call-overload]
 
 
-def _said_elsewhere(connection: Connection, user_hash: str | None, about: set[str]) -> list[str]:
-    """Return the ids of what a person said of examples other than these."""
+def _said_elsewhere(connection: Connection, user_hash: str | None, about: set[str]) -> dict[str, str]:
+    """Return the ids of what a person said of examples other than these, each with its example's."""
     if user_hash is None:
-        return []
+        return {}
     rows = connection.execute(select(FeedbackRow.id, FeedbackRow.example_id).where(FeedbackRow.rater == user_hash))
-    return [row.id for row in rows if row.example_id not in about]
+    return {row.id: row.example_id for row in rows if row.example_id not in about}
 
 
 def _made_from(connection: Connection, ids: Sequence[str]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, Text, cast, select
 
-from evaluation.ledger.feedback import ratings
 from evaluation.ledger.filters import batch_query, few_match
 from evaluation.ledger.part import Part
+from evaluation.ledger.ratings import ratings
 from evaluation.ledger.records import ExampleFilter
 from evaluation.ledger.schema import ExampleRow, FeedbackRow, LabelRow, RecoveryRow
 

@@ -20,6 +20,7 @@ from evaluation.ledger.collected import LabelRecord, RecoveryRecord, ReviewItem,
 from evaluation.ledger.database import insert_new
 from evaluation.ledger.labels import by_example, label_row, settle
 from evaluation.ledger.part import Part, chunks, read_record
+from evaluation.ledger.ratings import ratings
 from evaluation.ledger.recoveries import carried_row, found_body
 from evaluation.ledger.schema import ExampleRow, LabelRow, RecoveryRow, ReviewRow, RewardRow
 from evaluation.ledger.signals import upsert_rewards
@@ -60,7 +61,8 @@ class Trails(Part):
                 _add_reviews(connection, ids, found)
                 _add_recoveries(connection, ids, found)
                 _add_rewards(connection, ids, found)
-                _add_written(connection, [name for name in ids if found.get(name, {}).get("labels")], found)
+                moved = {name for name in ids if found.get(name, {}).get("labels")} | set(ratings(connection, ids))
+                _add_written(connection, sorted(moved), found)
         return {name: Trail(**told) for name, told in found.items() if told}
 
 

@@ -43,6 +43,7 @@ def test_all_commands_are_there() -> None:
         "data migrate", "feedback add", "feedback list",
         "gate judge", "gate explain", "gate list", "gate override", "gate policy",
         "train run", "train list", "train show", "model list", "model show", "model compare", "model deploy",
+        "model import",
     }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.records import Labels, Metrics
-from evaluation.rewards import reward
+from evaluation.rewards import RewardConfig, reward, with_reward
+from tests.evaluation.ledger.making import example
 
 SUCCESSES = st.none() | st.booleans()
 QUALITIES = st.none() | st.floats(0, 5)
@@ -18,9 +19,9 @@ def metrics(latency_ms: float = 0, cost: float = 0) -> Metrics:
 
 @given(SUCCESSES, QUALITIES, RATINGS, st.floats(0, 1e9), st.floats(0, 1e9))
 def test_every_reward_is_in_range_and_a_failure_never_earns(success, quality, rating, latency_ms, cost) -> None:
-    labels = Labels(success=success, response_quality=quality, user_satisfaction=rating)
+    labels = Labels(success=success, response_quality=quality, user_satisfaction=rating, validation_confidence=0.8)
     found = reward(labels, metrics(latency_ms, cost))
-    assert (found is None) == (success is None and quality is None)
+    assert (found is None) == (success is None and quality is None and rating is None)
     if found is not None and success is False:
         assert found.correctness <= 0
         assert found.speed <= 0
@@ -39,3 +40,23 @@ def test_best_worst_and_between() -> None:
 def test_without_a_rating_the_others_share_its_weight() -> None:
     found = reward(Labels(success=True), metrics())
     assert (found.value, found.user_satisfaction) == (pytest.approx(1), 0)
+
+
+def test_what_nobody_judged_has_no_correctness_and_without_a_rating_no_reward() -> None:
+    assert reward(Labels(), metrics()) is None
+    assert reward(Labels(response_quality=1.25), metrics()) is None  # nobody is sure of it
+    assert reward(Labels(response_quality=1.25, validation_confidence=0.8), metrics()).correctness == -0.5
+    for quality in (None, 4.5):  # a quality that is the rating is no second voice
+        found = reward(Labels(response_quality=quality, user_satisfaction=4.5), metrics(5_000, 0.005))
+        assert (found.correctness, found.user_satisfaction) == (None, 0.75)
+        assert found.value == pytest.approx(0.8 * 0.75)
+    assert reward(Labels(user_satisfaction=1), metrics()).value == pytest.approx(-0.8)
+    assert reward(Labels(user_satisfaction=5), metrics(), RewardConfig(user_satisfaction=0)) is None
+
+
+def test_an_example_keeps_the_reward_that_it_brings() -> None:
+    plain = example(1).model_copy(update={"labels": Labels(success=True), "reward": None})
+    assert with_reward(plain.model_copy(update={"labels": Labels()})).reward is None
+    own = with_reward(plain, RewardConfig(speed=1))
+    assert own.reward is not None
+    assert with_reward(own, RewardConfig(speed=0)) == own

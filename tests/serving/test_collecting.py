@@ -80,7 +80,9 @@ def test_an_example_and_what_is_said_of_it_reach_the_ledger(http: TestClient, ou
     assert kept.timestamp == datetime(2026, 4, 30, 10, tzinfo=UTC)
     assert (kept.metrics.tokens_in, kept.metrics.tokens_out, kept.metrics.model_calls) == (20, 5, 2)
     assert (kept.provenance.source, kept.provenance.model_version) == (Source.PRODUCTION, "gpt")
-    assert (kept.labels.response_quality, kept.labels.validation_confidence) == (4, 0.8)
+    assert (kept.labels.response_quality, kept.labels.validation_confidence) == (2.5, 0.8), "as rated"
+    assert kept.reward is not None
+    assert kept.reward.correctness == 1
     assert kept.labels.user_satisfaction == 2.5
     assert {one.rater for one in said} == {user_hash(b"key", "bob"), user_hash(b"key", "cem")}
     assert {one.rating: one.thumb for one in said} == {4: None, 1: "down"}

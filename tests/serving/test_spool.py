@@ -14,8 +14,8 @@ import pytest
 from evaluation.conversation_checks import failure_of
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.pricing import load_prices
-from evaluation.quality import QualityConfig, quality_of
 from evaluation.records import Message, Source
+from evaluation.rewards import RewardConfig
 from serving.capture import flush, home_secret, user_hash
 from serving.gateway import FeedbackBody, Gateway, Headers, Ticket
 from serving.openai import ChatRequest
@@ -95,23 +95,28 @@ def test_a_flush_that_was_killed_before_it_marked_doubles_nothing(tmp_path: Path
         assert ledger.count() == spool.captured() == 5
 
 
-def test_what_is_flushed_has_the_quality_that_can_be_told_and_the_version_of_its_price(tmp_path: Path) -> None:
+def test_what_is_flushed_has_no_quality_and_a_reward_where_its_outcome_is_known(tmp_path: Path) -> None:
     gateway, _ = make_gateway(tmp_path)
     for name, success in (("told", None), ("right", True), ("wrong", False)):
         ask(gateway, QUERY + RESULT, name)
         if success is not None:
             gateway.outcome(name, success)
     with open_ledger(tmp_path) as ledger:
-        flush(gateway._spool, ledger, quiet_s=0, quality=QualityConfig(brevity=0))
+        flush(gateway._spool, ledger, quiet_s=0, rewards=WEIGHTS)
         found = {example.conversation: example for example in ledger.examples()}
+        rewards = {name: ledger.rewards_of(example.id) for name, example in found.items()}
     for example in found.values():
-        expected = quality_of(example, config=QualityConfig(brevity=0)).value
-        assert example.labels.response_quality == expected is not None
+        assert example.labels.response_quality is None
         assert example.metrics.price_version == load_prices().version
-    right, wrong = (found[name].labels.response_quality or 0 for name in ("right", "wrong"))
-    assert right > 4 > wrong + 2
+    assert rewards["told"] == ()
+    assert {name: [one.version for one in rewards[name]] for name in ("right", "wrong")} == {
+        "right": [WEIGHTS.version],
+        "wrong": [WEIGHTS.version],
+    }
+    assert rewards["right"][0].signal.value > 0 > rewards["wrong"][0].signal.value
 
 
+WEIGHTS = RewardConfig(speed=0.3)
 WRITER = """
 import sys
 from pathlib import Path

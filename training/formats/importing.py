@@ -29,6 +29,7 @@ from evaluation.ledger.collected import DeadLetter
 from evaluation.ledger.importing import ImportBatch
 from evaluation.ledger.trail import Trail, require_about
 from evaluation.records import Example, Feedback, Labels, Metrics, Provenance, Source, stable_id
+from evaluation.rewards import RewardConfig, with_reward
 from training.formats.lines import FormatError, ReadingConfig
 from training.formats.names import FormatName
 from training.formats.reading import Bad, Good, read_file
@@ -52,6 +53,8 @@ class Default(NamedTuple):
     source: Source
     at: datetime
     """Their time."""
+    rewards: RewardConfig = RewardConfig()
+    """Weights of the reward of a row whose labels tell one and that brings none."""
 
 
 class Taken(NamedTuple):
@@ -213,7 +216,7 @@ def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
     """Return what a row becomes. Raises `ValueError` with what is wrong with it."""
     extra = row.extra
     if extra is not None and row.intact and (extra.example or extra.rejected):
-        return _of_ours(row, extra)
+        return _of_ours(row, extra, default)
     origin = Provenance(source=default.source, run_id=run_id, imported_from=f"{path.name}:{row.line}")
     if extra is not None and row.intact and extra.row:
         return Taken((_of_snapshot(row, extra.row, origin, default),))
@@ -233,7 +236,7 @@ def taken_of(row: Good, path: Path, default: Default, run_id: str) -> Taken:
     return Taken((better, *worse), named=named)
 
 
-def _of_ours(row: Good, extra: Extra) -> Taken:
+def _of_ours(row: Good, extra: Extra, default: Default) -> Taken:
     examples = []
     if extra.example:
         example = with_talk(extra.example, row.talk.messages, row.talk.tools)
@@ -243,7 +246,10 @@ def _of_ours(row: Good, extra: Extra) -> Taken:
         examples.append(example if written is None else example.model_copy(update={"labels": written}))
     if extra.rejected:
         examples.append(with_talk(extra.rejected, row.talk.rejected, row.talk.tools))
-    return Taken(tuple(examples), extra.feedback, extra.trail if extra.example else Trail())
+    trail = extra.trail if extra.example else Trail()
+    if not trail.rewards:
+        examples = [with_reward(one, default.rewards) for one in examples]
+    return Taken(tuple(examples), extra.feedback, trail)
 
 
 def _parent(extra: Extra | None) -> str | None:
@@ -294,7 +300,8 @@ def _of_snapshot(row: Good, fields: dict[str, Any], origin: Provenance, default:
     provenance = Provenance.model_validate({**origin.model_dump(exclude_none=True), **known})
     labels = Labels(response_quality=fields.get("quality"), validation_confidence=fields.get("confidence", 0.0))
     example = _foreign(str(fields["id"]), row, row.talk.messages, origin=provenance, default=default)
-    return example.model_copy(update={"task_key": fields.get("task_key", default.task_key), "labels": labels})
+    update = {"task_key": fields.get("task_key", default.task_key), "labels": labels}
+    return with_reward(example.model_copy(update=update), default.rewards)
 
 
 _OF_SNAPSHOT = ("source", "scenario_id", "scenario_group", "part", "run_id", "model_version", "parent_id", "teacher",

@@ -7,7 +7,7 @@ correction, a suggested response, or an example that corrects another one (`pare
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ from evaluation.ledger.trail import Trail
 from evaluation.records import Example, Feedback, Message, OpenAITool, ToolCall, stable_id
 from training.corrections import suggested
 from training.formats.lines import FormatError
+from training.formats.names import FormatName
 from training.formats.row import Carried, Talk, talk_of
 from training.snapshot import HOLD_OUT, Snapshot, scan
 
@@ -126,6 +127,21 @@ def of_snapshot(
     rows = (row for row in every if (row["split"] == HOLD_OUT) is held_out and _matches(row, wanted))
     chosen = (row for row in rows if row["rejected"] is not None) if pairs else rows
     yield from map(of_row, islice(chosen, wanted.limit))
+
+
+def without_rewards(rows: Iterable[Carried], name: FormatName, wanted: ExampleFilter) -> Iterator[Carried]:
+    """Yield rows for a format. Raises `FormatError` at one with a reward where neither the format keeps it nor a least
+    one is asked for: what reads the file would learn from what was bad as from what was good.
+    """
+    kept = name is FormatName.PARQUET or wanted.min_reward is not None
+    for carried in rows:
+        if not kept and (carried.row or {}).get("reward") is not None:
+            raise FormatError(
+                f"expected a format that keeps a row's reward, found {name}, which trains on rows of reward"
+                f" {carried.row['reward'] if carried.row else 0:+.2f} as on any other; write --format parquet, or take"
+                " only what is good enough (--min-reward 0.5)"
+            )
+        yield carried
 
 
 def _matches(row: dict[str, Any], wanted: ExampleFilter) -> bool:

@@ -41,7 +41,8 @@ class KindConfig(Record):
     """How examples become rows."""
 
     loss: Loss | None = None
-    """Which assistant messages carry loss; None: as the kind says (all of a chat, the one answer of the others)."""
+    """Which assistant messages carry loss; None: as the kind says (what was `right` of a chat and of a protocol's, all
+    of a reward's, the one answer of the others)."""
     prompt: str | None = None
     """Name of a system prompt that ships, or a YAML file; None: the kind's own, and for a chat the example's."""
     native_calls: bool = False

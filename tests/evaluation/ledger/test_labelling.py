@@ -72,7 +72,7 @@ def test_by_the_two_person_rule_only_what_two_say_holds() -> None:
     bob = label("bob", LabelVerdict.ACCEPT, response_quality=1.0)
     both = in_force(body, [ann, bob], needed=2)
     assert both.success is True
-    assert both.response_quality == 1.0, "4 and 1 are no agreement: the body's holds"
+    assert both.response_quality is None, "4 and 1 are no agreement, and both contradict the body's"
     cid = label("cid", LabelVerdict.REJECT, response_quality=4.5)
     assert in_force(body, [ann, bob, cid], needed=2).success is True
     assert in_force(body, [ann, bob, cid], needed=2).response_quality == 4.0
@@ -157,3 +157,33 @@ def test_what_is_taken_over_keeps_its_source_and_loses_confidence() -> None:
 def test_a_correction_is_taken_over_as_a_rejection_without_its_messages() -> None:
     (weak,) = propagated(corrected("a", "ann", {}), {"e2": 0.95}, START)
     assert (weak.verdict, weak.messages) == (LabelVerdict.REJECT, ())
+
+
+def test_the_quality_is_a_reviewers_then_the_mean_rating_then_a_rules_then_the_bodys() -> None:
+    given = Labels(success=True, response_quality=4.9, validation_confidence=0.9)
+    rule = label("r", LabelVerdict.RATE, LabelSource.RULE, response_quality=2.0)
+    person = label("ann", LabelVerdict.RATE, confidence=0.8, response_quality=3.0)
+    assert in_force(given, [], rating=2.5) == given.model_copy(update={"response_quality": 2.5})
+    assert in_force(given, [rule], rating=2.5).response_quality == 2.5
+    assert in_force(given, [rule]).response_quality == 2.0
+    assert in_force(given, [rule, person], rating=2.5).response_quality == 3.0
+    assert in_force(Labels(), [], rating=4.5) == Labels(response_quality=4.5)
+
+
+@pytest.mark.parametrize(
+    ("success", "quality", "verdict", "left"),
+    [
+        (False, 1.1, LabelVerdict.ACCEPT, None),
+        (False, 1.1, LabelVerdict.REJECT, 1.1),
+        (True, 4.9, LabelVerdict.REJECT, None),
+        (True, 4.9, LabelVerdict.ACCEPT, 4.9),
+        (None, 1.25, LabelVerdict.ACCEPT, None),
+        (None, 4.5, LabelVerdict.ACCEPT, 4.5),
+        (None, 4.5, LabelVerdict.RATE, 4.5),
+    ],
+)
+def test_a_written_quality_gives_way_to_a_verdict_that_contradicts_it(
+    success: bool | None, quality: float, verdict: LabelVerdict, left: float | None
+) -> None:
+    body = Labels(success=success, response_quality=quality, validation_confidence=0.8)
+    assert in_force(body, [label("ann", verdict)]).response_quality == left

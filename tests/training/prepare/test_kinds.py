@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict
-from evaluation.records import Example, Feedback, Labels, Message, RewardSignal, Source, ToolCall
+from evaluation.records import Example, Feedback, Labels, Message, RewardSignal, Source, ToolCall, Validation, Verdict
+from evaluation.recoveries import recoveries_of
 from tests.training.prepare.making import BAD, GOOD, NOW, example
 from training.prepare.config import KindConfig, LimitConfig
 from training.prepare.example_rows import Made, scrubbed, to_row
@@ -133,7 +134,7 @@ def test_a_reward_comes_with_right_and_wrong_conversations() -> None:
     assert (row.reward, to_row(row).reward, row.messages) == (-0.7, -0.7, example(1).messages)
     own = RewardSignal(value=0.5, correctness=1, speed=0, cost=0, user_satisfaction=0)
     assert made("reward", example(1, reward=own))[0].reward == 0.5
-    assert left("reward", example(1)) == "confidence and quality: no reward"
+    assert left("reward", example(1)).startswith("confidence and quality: no reward; `ratchet data reward --recompute`")
 
 
 def recovered() -> Example:
@@ -220,6 +221,51 @@ def test_what_a_reviewer_wrote_takes_the_place_of_what_was_wrong() -> None:
     rejected = label(LabelVerdict.REJECT)
     assert left("chat", Item(example(1, labels=BAD), labels=(corrected, rejected))) == "wrong: rejected in review"
     assert left("chat", Item(example(1, labels=BAD), labels=(corrected,)), LimitConfig(correct=False)) == "wrong: wrong"
+
+
+def test_only_what_somebody_called_bad_is_the_worse_half() -> None:
+    unsaid = example(1, labels=Labels(response_quality=1.25, validation_confidence=1.0))
+    accepted = unsaid.model_copy(
+        update={"labels": Labels(success=True, response_quality=1.25, validation_confidence=1.0)}
+    )
+    accept, reject = label(LabelVerdict.ACCEPT), label(LabelVerdict.REJECT)
+    assert left("preference", Item(accepted, labels=(accept,))) == "confidence and quality: accepted by a reviewer"
+    passed = Validation(name="answer", verdict=Verdict.PASSED, confidence=1, reason="")
+    checked = unsaid.model_copy(update={"validations": (passed,)})
+    assert left("preference", checked) == "confidence and quality: nobody says that it is bad"
+    failed = checked.model_copy(update={"validations": (passed.model_copy(update={"verdict": Verdict.FAILED}),)})
+    right, wrong = (Labels(success=said, validation_confidence=1.0) for said in (True, False))
+    for item, side in (
+        (Item(failed), -1),
+        (Item(example(1, labels=wrong), labels=(reject,)), -1),
+        (Item(example(1, labels=right), labels=(accept,)), 1),
+    ):
+        [half] = made("preference", item)
+        assert isinstance(half, Half)
+        assert half.side == side
+    rated = Item(example(1, labels=wrong.model_copy(update={"user_satisfaction": 4.5})), labels=(reject,))
+    assert left("preference", rated) == "confidence and quality: its score is not what reviewers say"
+
+
+def test_a_summarizer_needs_something_to_summarise() -> None:
+    said = (Message(role="user", content="Hello?"), Message(role="assistant", content="Hi."))
+    assert left("summarizer", example(1, messages=said)) == "kind: no analysis"
+    assert made("summarizer", example(1, messages=said, analysis='{"greeting": true}'))
+
+
+@pytest.mark.parametrize("kind", ["chat", "protocol"])
+def test_what_failed_is_read_and_not_learned_unless_asked_for(kind: str) -> None:
+    item = recovered_item()
+    [row], [every] = made(kind, item), made(kind, item, loss="all")
+    assert every.turns is None
+    assert row.turns is not None
+    failed = next(at for at, one in enumerate(row.messages) if one.role == "assistant")
+    assert failed not in row.turns
+
+
+def recovered_item() -> Item:
+    found = recovered()
+    return Item(found, recoveries=tuple(recoveries_of(found)))
 
 
 def test_both_sides_of_a_pair_get_the_same_replacements() -> None:

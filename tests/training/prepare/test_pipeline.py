@@ -239,7 +239,7 @@ def test_rows_too_long_and_nothing_left_are_told(small: Ledger, tmp_path: Path) 
     assert step(found, "too long").reasons == {"more than 200 tokens": 1}
     assert found.rows == 1
     before = open_snapshot(found.ref or "")
-    with pytest.raises(SnapshotError, match=r"at least one row, .* confidence and quality 3 → 0 \(no reward\)"):
+    with pytest.raises(SnapshotError, match=r"at least one row, .* 3 → 0 \(no reward; `ratchet data reward"):
         prepared(small, tmp_path / "data", PrepareConfig(kinds=(KindName.REWARD,)))
     assert open_snapshot(before) == before
     assert prepared(small, tmp_path / "dry", PrepareConfig(kinds=(KindName.REWARD,)), dry_run=True).rows == 0

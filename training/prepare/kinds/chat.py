@@ -1,4 +1,7 @@
-"""Whole conversations as they were: several turns, content and calls in one turn, parallel calls, results of tools."""
+"""Whole conversations as they were: several turns, content and calls in one turn, parallel calls, results of tools.
+
+Decisions: a turn behind which an error is known is read and, unless configured otherwise, not learned.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,11 @@ def whole(item: Item, example: Example, config: KindConfig, kind: str) -> Iterab
         moved = sum(message.role == "system" for message in messages)
         failed = [1 + turn - moved for turn in failed]
         messages = (Message(role="system", content=prompt.filled(example.tools)), *without_system(messages))
-    turns = loss_turns(messages, config.loss or "all", failed)
+    # What was bad is wanted as much where the reward tells it from what was good.
+    loss = config.loss or ("right" if failed and kind == "chat" else "all")
+    turns = loss_turns(messages, loss, failed)
     if turns == ():
-        return Left(AT_KIND, f"no message that carries loss ({config.loss})")
+        return Left(AT_KIND, f"no message that carries loss ({loss})")
     version = None if prompt is None else prompt.version
     return [Made(row_id(kind, example.id), example, messages, example.tools, kind=kind, turns=turns, prompt=version)]
 

@@ -21,7 +21,7 @@ def make(item: Item, config: KindConfig, limits: LimitConfig) -> Iterable[Made] 
     example = item.example
     value = item.reward if item.reward is not None else example.reward.value if example.reward else None
     if value is None:
-        return Left(LIMITS, "no reward")
+        return Left(LIMITS, "no reward; `ratchet data reward --recompute` reckons it where there is evidence")
     if reason := limited(example, min_confidence=limits.min_confidence, min_quality=None):
         return Left(LIMITS, reason)
     made = whole(item, example, config, "reward")

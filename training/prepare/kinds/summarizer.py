@@ -1,7 +1,8 @@
 """What a user is told of what was found out: `Query: …`, `Analysis: <JSON>`, and the final message.
 
 Decisions: quality of at least 4.0 unless configured otherwise. The analysis is the example's own where that is JSON (an
-agent's), else what was called, with arguments and results, which is all that the final message can rest on.
+agent's), else what was called, with arguments and results, which is all that the final message can rest on; without
+either there is nothing to summarise, and no row.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def make(item: Item, config: KindConfig, limits: LimitConfig) -> Iterable[Made] 
     if last.role != "assistant" or last.tool_calls or not last.content.strip():
         return Left(AT_KIND, "no final message")
     prompt = prompted(config, "summarizer")
-    analysis = _own(example.analysis) or {"steps": steps(example.messages)}
+    called = steps(example.messages)
+    analysis = _own(example.analysis) or ({"steps": called} if called else None)
+    if analysis is None:
+        return Left(AT_KIND, "no analysis")
     asked = f"Query: {example.messages[at].content}\n\nAnalysis: {json.dumps(analysis, ensure_ascii=False)}"
     messages = (
         Message(role="system", content=prompt.filled(example.tools)),
