@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import socket
 from typing import Any, NamedTuple
 
 from cluster.home import Home
@@ -68,13 +69,25 @@ def drain_home(home: Home, ledger: Ledger) -> Kept:
 
 
 def serve_collector(
-    at: Collecting, address: tuple[str, int], told: Callable[[str], None], *, reviews: Ledger | None = None
+    at: Collecting,
+    address: tuple[str, int],
+    told: Callable[[str], None],
+    *,
+    begun: Callable[[], None],
+    reviews: Ledger | None = None,
 ) -> Kept:
     """Collect over HTTP until Ctrl-C; return what reached the ledger. `told` is given what its user should know.
 
-    `address`: host and port; `reviews`: the ledger whose review queue is served, too. Raises `PortTaken`.
+    `address`: host and port; `begun` is called once requests are answered; `reviews`: the ledger whose review queue is
+    served, too. Raises `PortTaken`.
     """
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                begun()
 
     from serving.port import check_port
     from serving.reviews import review_routes
@@ -95,7 +108,7 @@ def serve_collector(
         host, port = address
         with suppress(KeyboardInterrupt):  # the server has ended in good order and passes it on
             app = build_collector_app(inbox, routes, keys=Keys(keys) if keys else None)
-            uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
+            Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).run()
     finally:
         drainer.stop.set()
         drainer.thread.join()

@@ -57,12 +57,16 @@ def serve(
         collecting({"home": home, "data.collect.keys": keys}, config, origin="gateway", box=INBOX) as at,
         opened({"home": home}, config) if reviews else nullcontext() as read,
     ):
-        out.print(f"Collecting at http://{host}:{port}/v1/ratchet/examples · Ctrl-C ends it", highlight=False)
-        out.print(_who(host, at.settings.data.collect.keys), highlight=False, markup=False, soft_wrap=True)
+
+        def begun() -> None:
+            out.print(f"Collecting at http://{host}:{port}/v1/ratchet/examples · Ctrl-C ends it", highlight=False)
+            out.print(_who(host, at.settings.data.collect.keys), highlight=False, markup=False, soft_wrap=True)
+
         total = serve_collector(
             at,
             (host, port),
             lambda words: out.print(f"ratchet: {words}", highlight=False, markup=False),
+            begun=begun,
             reviews=None if read is None else read.ledger,
         )
         out.print(_words(total), highlight=False)

@@ -60,9 +60,12 @@ class FilterFlags:
     limit: Annotated[int | None, _flag("At most so many.", min=0)] = None
 
     def filter(self) -> ExampleFilter:
-        """Return the filter."""
+        """Return the filter. Raises `SettingsError` where no time lies between the two that are given."""
+        from cluster.settings import SettingsError
         from evaluation.ledger import ExampleFilter
 
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise SettingsError(f"--until: expected a time after --since ({self.since}), found {self.until}")
         return ExampleFilter(
             task_key=self.task_key,
             sources=tuple(self.source) if self.source else None,

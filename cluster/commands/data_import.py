@@ -40,6 +40,8 @@ def import_data(
     from training.formats.lines import FormatError
 
     with said(), opened({"home": home}, config) as at:
+        if not file.is_file():
+            raise FormatError(f"expected a file to read, found {'a folder' if file.is_dir() else 'nothing'} at {file}")
         known = name or (FormatName.PARQUET if file.suffix.lower() == ".parquet" else None)
         if known is None:
             raise FormatError(f"--format: expected one of {', '.join(FormatName)}, found none, and {file} does not say")

@@ -16,6 +16,7 @@ from cluster.cli import app
 from evaluation.ledger import ExampleFilter, Ledger
 from evaluation.ledger.collected import LabelRecord, LabelSource, LabelVerdict, RewardRecord
 from evaluation.records import Labels, Message, RewardSignal, Source
+from evaluation.rewards import reward
 from tests.evaluation.ledger.making import START, example, feedback
 from training.snapshot import HOLD_OUT, SnapshotMeta, SnapshotRow, commit
 
@@ -311,3 +312,38 @@ def test_a_home_that_cannot_be_written_is_read(filled: Path, tmp_path: Path, mon
     assert sorted(filled.rglob("*")) == before
     refused = run("import", str(out), "--format", "openai")
     assert (refused.exit_code, "expected a home folder that can be written" in refused.stderr) == (2, True)
+
+
+def test_rows_with_a_reward_are_not_written_as_rows_to_learn_alike(filled: Path, tmp_path: Path) -> None:
+    rows = [
+        one.model_copy(update={"reward": value}) for one, value in zip(snapshot_rows(), (0.9, -0.4, 0.6), strict=True)
+    ]
+    ref = f"{commit(rows, filled / 'snapshots/scored', SnapshotMeta(name='s')).path}@0"
+    out = tmp_path / "rows.jsonl"
+    refused = run("export", "--format", "openai", "--snapshot", ref, "--out", str(out))
+    assert (refused.exit_code, out.exists()) == (2, False)
+    assert "expected a format that keeps a row's reward, found openai" in refused.stderr
+    assert run("export", "--format", "parquet", "--snapshot", ref, "--out", f"{out}.parquet").exit_code == 0
+    good = run("export", "--format", "openai", "--snapshot", ref, "--min-reward", "0.5", "--out", str(out), "--json")
+    assert json.loads(good.stdout)["rows"] == 2
+
+
+def test_an_imported_row_has_its_reward_at_once_where_its_labels_tell_one(filled: Path, tmp_path: Path) -> None:
+    sure = [one.model_copy(update={"confidence": 0.9}) for one in snapshot_rows()]
+    ref = f"{commit(sure, filled / 'snapshots/told', SnapshotMeta(name='s')).path}@0"
+    out = str(tmp_path / "rows.jsonl")
+    run("export", "--format", "openai", "--snapshot", ref, "--out", out)
+    assert run("import", out, "--format", "openai").exit_code == 0
+    with Ledger.open(f"sqlite:///{filled}/ledger.db") as ledger:
+        found = {name: ledger.example(name) for name in ("r1", "r2", "r3")}
+    assert found["r3"].reward is None
+    for name in ("r1", "r2"):
+        assert found[name].reward == reward(found[name].labels, found[name].metrics)
+    assert [found[name].reward.value > 0 for name in ("r1", "r2")] == [True, False]
+
+
+def test_what_cannot_be_meant_is_said(filled: Path, tmp_path: Path) -> None:
+    nothing = run("import", str(tmp_path / "none.jsonl"))
+    assert (nothing.exit_code, "expected a file to read, found nothing at" in nothing.stderr) == (2, True)
+    turned = run("list", "--since", "2026-02-01", "--until", "2026-01-01")
+    assert (turned.exit_code, "--until: expected a time after --since" in turned.stderr) == (2, True)
