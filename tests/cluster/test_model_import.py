@@ -104,7 +104,7 @@ def test_forgetting_names_the_versions_whose_export_held_the_persons_rows(filled
         done = Forgetting(home, ledger, user).forget("me", lambda: versions)
     assert done.model_versions == ("agent:1", "agent:3")
     assert not any(one in ids.read_text() for one in own)
-    assert not done.left
+    assert [one.place for one in done.left] == [str(tmp_path / "all.jsonl")]
 
 
 def test_a_folder_of_weights_is_taken_whole_and_safe_or_not_at_all(home: Path, empty: Path, tmp_path: Path) -> None:
