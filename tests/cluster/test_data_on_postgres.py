@@ -125,7 +125,9 @@ def test_looking_at_what_was_collected(homes: Homes) -> None:
 @pytest.mark.parametrize("form", [name.value for name in FormatName])
 def test_what_is_exported_is_the_same_and_comes_back(homes: Homes, form: str) -> None:
     suffix = "parquet" if form == "parquet" else "jsonl"
-    homes.json("data", "export", "--format", form, "--out", f"HOME/out.{suffix}", "--min-quality", "4")
+    # What somebody had a better answer for was not rated as good.
+    good = () if form == "openai-dpo" else ("--min-quality", "4")
+    homes.json("data", "export", "--format", form, "--out", f"HOME/out.{suffix}", *good)
     one, other = ((homes.root / name / f"out.{suffix}").read_bytes() for name in homes.urls)
     assert one == other
     if form in ("openai", "sharegpt"):
