@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cluster.wording import Wording
+from cluster.wording import Wording, windows
 from evaluation.files import writing
 from evaluation.records import Record
 from serving.spool_forgetting import Sought
@@ -130,18 +130,10 @@ def _is_database(place: Path) -> bool:
 
 
 def _holds(place: Path, seek: re.Pattern[bytes]) -> bool:
-    opener = gzip.open if place.suffix == ".gz" else open
     try:
-        with opener(place, "rb") as file:
-            before = b""
-            while chunk := file.read(_CHUNK):
-                data = before + bytes(chunk)
-                if seek.search(data):
-                    return True
-                before = data[-_OVERLAP:]
+        return any(seek.search(data) for data in windows(place, _OVERLAP))
     except (gzip.BadGzipFile, EOFError):
         return False
-    return False
 
 
 def _without_lines(place: Path, seek: re.Pattern[bytes], *, dry_run: bool) -> int:

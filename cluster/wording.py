@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,20 @@ _CHUNK = 2**20
 _RUN = re.compile(rb"[A-Za-z0-9 ,.:\x80-\xff]{24,}")
 _ESCAPED = re.compile(rb"(?:[A-Za-z0-9 ,.:]|\\u[0-9a-f]{4}){24,}")
 _FACTORS = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+
+
+def windows(place: Path, overlap: int) -> Iterator[bytes]:
+    """Yield a file's content, or that of a `.gz`, in pieces that each begin with the last `overlap` bytes before.
+
+    Raises `OSError`, `gzip.BadGzipFile` and `EOFError` for what is no whole file of its kind.
+    """
+    opener = gzip.open if place.suffix == ".gz" else open
+    with opener(place, "rb") as file:
+        before = b""
+        while chunk := file.read(_CHUNK):
+            data = before + bytes(chunk)
+            yield data
+            before = data[-overlap:]
 
 
 class Wording:
@@ -41,15 +55,7 @@ class Wording:
 
     def stands_in(self, place: Path) -> bool:
         """Say whether a file holds one of the texts. Raises `OSError`."""
-        opener = gzip.open if place.suffix == ".gz" else open
-        with opener(place, "rb") as file:
-            before = b""
-            while chunk := file.read(_CHUNK):
-                data = before + bytes(chunk)
-                if self.stand_in(data):
-                    return True
-                before = data[-_LONGEST:]
-        return False
+        return any(map(self.stand_in, windows(place, _LONGEST)))
 
     def stand_in(self, data: bytes) -> bool:
         """Say whether these bytes hold one of the texts."""

@@ -55,7 +55,7 @@ def test_other_content_under_an_id_that_waits_waits_beside_it(tmp_path: Path) ->
 
 
 def test_puts_of_many_threads_share_syncs_and_each_is_kept_or_refused_by_itself(tmp_path: Path) -> None:
-    box, commits, found = Outbox(tmp_path / "out.db", limit=150), [], []
+    box, commits, found, refused = Outbox(tmp_path / "out.db", limit=150), [], [], []
     box._db.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
     begin = threading.Barrier(8)
 
@@ -66,7 +66,7 @@ def test_puts_of_many_threads_share_syncs_and_each_is_kept_or_refused_by_itself(
                 box.put("example", [(f"{thread}-{n}", "1")])
                 found.append(f"{thread}-{n}")
             except OutboxFull:
-                pass
+                refused.append(f"{thread}-{n}")
             with pytest.raises(OutboxError, match="does not take these rows"):
                 box.put("example", [(f"bad{n}", "\ud800")])
 
@@ -75,7 +75,7 @@ def test_puts_of_many_threads_share_syncs_and_each_is_kept_or_refused_by_itself(
         one.start()
     for one in threads:
         one.join()
-    assert len(found) == 150
+    assert (len(found), len(refused)) == (150, 8 * 40 - 150)
     assert sorted(row.id for row in box.take("example", 1000)) == sorted(found)
     assert box.counts() == (150, 150, 8 * 40 - 150, 0)
     assert len(commits) < 8 * 80
